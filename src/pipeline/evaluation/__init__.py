@@ -1,0 +1,1 @@
+"""How good the result is: retrieval, and the quality of the generated data."""
