@@ -1,0 +1,1 @@
+"""FineAlign: fine-grained data and a retrieval model, as one reproducible pipeline."""

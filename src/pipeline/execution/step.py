@@ -1,0 +1,77 @@
+"""What the execution layer runs: a step turns one shard into files, and depends on nothing else."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pipeline.execution.closure import code_hash
+from pipeline.storage.files import hash_file, hash_json
+
+LIBRARIES = ("numpy", "pillow", "pyarrow", "timm", "tokenizers", "torch", "transformers")
+"""Libraries whose version may change a step's bytes."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One piece of work: a name unique in its map, the files it reads, and a small JSON-able argument."""
+
+    name: str
+    files: tuple[Path, ...]
+    argument: Any = None
+
+
+class Step(ABC):
+    """A function from one shard to files. Subclasses pickle (before `setup`) and name themselves.
+
+    `on_device` says that the step computes on the accelerator, so that a machine with one runs as many workers
+    as it has accelerators; other steps use the processor's cores.
+    """
+
+    name: ClassVar[str]
+    on_device: ClassVar[bool] = False
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """Everything besides code and input files that changes the output, as JSON: parameters, weights' hashes."""
+
+    def setup(self) -> None:
+        """Prepare one worker process, once: load models. Called before any `run`."""
+
+    @abstractmethod
+    def run(self, shard: Shard, folder: Path) -> None:
+        """Write the shard's outputs as `folder/<output>/<file>`; same shard and parameters, same bytes."""
+
+
+def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict[str, str]:
+    """A digest per shard name of all that decides the shard's output.
+
+    Covers the code in the import closure of the step's module, parameters, input files' contents, the class of
+    device (`cpu`, `cuda`) and the versions of the libraries that compute.
+    """
+    common = {
+        "step": step.name,
+        "code": code_hash(Path(inspect.getfile(type(step)))),
+        "parameters": step.parameters(),
+        "device": device_class,
+        "libraries": {name: _version(name) for name in LIBRARIES},
+    }
+    hashes = {file: hash_file(file) for shard in shards for file in shard.files}
+    return {
+        shard.name: hash_json(
+            {**common, "shard": shard.name, "argument": shard.argument, "files": [hashes[f] for f in shard.files]}
+        )
+        for shard in shards
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

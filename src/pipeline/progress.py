@@ -1,0 +1,42 @@
+"""Progress for people: a bar on a terminal, a plain line now and then elsewhere. Never part of an output."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress(Protocol):
+    """Told after each piece of work how many pieces are done, with an optional remark."""
+
+    def __call__(self, done: int, remark: str = "") -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Progress]:
+    """Show progress of `total` pieces of work under a title."""
+    if sys.stdout.isatty():
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        with Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda done, remark="": bar.update(task, completed=done, description=f"{title} {remark}")
+    else:
+        yield _Lines(title, total)
+
+
+class _Lines:
+    def __init__(self, title: str, total: int) -> None:
+        self.title, self.total = title, total
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, remark: str = "") -> None:
+        if done >= self.total or time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            print(f"{self.title}: {done}/{self.total} {remark}".rstrip(), flush=True)

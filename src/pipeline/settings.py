@@ -1,0 +1,129 @@
+"""Parameters of a stage and facts of the machine, strictly apart.
+
+`params.yaml` holds one section per stage, each mirrored one to one by a pydantic model that stands beside the
+stage's feature. Whatever changes an output's bytes is a parameter. The machine (device, number of workers) is
+not: it is read from the environment or found, and never enters an output.
+
+The file is read with ruamel in YAML 1.2, as DVC reads it: PyYAML takes `2e-5` for text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UserError
+
+
+class Params(BaseModel):
+    """Base of every parameter model: unknown keys and wrong types are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+P = TypeVar("P", bound=BaseModel)
+
+
+def read_params(path: Path) -> dict[str, Any]:
+    """The whole parameter file as plain dictionaries.
+
+    Raises UserError when the file is missing, is no YAML, or is no mapping of sections.
+    """
+    if not path.is_file():
+        raise UserError(
+            "The parameter file is missing.",
+            where=path,
+            expected="one section per stage",
+            fix="git checkout params.yaml, or copy one of presets/*.yaml to params.yaml",
+        )
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+    except YAMLError as error:
+        raise UserError("The parameter file is no valid YAML.", where=path, found=str(error)) from error
+    if not isinstance(content, dict):
+        raise UserError("The parameter file holds no sections.", where=path, expected="a mapping of sections")
+    return content
+
+
+def check_sections(content: Mapping[str, Any], sections: set[str], path: Path) -> None:
+    """Raise UserError if a top-level name of `params.yaml` is no stage."""
+    unknown = sorted(set(map(str, content)) - sections)
+    if unknown:
+        raise UserError(
+            f"Unknown section in the parameters: {', '.join(unknown)}.",
+            where=path,
+            expected=f"sections named after stages: {', '.join(sorted(sections))}",
+            fix="rename or remove it",
+        )
+
+
+def load_params(path: Path, section: str, model: type[P]) -> P:
+    """The section of one stage, checked against its model.
+
+    Raises UserError naming every offending key, what was expected there and what was found.
+    """
+    content = read_params(path)
+    if section not in content:
+        raise UserError(
+            f"The parameters have no section '{section}'.",
+            where=path,
+            found=f"sections {', '.join(content)}",
+            fix=f"add '{section}:' (presets/ shows one)",
+        )
+    try:
+        return model.model_validate(content[section] or {})
+    except ValidationError as error:
+        raise UserError(
+            f"Invalid parameters in section '{section}'.",
+            where=path,
+            found="\n".join(describe_problem(section, problem) for problem in error.errors()),
+            fix="correct the values; `python stages/<stage>.py --help` and presets/ show what is allowed",
+        ) from None
+
+
+def describe_problem(section: str, problem: Mapping[str, Any]) -> str:
+    """One line for one pydantic problem: path of the key, message, the value found."""
+    place = ".".join([section, *map(str, problem["loc"])])
+    if problem["type"] == "extra_forbidden":
+        return f"\n    {place}: unknown key"
+    if problem["type"] == "missing":
+        return f"\n    {place}: missing"
+    return f"\n    {place}: {problem['msg']} (found {problem['input']!r})"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where work runs: a torch device name and the number of worker processes."""
+
+    device: str
+    workers: int
+
+
+def machine() -> Machine:
+    """The machine's facts, from FINEALIGN_DEVICE and FINEALIGN_WORKERS, else found.
+
+    Raises UserError if FINEALIGN_WORKERS is no positive number.
+    """
+    device = os.environ.get("FINEALIGN_DEVICE") or found_device()
+    text = os.environ.get("FINEALIGN_WORKERS", "")
+    if not text:
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    elif text.isdigit() and int(text) > 0:
+        workers = int(text)
+    else:
+        raise UserError(
+            "FINEALIGN_WORKERS is no number of processes.", expected="a whole number above 0", found=text
+        )
+    return Machine(device=device, workers=workers)
+
+
+def found_device() -> str:
+    """`cuda` when the NVIDIA driver answers, else `cpu`; asks the driver's files, so that torch stays unimported."""
+    return "cuda" if Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists() else "cpu"

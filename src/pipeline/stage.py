@@ -1,0 +1,152 @@
+"""What every stage command shares: a Typer command, a lock, staged outputs and clear errors.
+
+A stage runs in four steps.
+
+1. Take the stage's lock, so that an orphan of a killed `dvc` and its successor never write side by side.
+2. Remove the stage's old outputs. They may be hard links into DVC's cache, so they are unlinked, not written to.
+3. Run the feature with paths whose outputs point into a staging folder.
+4. Move the finished outputs into place by renames, `metrics.json` last. If anything fails before, nothing is
+   there that a later stage could take for whole.
+"""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from pipeline.errors import UserError
+from pipeline.settings import check_sections, load_params, read_params
+from pipeline.storage.files import remove, write_json
+from pipeline.storage.locks import exclusive
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything lies. While a stage runs, the fields that it writes point into its staging folder."""
+
+    root: Path
+    params: Path
+    scratch: Path
+    logs: Path
+    toyworld: Path
+    datasets: Path
+    encoders: Path
+    pairs: Path
+    annotations: Path
+    benchmarks: Path
+    teacher: Path
+    generator: Path
+    filter_model: Path
+    generated: Path
+    triplets: Path
+    rejected: Path
+    alignment: Path
+    all_results: Path
+    results: Path
+
+    @property
+    def plots(self) -> Path:
+        """The stage's folder of curves, for `dvc plots`."""
+        return self.results / "plots"
+
+    @staticmethod
+    def of(root: Path, stage_name: str, params: Path | None = None) -> Paths:
+        """The layout below the repository's root, for one stage."""
+        data, raw = root / "data", root / "data" / "raw"
+        return Paths(
+            root=root,
+            params=params or root / "params.yaml",
+            scratch=root / ".finealign",
+            logs=root / "results" / "logs" / stage_name,
+            toyworld=raw / "toyworld",
+            datasets=raw / "datasets",
+            encoders=raw / "encoders",
+            pairs=data / "pairs",
+            annotations=data / "annotations",
+            benchmarks=data / "benchmarks",
+            teacher=data / "teacher",
+            generator=root / "models" / "generator",
+            filter_model=root / "models" / "filter",
+            generated=data / "generated",
+            triplets=data / "triplets",
+            rejected=data / "rejected",
+            alignment=root / "models" / "alignment",
+            all_results=root / "results",
+            results=root / "results" / stage_name,
+        )
+
+
+def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], Callable[[], None]]:
+    """Make a function `(params, paths) -> metrics` the command of the stage whose file it stands in.
+
+    `writes` names the fields of `Paths` that the stage writes; `results` is always among them. The section of
+    params.yaml is the file's name, its model the annotation of `params`.
+    """
+    unknown = set(writes) - {field.name for field in fields(Paths)}
+    if unknown:
+        raise ValueError(f"no such path: {sorted(unknown)}")
+
+    def decorate(function: Callable[..., dict[str, Any]]) -> Callable[[], None]:
+        file = Path(inspect.getfile(function)).resolve()
+        model = get_type_hints(function)["params"]
+
+        def command(
+            params: Annotated[Path | None, typer.Option(help="Parameter file [default: params.yaml]")] = None,
+        ) -> None:
+            sections = {path.stem for path in file.parent.glob("*.py")}
+            paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
+            check_sections(read_params(paths.params), sections, paths.params)
+            values = load_params(paths.params, file.stem, model)
+            run(lambda staged: function(values, staged), paths, file.stem, [*writes, "results"])
+
+        command.__doc__ = sys.modules[function.__module__].__doc__
+        return lambda: run_command(command)
+
+    return decorate
+
+
+def run_command(command: Callable[..., None]) -> None:
+    """Run a Typer command; a UserError ends it with its message and exit code 1, without a traceback."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    try:
+        app()
+    except UserError as error:
+        typer.secho(f"error: {error}", fg="red" if sys.stderr.isatty() else None, err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, writes: Sequence[str]) -> None:
+    """Run a stage's function under its lock, with staged outputs, and put them into place."""
+    with exclusive(paths.scratch / "locks" / f"{name}.lock", announce=lambda text: print(text, flush=True)):
+        staging = paths.scratch / "staging" / name
+        remove(staging)
+        for field in writes:
+            remove(getattr(paths, field))
+        staged = replace(
+            paths, **{field: staging / getattr(paths, field).relative_to(paths.root) for field in writes}
+        )
+        metrics = function(staged)
+        staged.plots.mkdir(parents=True, exist_ok=True)
+        write_json(staged.results / "metrics.json", metrics)
+        for field in writes:
+            publish(getattr(staged, field), getattr(paths, field))
+        remove(staging)
+
+
+def publish(staged: Path, target: Path) -> None:
+    """Rename a finished output folder into place. Raises UserError if the stage did not write it."""
+    if not staged.is_dir():
+        raise UserError("A stage did not write one of its outputs.", where=target, found="nothing")
+    remove(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged.rename(target)

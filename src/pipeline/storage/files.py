@@ -1,0 +1,101 @@
+"""Files that are whole or absent: temporary file first, then a rename.
+
+An output may be a hard link into DVC's cache, so nothing is ever opened for writing in place: writing through
+the link would corrupt the cache, and as root not even read-only permissions would stop it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; renamed to it when the block succeeds, removed when it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes atomically, creating folders."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with newlines as they are."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, in the order given, indented, ending in a newline. NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; raises UserError when the file is missing or no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError("A file is missing.", where=path) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError("A file is no valid JSON.", where=path, found=str(error)) from None
+
+
+def hash_bytes(data: bytes) -> str:
+    """BLAKE2b digest of 16 bytes, as 32 hexadecimal characters."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """BLAKE2b digest of a file's content, as 32 hexadecimal characters."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """BLAKE2b digest of a JSON value, independent of the order of keys."""
+    return hash_bytes(json.dumps(value, sort_keys=True, allow_nan=False).encode())
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a hard link to `source`, or a copy where the file system cannot link. Replaces `target`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, link or folder if it exists; a link's target stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def require_folder(path: Path, made_by: str) -> Path:
+    """`path` if it is a folder with something in it; else UserError naming the stage that makes it."""
+    if not path.is_dir() or not any(path.iterdir()):
+        raise UserError(
+            "An input folder is missing or empty.",
+            where=path,
+            fix=f"run `dvc repro {made_by}`, or `dvc pull` if a remote has it",
+        )
+    return path

@@ -1,0 +1,194 @@
+"""Image shards: WebDataset tars with a manifest that knows where every image lies.
+
+A shard `<split>-<number>.tar` holds `<key>.jpg`, `<key>.txt` (the first caption) and `<key>.json` per image, so
+any WebDataset reader can stream it. `manifest.parquet` beside the shards keeps each image's offset and size in
+its tar: one seek fetches it, which makes exact shuffling, joining and resuming possible. Tar headers carry no
+time, owner or mode of the machine, so equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.errors import UserError
+from pipeline.storage.files import atomic_path
+from pipeline.storage.tables import Table
+
+MANIFEST = Table(
+    name="manifest",
+    schema=pa.schema(
+        [
+            ("key", pa.string()),
+            ("split", pa.string()),
+            ("shard", pa.string()),
+            ("offset", pa.int64()),
+            ("size", pa.int64()),
+            ("captions", pa.list_(pa.string())),
+            ("url", pa.string()),
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+            ("sha256", pa.string()),
+        ]
+    ),
+    key=("key",),
+)
+"""One row per image; `shard` is the tar's name without `.tar`, `offset` and `size` are bytes in it."""
+
+
+def shard_name(split: str, number: int) -> str:
+    """`train-00007` for split train, number 7."""
+    return f"{split}-{number:05d}"
+
+
+def decode_image(data: bytes, where: object) -> Image.Image:
+    """The image as RGB. Raises UserError if the bytes are no image or end early."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(
+            "An image cannot be decoded.",
+            where=where,
+            expected="a JPEG, PNG or WebP image",
+            found=f"{len(data)} bytes: {type(error).__name__}",
+            fix="replace or remove it",
+        ) from None
+
+
+class ShardWriter:
+    """Writes one shard's tar, atomically, and collects its manifest rows.
+
+    Use as a context manager; the tar appears under its name when the block ends without an error.
+    """
+
+    def __init__(self, path: Path, split: str) -> None:
+        self.path = path
+        self.split = split
+        self.rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> ShardWriter:
+        self._target = atomic_path(self.path)
+        self._tar = tarfile.open(self._target.__enter__(), "w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._tar.close()
+        self._target.__exit__(*error)
+
+    def add(
+        self,
+        key: str,
+        jpeg: bytes,
+        captions: Sequence[str],
+        url: str = "",
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append one image with its captions; raises UserError if `jpeg` is no image that decodes."""
+        width, height = decode_image(jpeg, where=f"{self.path.name}: {key}").size
+        description = {"key": key, "url": url, "captions": list(captions), "width": width, "height": height}
+        offset = self._append(f"{key}.jpg", jpeg)
+        self._append(f"{key}.txt", (captions[0] if captions else "").encode())
+        self._append(f"{key}.json", json.dumps(description | dict(extra or {}), sort_keys=True).encode())
+        self.rows.append(
+            {
+                "key": key,
+                "split": self.split,
+                "shard": self.path.stem,
+                "offset": offset,
+                "size": len(jpeg),
+                "captions": list(captions),
+                "url": url,
+                "width": width,
+                "height": height,
+                "sha256": hashlib.sha256(jpeg).hexdigest(),
+            }
+        )
+
+    def manifest(self) -> pa.Table:
+        """The manifest rows of what was added. Raises UserError if a key came twice."""
+        return MANIFEST.build(self.rows, where=self.path)
+
+    def _append(self, name: str, data: bytes) -> int:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        self._tar.addfile(info, io.BytesIO(data))
+        padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        return self._tar.offset - padded
+
+
+class ImageShards:
+    """Reads a folder of image shards through its manifest.
+
+    Raises UserError if the manifest is missing, wrong or empty, or if a tar is missing or cut off.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / "manifest.parquet"
+        if not path.is_file():
+            raise UserError("A folder of image shards has no manifest.", where=path, fix="run its fetch stage")
+        manifest = MANIFEST.read(path)
+        if manifest.num_rows == 0:
+            raise UserError("A folder of image shards holds no image.", where=folder, fix="check its sources")
+        self.manifest: pa.Table = manifest.sort_by([("shard", "ascending"), ("offset", "ascending")])
+        self._check_tars()
+
+    def shards(self, split: str | None = None) -> list[str]:
+        """Names of the shards, of one split or of all, in order."""
+        table = self.manifest
+        if split is not None:
+            table = table.filter(pc.equal(table["split"], split))
+        return sorted(set(table["shard"].to_pylist()))
+
+    def rows(self, shard: str) -> pa.Table:
+        """The manifest rows of one shard, in the order of the tar."""
+        return self.manifest.filter(pc.equal(self.manifest["shard"], shard))
+
+    def path(self, shard: str) -> Path:
+        """The tar of a shard."""
+        return self.folder / f"{shard}.tar"
+
+    def jpeg(self, key: str) -> bytes:
+        """The bytes of one image, as stored. Raises UserError for an unknown key."""
+        try:
+            shard, offset, size = self._places[key]
+        except KeyError:
+            raise UserError("An image is not in the shards.", where=self.folder, found=f"key {key!r}") from None
+        with self.path(shard).open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(size)
+
+    def image(self, key: str) -> Image.Image:
+        """One image, decoded, RGB. Raises UserError for an unknown key or damaged bytes."""
+        return decode_image(self.jpeg(key), where=f"{self.folder}: {key}")
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[str, int, int]]:
+        columns = (self.manifest[name].to_pylist() for name in ("key", "shard", "offset", "size"))
+        return {key: (shard, offset, size) for key, shard, offset, size in zip(*columns, strict=True)}
+
+    def _check_tars(self) -> None:
+        ends = pc.add(self.manifest["offset"], self.manifest["size"])
+        needed = pa.table({"shard": self.manifest["shard"], "end": ends}).group_by("shard")
+        for row in needed.aggregate([("end", "max")]).to_pylist():
+            path = self.path(row["shard"])
+            found = path.stat().st_size if path.is_file() else None
+            if found is None or found < row["end_max"]:
+                raise UserError(
+                    "A shard is missing." if found is None else "A shard is cut off.",
+                    where=path,
+                    expected=f"at least {row['end_max']} bytes",
+                    found="no file" if found is None else f"{found} bytes",
+                    fix="run the fetch stage that writes it again",
+                )
