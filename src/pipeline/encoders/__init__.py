@@ -1,0 +1,1 @@
+"""Pretrained unimodal encoders by name, and their preprocessing."""
