@@ -1,0 +1,79 @@
+"""One process or many: what the loop needs to know of the others.
+
+Processes are launched by `torchrun`, which sets RANK, WORLD_SIZE and LOCAL_RANK. Gradients are summed by the loop
+itself, in one flat buffer, since its gradient of a joint loss is a sum over processes and not a mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+TIMEOUT = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's number and how many there are."""
+
+    rank: int = 0
+    size: int = 1
+
+    def share(self, items: Any) -> Any:
+        """This process's contiguous part of a batch; the batch size is a multiple of `size`."""
+        part = len(items) // self.size
+        return items[self.rank * part : (self.rank + 1) * part]
+
+    def gather(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Outputs of all processes in order of rank; this process's part keeps its graph."""
+        if self.size == 1:
+            return outputs
+        gathered = {}
+        for name, own in outputs.items():
+            parts = [torch.empty_like(own) for _ in range(self.size)]
+            dist.all_gather(parts, own.detach().contiguous())
+            parts[self.rank] = own
+            gathered[name] = torch.cat(parts)
+        return gathered
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace every gradient by its sum over the processes; a missing one counts as zero."""
+        if self.size == 1:
+            return
+        trained = [p for p in parameters if p.requires_grad]
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in trained])
+        dist.all_reduce(flat)
+        for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
+            parameter.grad = part.view_as(parameter)
+
+    def from_first(self, value: Any) -> Any:
+        """The value that process 0 has, on every process."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """The processes of this run, connected for the block's duration."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
+    try:
+        yield World(dist.get_rank(), size)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,108 @@
+"""The gradient of a joint loss over a batch that does not fit into one forward pass.
+
+Gradient caching (Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup"):
+
+1. Compute the outputs of all micro-batches without a graph (with a single micro-batch: with its graph).
+2. Gather the outputs of all processes, compute the joint loss on them, and its gradient with respect to them.
+3. Compute each micro-batch again, with a graph and the same random numbers, and pass the stored gradient on.
+
+The result is exact: the chain rule, cut at the outputs. Every process computes the whole joint loss but passes on
+only the gradient of its own outputs, so the parameters' gradients are summed over processes, not averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.training.distributed import World
+from pipeline.training.objective import Objective
+from pipeline.training.params import TrainingParams
+
+
+def backward(
+    objective: Objective, step: int, params: TrainingParams, world: World, device: torch.device
+) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Add the gradient of one update's joint loss to the parameters, summed over processes.
+
+    Returns the named losses and the whole batch's outputs, detached.
+    """
+    items = world.share(objective.batch(step))
+    size = min(params.micro_batch_size or len(items), len(items))
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    cached = len(parts) > 1
+    outputs = []
+    for number, part in enumerate(parts):
+        with torch.set_grad_enabled(not cached):
+            outputs.append(_outputs(objective, part, step, number, params, world, device))
+    leaves = {name: _leaf(torch.cat([output[name].detach() for output in outputs])) for name in outputs[0]}
+    gathered = world.gather(leaves)
+    losses = objective.losses(gathered)
+    torch.stack(list(losses.values())).sum().backward()
+    if world.size > 1:
+        # Every process holds the same gradient of the loss's own parameters; the sum below must count it once.
+        for parameter in objective.parameters():
+            if parameter.grad is not None:
+                parameter.grad /= world.size
+    start = 0
+    for number, part in enumerate(parts):
+        output = _outputs(objective, part, step, number, params, world, device) if cached else outputs[number]
+        _pass_on(output, leaves, start)
+        start += len(part)
+    world.sum_gradients(objective.parameters())
+    values = {name: float(loss.detach()) for name, loss in losses.items()}
+    return values, {name: tensor.detach() for name, tensor in gathered.items()}
+
+
+def _outputs(
+    objective: Objective,
+    part: Sequence[Any],
+    step: int,
+    number: int,
+    params: TrainingParams,
+    world: World,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    micro = to_device(objective.collate(part, step), device)
+    # Seeding from the step makes the random state a function of the step: nothing to store, replay is exact.
+    torch.manual_seed(((params.seed * 1_000_003 + step) * 4_099 + world.rank) * 4_099 + number)
+    with autocast(params.precision, device):
+        outputs = objective.outputs(micro)
+    return {name: o.float() if o.is_floating_point() and o.dtype != torch.float64 else o for name, o in outputs.items()}
+
+
+def _leaf(output: Tensor) -> Tensor:
+    return output.requires_grad_(output.is_floating_point())
+
+
+def _pass_on(output: dict[str, Tensor], leaves: dict[str, Tensor], start: int) -> None:
+    pairs = []
+    for name, tensor in output.items():
+        gradient = leaves[name].grad
+        if gradient is not None and tensor.requires_grad:
+            pairs.append((tensor, gradient[start : start + len(tensor)]))
+    if pairs:
+        tensors, gradients = zip(*pairs, strict=True)
+        torch.autograd.backward(tensors, gradients)
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Mixed precision for the forward pass: bfloat16 where asked, else none."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Tensors in nested dicts, lists and tuples, moved to a device; everything else as it is."""
+    match value:
+        case Tensor():
+            return value.to(device, non_blocking=True)
+        case dict():
+            return {key: to_device(item, device) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(to_device(item, device) for item in value)
+        case _:
+            return value

@@ -1,0 +1,188 @@
+"""The one training loop, for generator, filter and alignment.
+
+Each update: the gradient of the whole batch (see `gradient.py`), clipped; AdamW at the scheduled rate. Now and
+then: validation, a curve's point, a checkpoint. The best weights by the monitored figure are restored at the end.
+
+Exact resume: everything is a function of the step, or in the checkpoint. On a CPU a training that was killed and
+started again gives the same bytes as one that was not; the number of threads inside an operation is a constant
+for that reason. A gradient that is not finite is skipped; several in a row end the training with a message.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.execution.local import limit_threads
+from pipeline.progress import progress
+from pipeline.training import checkpoint
+from pipeline.training.distributed import World, world
+from pipeline.training.gradient import backward
+from pipeline.training.history import History
+from pipeline.training.objective import Objective
+from pipeline.training.params import TrainingParams
+from pipeline.training.schedule import learning_rate
+
+CPU_THREADS = 2
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
+SKIPS_IN_A_ROW = 5
+
+
+def train(
+    objective: Objective, params: TrainingParams, *, name: str, fingerprint: str, scratch: Path, device: str
+) -> History:
+    """Train the objective; it holds the best weights afterwards. Returns the curves.
+
+    `fingerprint` digests everything that decides the result (code, parameters, data); a checkpoint under it in
+    `scratch/training/<name>/` is resumed from. Raises UserError if the batch cannot be split over the processes
+    or if gradients stay non-finite.
+    """
+    folder = scratch / "training" / name / fingerprint
+    threads = limit_threads(CPU_THREADS)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    place = torch.device(device)
+    torch.use_deterministic_algorithms(place.type == "cpu")
+    try:
+        with world() as processes:
+            check_batch(params, processes)
+            return Run(objective.to(place), params, name, folder / "checkpoint.pt", processes, place).complete()
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        limit_threads(threads)
+
+
+def check_batch(params: TrainingParams, processes: World) -> None:
+    """Raise UserError unless every process gets the same number of samples."""
+    if params.batch_size % processes.size:
+        raise UserError(
+            "The batch cannot be split evenly over the processes.",
+            where="training.batch_size",
+            expected=f"a multiple of {processes.size}",
+            found=params.batch_size,
+        )
+
+
+class Run:
+    """One training under way: objective, optimiser, history and step, with their checkpoint."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        params: TrainingParams,
+        name: str,
+        path: Path,
+        processes: World,
+        device: torch.device,
+    ) -> None:
+        self.objective, self.params, self.name = objective, params, name
+        self.path, self.processes, self.device = path, processes, device
+        self.groups = objective.parameter_groups()
+        self.trained = [parameter for group in self.groups for parameter in group["params"]]
+        self.optimiser = torch.optim.AdamW(
+            self.groups,
+            lr=params.learning_rate,
+            betas=(params.betas[0], params.betas[1]),
+            weight_decay=params.weight_decay,
+        )
+        self.history = History()
+        self.best: dict[str, torch.Tensor] = {}
+        self.step, self.skipped, self.finished = 0, 0, False
+        self.saved_at = time.monotonic()
+
+    def complete(self) -> History:
+        """Train from the checkpoint, or from the start, to the end, and restore the best weights."""
+        self.resume()
+        if not self.finished:
+            with progress(self.name, self.params.steps) as tell:
+                while self.step < self.params.steps and not self.stopped_early():
+                    losses = self.update()
+                    self.step += 1
+                    self.validate_if_due()
+                    tell(self.step, f"loss {sum(losses.values()):.3f}")
+                    self.save_if_due()
+            self.finished = True
+            self.save()
+        self.objective.load_state_dict(self.best)
+        self.objective.eval()
+        return self.history
+
+    def update(self) -> dict[str, float]:
+        """One update of the weights; returns the losses."""
+        self.objective.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        losses, outputs = backward(self.objective, self.step, self.params, self.processes, self.device)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.params.gradient_clip))
+        if not math.isfinite(norm + sum(losses.values())):
+            self.skip(losses, norm)
+            return losses
+        self.skipped = 0
+        rate = learning_rate(self.step, self.params)
+        for group, given in zip(self.optimiser.param_groups, self.groups, strict=True):
+            group["lr"] = rate * given.get("lr_scale", 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            self.objective.after_step(outputs)
+        self.history.add(self.step, {"rate": rate, "norm": norm, **losses}, self.params.log_every)
+        return losses
+
+    def skip(self, losses: dict[str, float], norm: float) -> None:
+        """Leave the weights as they are; raise UserError after several such updates in a row."""
+        self.skipped += 1
+        values = ", ".join(f"{name} {value:g}" for name, value in losses.items())
+        print(f"{self.name}: update {self.step} skipped, not finite: {values}, gradient {norm:g}", flush=True)
+        if self.skipped >= SKIPS_IN_A_ROW:
+            raise UserError(
+                f"The training '{self.name}' no longer gives finite numbers.",
+                where=f"update {self.step}",
+                found=f"{values}, gradient norm {norm:g}, {self.skipped} times in a row",
+                fix="lower training.learning_rate, or use precision float32; the last good state is kept in "
+                + str(self.path),
+            )
+
+    def validate_if_due(self) -> None:
+        """Validate every so many steps and at the end; keep the weights if they are the best so far."""
+        if self.step % self.params.validate_every and self.step != self.params.steps:
+            return
+        self.objective.eval()
+        with torch.no_grad():
+            figures = self.processes.from_first(self.objective.validate())
+        if self.history.validated(self.step, figures, self.objective.monitor):
+            self.best = {key: value.detach().clone() for key, value in self.objective.state_dict().items()}
+
+    def stopped_early(self) -> bool:
+        """Whether the monitored figure has not improved for as long as patience allows."""
+        return self.params.patience is not None and self.history.stale() >= self.params.patience
+
+    def save_if_due(self) -> None:
+        """Checkpoint after some seconds; when it happens changes nothing in the result."""
+        if not self.skipped and time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint (process 0 only)."""
+        self.saved_at = time.monotonic()
+        if self.processes.rank == 0:
+            state = {
+                "step": self.step,
+                "finished": self.finished,
+                "objective": self.objective.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "history": self.history.state(),
+                "best": self.best,
+            }
+            checkpoint.save(self.path, state)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        state = checkpoint.load(self.path, self.device)
+        if state is None:
+            return
+        self.step, self.finished, self.best = state["step"], state["finished"], state["best"]
+        self.objective.load_state_dict(state["objective"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.history = History(**state["history"])
+        print(f"{self.name}: going on from step {self.step} of {self.params.steps}", flush=True)

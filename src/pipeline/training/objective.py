@@ -1,0 +1,59 @@
+"""What is trained: a module that gives per-sample outputs, and joint losses over a whole batch of them.
+
+Splitting a loss this way serves every model here. For a contrastive loss the outputs are embeddings, and the
+joint loss compares all of them; for a language model the outputs are per-sample sums and counts, and the joint
+loss is one sum over the other. The loop may then compute the outputs in micro-batches or on several processes
+and still get the gradient of the whole batch (see `gradient.py`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+
+class Objective(nn.Module, ABC):
+    """A model with its losses, its data and its validation.
+
+    `state_dict()` must hold all that changes in training: weights, temperatures, memory banks. `monitor` names
+    the validation figure that decides which weights are best; higher is better.
+    """
+
+    monitor: ClassVar[str]
+
+    @abstractmethod
+    def batch(self, step: int) -> Sequence[Any]:
+        """The samples of one update (over all processes), a pure function of `step`: resuming needs no more."""
+
+    @abstractmethod
+    def collate(self, items: Sequence[Any], step: int) -> Any:
+        """Some of a batch's samples as tensors (nested dicts, lists, tuples). Pure: no global random state."""
+
+    @abstractmethod
+    def outputs(self, micro: Any) -> dict[str, Tensor]:
+        """Forward pass: named tensors whose first dimension is the samples of `micro`."""
+
+    @abstractmethod
+    def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Named scalar losses, weighted, from the outputs of the whole batch, in order; the loop adds them up."""
+
+    @abstractmethod
+    def validate(self) -> dict[str, float]:
+        """Validation figures; called in eval mode without gradients."""
+
+    def after_step(self, outputs: dict[str, Tensor]) -> None:
+        """Told after each update about the whole batch's outputs, detached; a memory bank renews itself here."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Groups for the optimiser: `params`, and optionally `lr_scale` (times the learning rate) or `weight_decay`.
+
+        By default matrices decay and vectors, scalars and norms do not; frozen parameters are left out.
+        """
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return [
+            {"params": [p for p in trained if p.ndim >= 2]},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        ]
