@@ -1,0 +1,1 @@
+"""Fine-grained training data: generated question-answer pairs and region captions, and their filter."""

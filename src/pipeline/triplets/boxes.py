@@ -1,0 +1,86 @@
+"""Where the generator looks: boxes for every image.
+
+The grid lays windows of several scales over the image. Level `cells`, `overlap` has cells × cells windows
+of side w = 1 / (cells − (cells − 1) · overlap), each w · (1 − overlap) after the last, so that they cover
+the image exactly. A table of boxes serves detectors and annotators; an image that it lacks gets no box.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.triplets.geometry import Box, area
+from pipeline.triplets.params import FileBoxes, GridBoxes, GridLevel
+from pipeline.triplets.tables import BOXES
+
+
+BoxTable = dict[str, list[list[float]]]
+"""Boxes of each image by its key, best first."""
+
+
+def grid_level(level: GridLevel) -> list[list[float]]:
+    """The windows of one scale, row by row, corners as float32 fractions."""
+    side = 1 / (level.cells - (level.cells - 1) * level.overlap)
+    starts = [number * side * (1 - level.overlap) for number in range(level.cells)]
+    return [_rounded([x, y, x + side, y + side]) for y in starts for x in starts]
+
+
+def grid_boxes(params: GridBoxes) -> list[list[float]]:
+    """All windows of all scales, in the order of the levels."""
+    return [box for level in params.levels for box in grid_level(level)]
+
+
+def box_table(params: FileBoxes, folder: Path) -> Path:
+    """Where the table of boxes lies. Raises UserError if it is not there."""
+    path = folder / params.path
+    if not path.is_file():
+        raise UserError(
+            "The table of boxes is missing.",
+            where=path,
+            expected="a Parquet table key, box_id, box, score",
+            fix="put it there, or set generate.boxes.source to grid",
+        )
+    return path
+
+
+def read_boxes(path: Path) -> BoxTable:
+    """All boxes by image, best score first; equal scores in the order of box_id.
+
+    Raises UserError for a damaged file, or a box outside its image or without area.
+    """
+    found: dict[str, list[tuple[float, int, list[float]]]] = defaultdict(list)
+    for row in BOXES.read(path).to_pylist():
+        found[row["key"]].append((-row["score"], row["box_id"], _checked(row["box"], path, row["key"])))
+    return {key: [box for _, _, box in sorted(boxes)] for key, boxes in found.items()}
+
+
+def check_known(table: BoxTable, keys: Collection[str], path: Path) -> None:
+    """Raise UserError if the table knows none of a data set's images: its keys must be another set's."""
+    if keys and not any(key in table for key in keys):
+        raise UserError(
+            "The table of boxes knows none of the images.",
+            where=path,
+            expected=f"keys of data/pairs, such as {min(keys)!r}",
+            found=f"{min(table)!r}" if table else "no row",
+            fix="write it with the keys of data/pairs/manifest.parquet",
+        )
+
+
+def _checked(box: Box, path: Path, key: str) -> list[float]:
+    if not all(0 <= corner <= 1 for corner in box) or area(box) <= 0:
+        raise UserError(
+            "A box does not lie in its image.",
+            where=f"{path}, key {key!r}",
+            expected="x1 < x2, y1 < y2, all from 0 to 1 (fractions of the image)",
+            found=list(box),
+        )
+    return list(box)
+
+
+def _rounded(box: Sequence[float]) -> list[float]:
+    return [float(np.float32(min(max(corner, 0.0), 1.0))) for corner in box]

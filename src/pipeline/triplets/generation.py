@@ -1,0 +1,129 @@
+"""Questions, answers and region captions for every image of a shard, from the generator.
+
+Per image: boxes, then one sampled caption per box, then for every box the questions of each type, asked
+with the caption in the prompt, each answered greedily (JADE's order: box → caption → question → answer).
+Images are decoded in batches whose composition follows from the shard alone. Sampling is seeded by image
+and box, so a row depends neither on the batch nor on the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pipeline.execution.step import Shard, Step
+from pipeline.triplets.boxes import BoxTable, box_table, grid_boxes, read_boxes
+from pipeline.triplets.model_hash import model_hash
+from pipeline.triplets.params import FileBoxes, GenerateParams
+from pipeline.triplets.shard_images import stream_images
+from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from pipeline.questioner.generator import Generator
+
+T = TypeVar("T")
+
+
+@dataclass
+class GenerateStep(Step):
+    """One shard of images to `generated/<shard>-qa.parquet` and `<shard>-dc.parquet`."""
+
+    params: GenerateParams
+    model: Path
+    box_folder: Path
+
+    name: ClassVar[str] = "generate"
+    on_device: ClassVar[bool] = True
+
+    def parameters(self) -> dict[str, Any]:
+        """All parameters and the generator's weights."""
+        return {"params": self.params.model_dump(), "generator": model_hash(self.model, "train_generator")}
+
+    def setup(self) -> None:
+        """Load the generator and the table of boxes."""
+        from pipeline.questioner.generator import Generator
+
+        self.table: BoxTable = {}
+        for path in self.box_files():
+            self.table = read_boxes(path)
+        self.generator: Generator = Generator.load(self.model)
+
+    def run(self, shard: Shard, folder: Path) -> None:
+        """`shard.files` begins with the tar; a table of boxes may follow."""
+        qa_rows: list[dict[str, Any]] = []
+        dc_rows: list[dict[str, Any]] = []
+        for batch in batches(stream_images(shard.files[0]), self.params.images_per_batch):
+            keys = [key for key, _ in batch]
+            generated = generate_rows(
+                self.generator, [image for _, image in batch], keys, self._boxes(keys), self.params
+            )
+            qa_rows += generated[0]
+            dc_rows += generated[1]
+        GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
+        GENERATED_DC.write(folder / "generated" / f"{shard.name}-dc.parquet", dc_rows)
+
+    def box_files(self) -> tuple[Path, ...]:
+        """The table of boxes that every shard depends on, if there is one. Raises UserError if it is
+        missing."""
+        return (
+            (box_table(self.params.boxes, self.box_folder),)
+            if isinstance(self.params.boxes, FileBoxes)
+            else ()
+        )
+
+    def _boxes(self, keys: Sequence[str]) -> list[list[list[float]]]:
+        if isinstance(self.params.boxes, FileBoxes):
+            return [self.table.get(key, [])[: self.params.boxes.top_n] for key in keys]
+        return [grid_boxes(self.params.boxes) for _ in keys]
+
+
+def generate_rows(
+    generator: Generator,
+    images: Sequence[Image.Image],
+    keys: Sequence[str],
+    boxes: Sequence[Sequence[Sequence[float]]],
+    params: GenerateParams,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of question-answer pairs and of region captions for a batch of images."""
+    described = generator.describe(images, boxes, keys, params.captions)
+    captions = [[caption.text for caption in of_image] for of_image in described]
+    types = requested_types(params.question_types)
+    asked = generator.ask(images, boxes, captions, keys, types, params.questions)
+    qa_rows: list[dict[str, Any]] = []
+    dc_rows: list[dict[str, Any]] = []
+    for image, key in enumerate(keys):
+        for region, box in enumerate(boxes[image]):
+            caption = described[image][region]
+            place = {"key": key, "box": list(box)}
+            dc_rows.append(
+                {**place, "region_id": region, "caption": caption.text, "confidence": caption.confidence}
+            )
+            qa_rows += [
+                {
+                    **place,
+                    "pair_id": region * len(types) + number,
+                    "region_caption": caption.text,
+                    "question": pair.question,
+                    "answer": pair.answer,
+                    "question_type": pair.question_type,
+                    "answer_confidence": pair.confidence,
+                }
+                for number, pair in enumerate(asked[image][region])
+            ]
+    return qa_rows, dc_rows
+
+
+def requested_types(counts: Mapping[str, int]) -> list[str]:
+    """The type of every question asked about one box, in order: `{what: 2, how: 1}` gives what, what, how."""
+    return [name for name, count in counts.items() for _ in range(count)]
+
+
+def batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Successive lists of `size` items, the last one shorter."""
+    while batch := list(islice(items, size)):
+        yield batch

@@ -1,0 +1,114 @@
+"""Parameters of the stages `generate` and `filter`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.questioner.params import SamplingParams
+from pipeline.settings import Params
+
+QuestionType = Literal["what", "how", "where", "who", "why", "when", "binary", "other"]
+
+
+class GridLevel(Params):
+    """One scale of the grid: `cells` × `cells` windows that together cover the image."""
+
+    cells: int = Field(ge=1, le=32, description="windows per row and per column")
+    overlap: float = Field(ge=0, le=0.9, description="share of a window's side that it shares with the next")
+
+
+class GridBoxes(Params):
+    """Boxes from a multi-scale grid, the same for every image."""
+
+    source: Literal["grid"]
+    levels: list[GridLevel] = Field(min_length=1, description="scales, coarse ones first")
+
+
+class FileBoxes(Params):
+    """Boxes from a table key, box_id, box, score: a detector's or annotators'."""
+
+    source: Literal["file"]
+    path: str = Field(min_length=1, description="Parquet file below data/raw/datasets/")
+    top_n: int = Field(ge=1, description="boxes per image, best scores first")
+
+
+Boxes = Annotated[GridBoxes | FileBoxes, Field(discriminator="source")]
+
+
+class GenerateParams(Params):
+    """Stage `generate`: what the generator is asked, and how it samples."""
+
+    boxes: Boxes
+    question_types: dict[QuestionType, Annotated[int, Field(ge=1, le=32)]] = Field(
+        min_length=1, description="questions per box, by type"
+    )
+    captions: SamplingParams = Field(description="decoding of region captions")
+    questions: SamplingParams = Field(description="decoding of questions; answers are always greedy")
+    images_per_batch: int = Field(ge=1, description="images decoded together; never crosses a shard's border")
+
+
+class RuleParams(Params):
+    """What falls before the second model is asked."""
+
+    min_question_words: int = Field(ge=1, description="shorter questions are dropped")
+    min_answer_confidence: float = Field(
+        ge=0, le=1, description="the generator's confidence must be above 0 and at least this"
+    )
+
+
+class EqualText(Params):
+    """Answers agree when their texts are equal (JADE)."""
+
+    measure: Literal["exact"]
+
+
+class EqualNormalised(Params):
+    """Answers agree when equal after VQA's normalisation."""
+
+    measure: Literal["vqa_normalised"]
+
+
+class TokenOverlap(Params):
+    """Answers agree when their token F1 reaches a threshold (VQ2A)."""
+
+    measure: Literal["token_f1"]
+    threshold: float = Field(gt=0, le=1, description="VQ2A uses 0.54")
+
+
+Agreement = Annotated[EqualText | EqualNormalised | TokenOverlap, Field(discriminator="measure")]
+
+
+class SecondAnswerParams(Params):
+    """What the second model's answer decides."""
+
+    agreement: Agreement
+    min_filter_confidence: float = Field(ge=0, le=1, description="of the second model in its own answer")
+    images_per_batch: int = Field(
+        ge=1, description="images answered together; never crosses a shard's border"
+    )
+
+
+class LimitParams(Params):
+    """How many pairs may stay, the least confident falling first; confidence is both models' product."""
+
+    per_type: int | None = Field(ge=1, description="pairs per question type and image; null: no limit")
+    yes_no_ratio: float | None = Field(
+        ge=1, description="most pairs with the commoner of yes and no per pair with the other, in a shard"
+    )
+
+
+class CaptionFilterParams(Params):
+    """What region captions must pass: JADE does not answer-filter them."""
+
+    min_confidence: float = Field(ge=0, le=1, description="the generator's mean confidence in the words")
+    duplicate_iou: float = Field(gt=0, le=1, description="a repetition overlaps at least so much …")
+    duplicate_token_f1: float = Field(gt=0, le=1, description="… and says nearly the same")
+
+
+class FilterParams(Params):
+    """Stage `filter`: rules, duplicates, the second answer, limits; captions have their own section."""
+
+    rules: RuleParams
+    second_answer: SecondAnswerParams
+    limits: LimitParams
+    captions: CaptionFilterParams

@@ -1,0 +1,34 @@
+"""Keep the generated pairs on which a second model agrees.
+
+Reads   data/generated/  data/pairs/  models/filter/
+Writes  data/triplets/  data/rejected/  results/filter/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.stage import Paths, stage
+from pipeline.triplets.params import FilterParams
+
+
+@stage(writes=["triplets", "rejected"])
+def main(params: FilterParams, paths: Paths) -> dict:
+    from pipeline.execution.shard_map import map_shards
+    from pipeline.triplets.filtering import FilterStep, generated_shards
+    from pipeline.triplets.funnel import filter_figures, write_plots
+
+    map_shards(
+        FilterStep(params, paths.filter_model),
+        generated_shards(paths.generated, paths.pairs),
+        into={"kept": paths.triplets, "rejected": paths.rejected},
+        scratch=paths.scratch,
+    )
+    figures = filter_figures(paths.triplets, paths.rejected)
+    write_plots(figures, paths.plots)
+    return figures
+
+
+if __name__ == "__main__":
+    main()

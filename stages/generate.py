@@ -1,0 +1,32 @@
+"""Ask the generator about every image: region captions, questions, answers.
+
+Reads   data/pairs/  models/generator/  data/raw/datasets/ (only with boxes: file)
+Writes  data/generated/  results/generate/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.stage import Paths, stage
+from pipeline.triplets.params import GenerateParams
+
+
+@stage(writes=["generated"])
+def main(params: GenerateParams, paths: Paths) -> dict:
+    from pipeline.execution.shard_map import map_shards
+    from pipeline.execution.step import Shard
+    from pipeline.storage.images import ImageShards
+    from pipeline.triplets.funnel import generated_figures
+    from pipeline.triplets.generation import GenerateStep
+
+    pairs = ImageShards(paths.pairs)
+    step = GenerateStep(params, paths.generator, paths.datasets)
+    shards = [Shard(name, (pairs.path(name), *step.box_files())) for name in pairs.shards()]
+    map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
+    return generated_figures(paths.generated)
+
+
+if __name__ == "__main__":
+    main()
