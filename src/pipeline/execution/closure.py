@@ -9,6 +9,7 @@ dependencies in `dvc.yaml` are compared with it.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -80,6 +81,6 @@ def packaged_files(tree: ast.Module, folder: Path) -> Iterator[Path]:
 
 
 def code_hash(start: Path, source: Path = SOURCE) -> str:
-    """One digest of all files in the closure of `start`, by their place in the package and their content."""
+    """One digest of all files in the closure of `start`, by their place and their content."""
     files = import_closure(start, source)
-    return hash_json([[str(path.relative_to(source)), hash_file(path)] for path in files])
+    return hash_json([[os.path.relpath(path, source), hash_file(path)] for path in files])

@@ -1,0 +1,42 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture
+def jpeg() -> Callable[..., bytes]:
+    """Makes a small JPEG of random pixels: `jpeg(seed, width, height)`."""
+
+    def make(seed: int = 0, width: int = 24, height: int = 16) -> bytes:
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=90)
+        return stream.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real samples, named by FINEALIGN_TEST_DATA; tests that need it are skipped without it."""
+    folder = os.environ.get("FINEALIGN_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("FINEALIGN_TEST_DATA does not name a folder with real photographs")
+    return Path(folder)

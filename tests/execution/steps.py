@@ -1,0 +1,42 @@
+"""Steps for the tests: they must lie in a module that worker processes can import."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pipeline.errors import UserError
+from pipeline.execution.step import Shard, Step
+
+
+@dataclass
+class Shout(Step):
+    """Writes the input in capitals; counts its runs in a folder; may fail, die or be slow on command."""
+
+    name: ClassVar[str] = "shout"
+    counter: Path
+    suffix: str = "!"
+    seconds: float = 0.0
+
+    def parameters(self) -> dict[str, Any]:
+        return {"suffix": self.suffix}
+
+    def run(self, shard: Shard, folder: Path) -> None:
+        attempt = len(list(self.counter.glob(f"{shard.name}.*"))) + 1
+        (self.counter / f"{shard.name}.{attempt}").touch()
+        time.sleep(self.seconds)
+        text = shard.files[0].read_text()
+        if text == "wrong":
+            raise UserError("The input is wrong.", where=shard.files[0])
+        if text == "flaky" and attempt == 1:
+            raise OSError("the disk hiccuped")
+        if text == "broken":
+            raise ValueError("a bug")
+        if text == "fatal" and attempt == 1:
+            os._exit(9)
+        for output in ("loud", "louder"):
+            (folder / output).mkdir()
+            (folder / output / f"{shard.name}.txt").write_text(text.upper() + self.suffix)
