@@ -23,6 +23,7 @@ def main(params: GenerateParams, paths: Paths) -> dict:
 
     pairs = ImageShards(paths.pairs)
     step = GenerateStep(params, paths.generator, paths.datasets)
+    step.check_boxes(set(pairs.manifest["key"].to_pylist()))
     shards = [Shard(name, (pairs.path(name), *step.box_files())) for name in pairs.shards()]
     map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
     return generated_figures(paths.generated)

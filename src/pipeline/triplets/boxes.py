@@ -18,7 +18,6 @@ from pipeline.triplets.geometry import Box, area
 from pipeline.triplets.params import FileBoxes, GridBoxes, GridLevel
 from pipeline.triplets.tables import BOXES
 
-
 BoxTable = dict[str, list[list[float]]]
 """Boxes of each image by its key, best first."""
 

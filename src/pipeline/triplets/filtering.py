@@ -21,7 +21,6 @@ from pipeline.triplets.generation import batches
 from pipeline.triplets.model_hash import model_hash
 from pipeline.triplets.params import FilterParams
 from pipeline.triplets.selection import (
-    Reasons,
     SecondAnswer,
     alive,
     judge_pairs,
@@ -130,7 +129,7 @@ def with_answers(pairs: pa.Table, answers: Mapping[int, SecondAnswer]) -> pa.Tab
 
 
 def split_rows(
-    rows: pa.Table, reasons: Reasons, kept: Table, rejected: Table, folder: Path, name: str
+    rows: pa.Table, reasons: Sequence[str | None], kept: Table, rejected: Table, folder: Path, name: str
 ) -> None:
     """Write rows without a reason to `kept/` and the others, with theirs, to `rejected/`."""
     stays = pa.array([reason is None for reason in reasons], pa.bool_())

@@ -8,16 +8,16 @@ and box, so a row depends neither on the batch nor on the number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pipeline.execution.step import Shard, Step
-from pipeline.triplets.boxes import BoxTable, box_table, grid_boxes, read_boxes
+from pipeline.triplets.boxes import BoxTable, box_table, check_known, grid_boxes, read_boxes
 from pipeline.triplets.model_hash import model_hash
-from pipeline.triplets.params import FileBoxes, GenerateParams
+from pipeline.triplets.params import FileBoxes, GenerateParams, QuestionType
 from pipeline.triplets.shard_images import stream_images
 from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA
 
@@ -66,6 +66,11 @@ class GenerateStep(Step):
             dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
         GENERATED_DC.write(folder / "generated" / f"{shard.name}-dc.parquet", dc_rows)
+
+    def check_boxes(self, keys: Collection[str]) -> None:
+        """Raise UserError if the table of boxes, where one is used, is missing, wrong or of other images."""
+        for path in self.box_files():
+            check_known(read_boxes(path), keys, path)
 
     def box_files(self) -> tuple[Path, ...]:
         """The table of boxes that every shard depends on, if there is one. Raises UserError if it is
@@ -118,7 +123,7 @@ def generate_rows(
     return qa_rows, dc_rows
 
 
-def requested_types(counts: Mapping[str, int]) -> list[str]:
+def requested_types(counts: Mapping[QuestionType, int]) -> list[str]:
     """The type of every question asked about one box, in order: `{what: 2, how: 1}` gives what, what, how."""
     return [name for name, count in counts.items() for _ in range(count)]
 

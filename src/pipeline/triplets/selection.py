@@ -67,7 +67,7 @@ def screen_pairs(rows: Sequence[Row], params: RuleParams) -> Reasons:
 
 def judge_pairs(
     rows: Sequence[Row],
-    reasons: Reasons,
+    reasons: Sequence[str | None],
     answers: Mapping[int, SecondAnswer],
     second: SecondAnswerParams,
     limits: LimitParams,
@@ -108,7 +108,7 @@ def screen_captions(rows: Sequence[Row], params: CaptionFilterParams) -> Reasons
     return reasons
 
 
-def alive(reasons: Reasons) -> list[int]:
+def alive(reasons: Sequence[str | None]) -> list[int]:
     """Places of the rows that are still in."""
     return [place for place, reason in enumerate(reasons) if reason is None]
 

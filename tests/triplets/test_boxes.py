@@ -1,0 +1,69 @@
+"""Boxes from the grid and from a table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import UserError
+from pipeline.triplets.boxes import box_table, check_known, grid_boxes, grid_level, read_boxes
+from pipeline.triplets.params import FileBoxes, GridBoxes, GridLevel
+from pipeline.triplets.tables import BOXES
+
+
+@given(st.integers(1, 9), st.floats(0, 0.9))
+def test_a_level_covers_the_image_with_equal_windows(cells, overlap):
+    boxes = grid_level(GridLevel(cells=cells, overlap=overlap))
+    assert len(boxes) == cells**2
+    assert boxes[0][:2] == [0.0, 0.0]
+    assert boxes[-1][2:] == pytest.approx([1.0, 1.0])
+    side = boxes[0][2]
+    for x1, y1, x2, y2 in boxes:
+        assert 0 <= x1 < x2 <= 1
+        assert 0 <= y1 < y2 <= 1
+        assert (x2 - x1, y2 - y1) == pytest.approx((side, side), abs=1e-6)
+    if cells > 1:
+        assert side - boxes[1][0] == pytest.approx(side * overlap, abs=1e-6)
+
+
+def test_grid_lists_its_levels_in_order():
+    params = GridBoxes(
+        source="grid", levels=[GridLevel(cells=1, overlap=0.0), GridLevel(cells=2, overlap=0.0)]
+    )
+    assert grid_boxes(params) == [
+        [0, 0, 1, 1],
+        [0, 0, 0.5, 0.5],
+        [0.5, 0, 1, 0.5],
+        [0, 0.5, 0.5, 1],
+        [0.5, 0.5, 1, 1],
+    ]
+
+
+def box_row(key, number, score, box=(0.0, 0.0, 0.5, 0.5)):
+    return {"key": key, "box_id": number, "box": list(box), "score": score}
+
+
+def test_a_table_gives_the_best_boxes_first(tmp_path):
+    path = tmp_path / "boxes.parquet"
+    rows = [
+        box_row("a", 0, 0.1),
+        box_row("a", 1, 0.9, (0, 0, 1, 1)),
+        box_row("a", 2, 0.9),
+        box_row("b", 0, 0.5),
+    ]
+    BOXES.write(path, rows)
+    table = read_boxes(box_table(FileBoxes(source="file", path="boxes.parquet", top_n=2), tmp_path))
+    assert table["a"] == [[0, 0, 1, 1], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5]]
+    check_known(table, {"a", "other"}, path)
+    with pytest.raises(UserError, match="knows none"):
+        check_known(table, {"other"}, path)
+
+
+def test_a_box_in_pixels_is_refused(tmp_path):
+    BOXES.write(tmp_path / "boxes.parquet", [box_row("a", 0, 0.1, (0, 0, 50, 60))])
+    with pytest.raises(UserError, match="does not lie in its image"):
+        read_boxes(tmp_path / "boxes.parquet")
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(UserError, match="missing"):
+        box_table(FileBoxes(source="file", path="no.parquet", top_n=1), tmp_path)
