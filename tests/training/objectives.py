@@ -1,0 +1,98 @@
+"""A small contrastive objective, and a program that trains it; the tests start it in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.training.loop import train
+from pipeline.training.objective import Objective
+from pipeline.training.params import TrainingParams
+
+
+class Toy(Objective):
+    """Two towers, a trained temperature, a memory bank and (optionally) dropout, on random vectors."""
+
+    monitor: ClassVar[str] = "score"
+
+    def __init__(self, samples: int = 64, batch_size: int = 16, dropout: float = 0.0, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.a = nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Dropout(dropout), nn.Linear(8, 4))
+            self.b = nn.Linear(5, 4)
+            self.scale = nn.Parameter(torch.tensor(2.0))
+            self.x = torch.randn(samples, 6)
+            self.y = self.x[:, :5] + 0.1 * torch.randn(samples, 5)
+        self.batch_size, self.poison, self.die_at = batch_size, (0, 0), -1
+        self.register_buffer("bank", torch.zeros(8, 4))
+
+    def batch(self, step: int) -> Sequence[int]:
+        generator = torch.Generator().manual_seed(step)
+        return torch.randperm(len(self.x), generator=generator)[: self.batch_size].tolist()
+
+    def collate(self, items: Sequence[int], step: int) -> dict[str, Tensor]:
+        if step == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        bad = float("nan") if self.poison[0] <= step < self.poison[1] else 1.0
+        return {"x": self.x[list(items)] * bad, "y": self.y[list(items)], "id": torch.tensor(items)}
+
+    def outputs(self, micro: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"a": F.normalize(self.a(micro["x"])), "b": F.normalize(self.b(micro["y"])), "id": micro["id"]}
+
+    def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        assert isinstance(self.bank, Tensor)
+        keys = torch.cat([outputs["b"], self.bank])
+        target = torch.arange(len(outputs["a"]))
+        return {"match": F.cross_entropy(self.scale.exp() * outputs["a"] @ keys.T, target)}
+
+    def after_step(self, outputs: dict[str, Tensor]) -> None:
+        assert isinstance(self.bank, Tensor)
+        self.bank.copy_(outputs["b"][:8])
+
+    def validate(self) -> dict[str, float]:
+        similarity = F.normalize(self.a(self.x)) @ F.normalize(self.b(self.y)).T
+        return {"score": float((similarity.argmax(1) == torch.arange(len(self.x))).float().mean())}
+
+
+def settings(**changes: Any) -> TrainingParams:
+    values = {"seed": 0, "steps": 12, "batch_size": 16, "learning_rate": 0.01, "validate_every": 5, "log_every": 2}
+    return TrainingParams.model_validate(values | changes)
+
+
+def gradients(objective: Objective) -> dict[str, Tensor]:
+    return {name: p.grad.clone() for name, p in objective.named_parameters() if p.grad is not None}
+
+
+def main() -> None:
+    """`objectives.py train SCRATCH DIE_AT`: train and save; `objectives.py gradient OUT MICRO`: one gradient."""
+    task, folder, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    if task == "train":
+        from pipeline.training import loop
+
+        loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+        objective = Toy(dropout=0.3)
+        objective.die_at = number
+        history = train(objective, settings(), name="toy", fingerprint="f", scratch=folder, device="cpu")
+        torch.save([objective.state_dict(), history.state()], folder / "result.pt")
+        return
+    from pipeline.training.distributed import world
+    from pipeline.training.gradient import backward
+
+    objective = Toy()
+    params = settings(micro_batch_size=number or None)
+    with world() as processes:
+        values, _ = backward(objective, 3, params, processes, torch.device("cpu"))
+        torch.save((values, gradients(objective)), folder / f"gradient-{processes.rank}.pt")
+
+
+if __name__ == "__main__":
+    main()

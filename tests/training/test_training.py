@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import UserError
+from pipeline.training.distributed import World
+from pipeline.training.gradient import backward
+from pipeline.training.loop import train
+from pipeline.training.schedule import learning_rate
+from tests.training.objectives import Toy, gradients, settings
+
+CPU = torch.device("cpu")
+
+
+def reference_gradients(objective: Toy, step: int) -> dict[str, torch.Tensor]:
+    """The obvious way: one forward pass of the whole batch, one backward pass."""
+    sum(objective.losses(objective.outputs(objective.collate(objective.batch(step), step))).values()).backward()  # type: ignore[union-attr]
+    return gradients(objective)
+
+
+@pytest.mark.parametrize("micro", [None, 8, 4, 1])
+def test_micro_batches_give_the_gradient_of_the_whole_batch(micro: int | None) -> None:
+    expected = reference_gradients(Toy(), 3)
+    objective = Toy()
+    backward(objective, 3, settings(micro_batch_size=micro), World(), CPU)
+    torch.testing.assert_close(gradients(objective), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("micro", [0, 4])
+def test_two_processes_give_the_gradient_of_one(tmp_path: Path, root: Path, micro: int) -> None:
+    expected = reference_gradients(Toy(), 3)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    base = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    base |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "tests.training.objectives", "gradient", str(tmp_path), str(micro)]
+    processes = [
+        subprocess.Popen(command, cwd=root, env={**base, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(2)
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    for rank in range(2):
+        _, found = torch.load(tmp_path / f"gradient-{rank}.pt", weights_only=True)
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, root: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
+    results = []
+    for name, deaths in (("whole", []), ("killed", [7])):
+        scratch = tmp_path / name
+        scratch.mkdir()
+        command = [sys.executable, "-m", "tests.training.objectives", "train", str(scratch)]
+        for step in deaths:
+            assert subprocess.run([*command, str(step)], cwd=root, env=environment, check=False).returncode == -9
+        subprocess.run([*command, "-1"], cwd=root, env=environment, check=True)
+        results.append(torch.load(scratch / "result.pt", weights_only=True))
+    (whole, whole_history), (killed, killed_history) = results
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    assert whole_history == killed_history
+
+
+def test_learns_writes_curves_and_keeps_the_best(tmp_path: Path) -> None:
+    objective = Toy(batch_size=64)
+    params = settings(steps=300, batch_size=64, validate_every=20)
+    history = train(objective, params, name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
+    assert history.best_value > max(0.3, history.validation[0]["score"])
+    assert objective.eval().validate()["score"] == pytest.approx(history.best_value)
+    history.write(tmp_path / "plots")
+    with (tmp_path / "plots" / "training.csv").open() as stream:
+        points = list(csv.DictReader(stream))
+    assert float(points[-1]["match"]) < float(points[0]["match"])
+    assert set(points[0]) == {"step", "rate", "norm", "match"}
+
+
+def test_stops_early_without_improvement(tmp_path: Path) -> None:
+    objective = Toy()
+    objective.validate = lambda: {"score": 1.0}  # type: ignore[method-assign]
+    params = settings(steps=100, validate_every=2, patience=3)
+    history = train(objective, params, name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
+    assert [row["step"] for row in history.validation] == [2, 4, 6, 8] and history.best_step == 2
+
+
+def test_one_bad_batch_is_skipped_and_many_end_the_training(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    objective = Toy()
+    objective.poison = (2, 3)
+    train(objective, settings(), name="toy", fingerprint="a", scratch=tmp_path, device="cpu")
+    assert "update 2 skipped" in capsys.readouterr().out
+    assert all(torch.isfinite(p).all() for p in objective.parameters())
+    objective.poison = (2, 100)
+    with pytest.raises(UserError, match="no longer gives finite numbers"):
+        train(objective, settings(), name="toy", fingerprint="b", scratch=tmp_path, device="cpu")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "training" / "toy" / "f" / "checkpoint.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"checkpoint is damaged[\s\S]*rm -r"):
+        train(Toy(), settings(), name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
+
+
+@given(st.integers(1, 200), st.floats(0, 0.9), st.sampled_from(["cosine", "linear", "constant"]))
+def test_schedule_rises_then_falls_and_stays_in_range(steps: int, warmup: float, schedule: str) -> None:
+    params = settings(steps=steps, warmup_share=warmup, schedule=schedule)
+    rates = [learning_rate(step, params) for step in range(steps)]
+    peak = max(range(steps), key=rates.__getitem__)
+    assert all(0 <= rate <= params.learning_rate * (1 + 1e-9) for rate in rates)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
