@@ -26,9 +26,7 @@ def test_a_level_covers_the_image_with_equal_windows(cells, overlap):
 
 
 def test_grid_lists_its_levels_in_order():
-    params = GridBoxes(
-        source="grid", levels=[GridLevel(cells=1, overlap=0.0), GridLevel(cells=2, overlap=0.0)]
-    )
+    params = GridBoxes(kind="grid", levels=[GridLevel(cells=1, overlap=0.0), GridLevel(cells=2, overlap=0.0)])
     assert grid_boxes(params) == [
         [0, 0, 1, 1],
         [0, 0, 0.5, 0.5],
@@ -51,7 +49,7 @@ def test_a_table_gives_the_best_boxes_first(tmp_path):
         box_row("b", 0, 0.5),
     ]
     BOXES.write(path, rows)
-    table = read_boxes(box_table(FileBoxes(source="file", path="boxes.parquet", top_n=2), tmp_path))
+    table = read_boxes(box_table(FileBoxes(kind="file", path="boxes.parquet", top_n=2), tmp_path))
     assert table["a"] == [[0, 0, 1, 1], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5]]
     check_known(table, {"a", "other"}, path)
     with pytest.raises(UserError, match="knows none"):
@@ -66,4 +64,4 @@ def test_a_box_in_pixels_is_refused(tmp_path):
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(UserError, match="missing"):
-        box_table(FileBoxes(source="file", path="no.parquet", top_n=1), tmp_path)
+        box_table(FileBoxes(kind="file", path="no.parquet", top_n=1), tmp_path)

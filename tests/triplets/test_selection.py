@@ -25,7 +25,7 @@ NO_LIMITS = LimitParams(per_type=None, yes_no_ratio=None)
 
 
 def second(measure: str = "vqa_normalised", confidence: float = 0.0, **more: float) -> SecondAnswerParams:
-    agreement = TypeAdapter(Agreement).validate_python({"measure": measure, **more})
+    agreement = TypeAdapter(Agreement).validate_python({"kind": measure, **more})
     return SecondAnswerParams(agreement=agreement, min_filter_confidence=confidence, images_per_batch=1)
 
 
@@ -204,6 +204,6 @@ def test_entropy_in_bits():
 
 
 def test_exact_agreement_ignores_only_spaces_at_the_ends():
-    agreement = EqualText(measure="exact")
+    agreement = EqualText(kind="exact")
     assert agrees("red", " red ", agreement)
     assert not agrees("red", "Red", agreement)

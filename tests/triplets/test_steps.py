@@ -18,18 +18,18 @@ from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_Q
 
 GENERATE = {
     "boxes": {
-        "source": "grid",
+        "kind": "grid",
         "levels": [{"cells": 1, "overlap": 0.0}, {"cells": 2, "overlap": 0.0}],
     },
     "question_types": {"what": 2, "binary": 1},
-    "captions": {"top_k": 3, "temperature": 1.0},
-    "questions": {"top_k": 10, "temperature": 1.0},
+    "captions": {"seed": 0, "top_k": 3},
+    "questions": {"seed": 1, "top_k": 10},
     "images_per_batch": 2,
 }
 FILTER = {
     "rules": {"min_question_words": 2, "min_answer_confidence": 0.0},
     "second_answer": {
-        "agreement": {"measure": "exact"},
+        "agreement": {"kind": "exact"},
         "min_filter_confidence": 0.0,
         "images_per_batch": 2,
     },

@@ -16,6 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from pipeline.shares import percentage
+
 MOST_ANSWERS = 200
 SMOOTHING = 0.5
 
@@ -36,7 +38,7 @@ def blind_accuracy(keys: Sequence[str], questions: Sequence[str], answers: Seque
         answerer = BlindAnswerer([questions[p] for p in outside], [answers[p] for p in outside])
         guesses = answerer.guess([questions[p] for p in inside])
         right += sum(guess == answers[p] for guess, p in zip(guesses, inside, strict=True))
-    return round(100 * right / len(keys), 2)
+    return percentage(right, len(keys))
 
 
 class BlindAnswerer:

@@ -42,7 +42,7 @@ def box_table(params: FileBoxes, folder: Path) -> Path:
             "The table of boxes is missing.",
             where=path,
             expected="a Parquet table key, box_id, box, score",
-            fix="put it there, or set generate.boxes.source to grid",
+            fix="put it there, or set generate.boxes.kind to grid",
         )
     return path
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.shares import percentage
 from pipeline.storage.files import write_text
 
 PAIR_STEPS: dict[str, tuple[str, ...]] = {
@@ -124,11 +125,6 @@ def entropy(frequencies: Sequence[int]) -> float:
     """Shannon entropy in bits of a distribution given by its counts; 0 for none."""
     total = sum(frequencies)
     return round(math.fsum(-n / total * math.log2(n / total) for n in frequencies if n), 4) if total else 0.0
-
-
-def percentage(part: int, whole: int) -> float:
-    """`part` of `whole` in percent, two decimals; 0 of nothing."""
-    return round(100 * part / whole, 2) if whole else 0.0
 
 
 def keep_rate(kept: int, generated: int) -> dict[str, Any]:

@@ -20,19 +20,19 @@ class GridLevel(Params):
 class GridBoxes(Params):
     """Boxes from a multi-scale grid, the same for every image."""
 
-    source: Literal["grid"]
+    kind: Literal["grid"]
     levels: list[GridLevel] = Field(min_length=1, description="scales, coarse ones first")
 
 
 class FileBoxes(Params):
     """Boxes from a table key, box_id, box, score: a detector's or annotators'."""
 
-    source: Literal["file"]
+    kind: Literal["file"]
     path: str = Field(min_length=1, description="Parquet file below data/raw/datasets/")
     top_n: int = Field(ge=1, description="boxes per image, best scores first")
 
 
-Boxes = Annotated[GridBoxes | FileBoxes, Field(discriminator="source")]
+Boxes = Annotated[GridBoxes | FileBoxes, Field(discriminator="kind")]
 
 
 class GenerateParams(Params):
@@ -59,23 +59,23 @@ class RuleParams(Params):
 class EqualText(Params):
     """Answers agree when their texts are equal (JADE)."""
 
-    measure: Literal["exact"]
+    kind: Literal["exact"]
 
 
 class EqualNormalised(Params):
     """Answers agree when equal after VQA's normalisation."""
 
-    measure: Literal["vqa_normalised"]
+    kind: Literal["vqa_normalised"]
 
 
 class TokenOverlap(Params):
     """Answers agree when their token F1 reaches a threshold (VQ2A)."""
 
-    measure: Literal["token_f1"]
+    kind: Literal["token_f1"]
     threshold: float = Field(gt=0, le=1, description="VQ2A uses 0.54")
 
 
-Agreement = Annotated[EqualText | EqualNormalised | TokenOverlap, Field(discriminator="measure")]
+Agreement = Annotated[EqualText | EqualNormalised | TokenOverlap, Field(discriminator="kind")]
 
 
 class SecondAnswerParams(Params):

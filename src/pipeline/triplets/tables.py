@@ -55,4 +55,4 @@ BOXES = Table(
     schema=pa.schema([("key", pa.string()), ("box_id", pa.int32()), ("box", BOX), ("score", pa.float32())]),
     key=("key", "box_id"),
 )
-"""Boxes from a detector or from annotators, for `boxes: {source: file}`."""
+"""Boxes from a detector or from annotators, for `boxes: {kind: file}`."""
