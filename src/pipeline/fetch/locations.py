@@ -1,0 +1,103 @@
+"""Where raw files lie: relative paths, glob patterns, web addresses, and braces for ranges.
+
+`{0000..0575}` stands for every number of the range, with its zeros. Parameters never hold absolute paths:
+what a user owns is linked below `data/raw/`, so that no path of a machine enters a parameter.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from pipeline.errors import UserError
+
+RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+MOST_LOCATIONS = 1_000_000
+
+
+def _relative(text: str) -> str:
+    if not text or Path(text).is_absolute() or ".." in Path(text).parts or "://" in text:
+        raise ValueError("must be a path relative to the repository, such as data/raw/datasets/flickr8k")
+    return text
+
+
+def _location(text: str) -> str:
+    return text if is_url(text) else _relative(text)
+
+
+def is_url(text: str) -> bool:
+    """Whether a location is fetched over HTTP(S)."""
+    return text.startswith(("http://", "https://"))
+
+
+RawPath = Annotated[str, AfterValidator(_relative)]
+"""A path relative to the repository's root."""
+
+Location = Annotated[str, AfterValidator(_location)]
+"""A relative path, folder or glob pattern, or an http(s) address; braces are expanded in all of them."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+"""Lower-case letters, digits and underscores."""
+
+
+def expand_braces(text: str) -> list[str]:
+    """Every string that `{first..last}` ranges in `text` stand for, in order; `[text]` without any.
+
+    Raises UserError for a range that runs backwards or names more than a million places.
+    """
+    match = RANGE.search(text)
+    if match is None:
+        return [text]
+    first, last = match.groups()
+    if not 0 <= int(last) - int(first) < MOST_LOCATIONS:
+        raise UserError(
+            "A range of shards cannot be expanded.",
+            where=text,
+            expected="{first..last} with first ≤ last, at most a million",
+            found=match.group(),
+        )
+    width = len(first) if first.startswith("0") else 0
+    heads = [f"{text[: match.start()]}{number:0{width}d}" for number in range(int(first), int(last) + 1)]
+    tails = expand_braces(text[match.end() :])
+    return [head + tail for head in heads for tail in tails]
+
+
+def find_files(root: Path, location: str, suffix: str) -> list[str]:
+    """Files that a local location stands for, relative to `root`: a file, a folder's `*suffix`, or a pattern.
+
+    Sorted within a folder or pattern. Raises UserError if a named file or folder is missing or nothing
+    matches.
+    """
+    found: list[str] = []
+    for text in expand_braces(location):
+        path = root / text
+        if path.is_dir():
+            matches = sorted(path.glob(f"*{suffix}"))
+        elif any(sign in text for sign in "*?["):
+            matches = sorted(root.glob(text))
+        else:
+            matches = [path] if path.is_file() else []
+        if not matches:
+            raise UserError(
+                "A source has no files.",
+                where=text,
+                expected=f"{suffix} files, a folder of them, or a pattern that matches them",
+                found="an empty folder" if path.is_dir() else "nothing",
+                fix="put or link the files there (data/raw/datasets/README.md), or correct the location",
+            )
+        found += [match.relative_to(root).as_posix() for match in matches]
+    return found
+
+
+def require_file(root: Path, path: str) -> Path:
+    """The file at a relative path. Raises UserError if it is missing."""
+    if not (root / path).is_file():
+        raise UserError(
+            "A source's file is missing.",
+            where=path,
+            fix="put or link it there (data/raw/datasets/README.md), or correct the path in params.yaml",
+        )
+    return root / path

@@ -1,0 +1,68 @@
+"""Where each file of a tar lies, with a check that the tar is whole.
+
+A tar ends with blocks of zeros. Python's reader stops silently at a damaged header or at the end of a cut
+file, so the index asks for that end mark itself: without it the file was cut off or damaged on its way.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+BLOCK = tarfile.BLOCKSIZE
+
+
+@dataclass(frozen=True)
+class Member:
+    """A regular file inside a tar: its name, and where its bytes lie."""
+
+    name: str
+    offset: int
+    size: int
+
+
+def scan_tar(path: Path, where: object = "") -> list[Member]:
+    """The regular files of a tar, in their order.
+
+    Raises UserError, naming `where` (default the path), if the file is missing, no tar, or cut off.
+    """
+    place = where or path
+    members: list[Member] = []
+    end = 0
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for info in tar:
+                size = info.size if info.isreg() else 0
+                end = info.offset_data + -(-size // BLOCK) * BLOCK
+                if info.isreg():
+                    members.append(Member(info.name, info.offset_data, size))
+    except FileNotFoundError:
+        raise UserError("A tar file is missing.", where=place) from None
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise damaged(place, f"{path.stat().st_size} bytes; {error}") from None
+    check_end(path, end, place)
+    return members
+
+
+def check_end(path: Path, end: int, where: object) -> None:
+    """Raise UserError unless a block of zeros stands behind the last member."""
+    with path.open("rb") as stream:
+        stream.seek(end)
+        block = stream.read(BLOCK)
+    if len(block) < BLOCK or block.strip(b"\0"):
+        found = "nothing" if not block else "no end mark"
+        raise damaged(where, f"{found} behind byte {end} of {path.stat().st_size}")
+
+
+def damaged(where: object, found: str) -> UserError:
+    """The error for a tar that is not whole."""
+    return UserError(
+        "A tar file is cut off or damaged.",
+        where=where,
+        expected="a whole, uncompressed tar with its end mark",
+        found=found,
+        fix="fetch or copy it again",
+    )

@@ -1,0 +1,24 @@
+"""Pack image-caption pairs from all sources into shards, with a manifest and a table of what was dropped.
+
+Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them), or HTTP(S) addresses
+Writes  data/pairs/   results/fetch_pairs/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.fetch.params import FetchPairsParams
+from pipeline.stage import Paths, stage
+
+
+@stage(writes=["pairs"])
+def main(params: FetchPairsParams, paths: Paths) -> dict:
+    from pipeline.fetch.pairs import fetch_pairs
+
+    return fetch_pairs(params, paths.root, paths.pairs, paths.scratch)
+
+
+if __name__ == "__main__":
+    main()
