@@ -1,0 +1,1 @@
+"""A drawn world whose truth is known: scenes, pictures, texts, official layouts and an oracle."""
