@@ -1,0 +1,83 @@
+"""JADE's questioner: image tokens, an adapter, and a BERT that looks at them in every layer.
+
+Image tokens [I,N,W] of the vision encoder go through a linear map and a LayerNorm and get a type vector and a
+vector of their place in the image (`adapt`); the region cue turns them into what one box's sequences look at
+(`see`). The text model reads [target ; prompt] under the four-part mask (see `masks.py`); positions restart in the
+prompt, whose token type is 1; BERT's masked-language-model head says the hidden words.
+
+The vision encoder itself is not part of this module, so that its tokens may be computed once and kept.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.encoders.bert import BertLM
+from pipeline.encoders.bert_layers import KeysValues
+from pipeline.questioner.masks import four_part_mask, positions
+from pipeline.questioner.region import FEATURES, RegionCue, TokenGrid, corner_features
+
+ADAPTER_EPSILON = 1e-12
+
+
+class Questioner(nn.Module):
+    """The model after the vision encoder.
+
+    `vision_width` is the width W of the encoder's tokens, `grid` their places, `feature_cue` whether boxes are
+    marked on the tokens (else the prompt's coordinates, or the image itself, are the only cue).
+    """
+
+    places: Tensor
+
+    def __init__(self, text: BertLM, vision_width: int, grid: TokenGrid, feature_cue: bool) -> None:
+        super().__init__()
+        width = text.config.hidden_size
+        self.text = text
+        self.adapter = nn.Linear(vision_width, width)
+        self.norm = nn.LayerNorm(width, eps=ADAPTER_EPSILON)
+        self.image_type = nn.Parameter(torch.zeros(width).normal_(std=0.02))
+        self.corners = nn.Linear(FEATURES, width)
+        self.cue = RegionCue(width, grid) if feature_cue else None
+        self.register_buffer("places", corner_features(grid.places()), persistent=False)
+
+    def adapt(self, tokens: Tensor) -> Tensor:
+        """Image tokens [I,N,W] in the text model's width, with their places, [I,N,D]."""
+        places = self.corners(self.places.to(tokens.dtype))
+        return self.norm(self.adapter(tokens)) + self.image_type + places
+
+    def see(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
+        """What the sequences of each row look at, [R,N or N+1,D], from adapted tokens `visual` [I,N,D].
+
+        `image_of_row` [R] and `boxes` [R,4] (fractions of the image) name the rows' images and regions.
+        """
+        if self.cue is None:
+            return visual[image_of_row]
+        return self.cue(visual, image_of_row, boxes, self.corners)
+
+    def look(self, seen: Tensor) -> list[KeysValues]:
+        """Cross-attention keys and values of every layer for `seen` [R,M,D]."""
+        return self.text.bert.project_encoder(seen)
+
+    def forward(
+        self,
+        target: Tensor,
+        target_mask: Tensor,
+        prompt: Tensor,
+        prompt_mask: Tensor,
+        cross: Sequence[KeysValues],
+    ) -> Tensor:
+        """Final states of the targets [R,T,D].
+
+        `target` [R,T] and `prompt` [R,P] are ids with boolean token masks; `cross` as `look` gives it, per row.
+        """
+        place, kind = (part.to(target.device) for part in positions(target.shape[1], prompt.shape[1]))
+        ids = torch.cat([target, prompt], dim=1)
+        states = self.text.bert.embeddings(ids, position_ids=place, token_type_ids=kind)
+        mask = four_part_mask(target_mask, prompt_mask)
+        states, _ = self.text.bert.run_layers(states, mask, cross=cross)
+        return states[:, : target.shape[1]]
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Scores of every word […,V] from states […,D]."""
+        return self.text.logits(states)

@@ -1,0 +1,116 @@
+"""Prompts and targets: what the questioner's text model reads and what it is to say.
+
+A sequence is a target (what is generated) and a prompt (what is given). Three tasks share one model (JADE,
+arXiv 2305.11769, and its code `Tokenizer`, `LocationEmbedding`):
+
+    task              prompt                                                            target
+    region caption    [CLS] generate region caption · L1 L2 L3 L4 [SEP]                 [CLS] caption [SEP]
+    question-answer   [CLS] generate question answer pair · TYPE · L1..L4 · caption [SEP]   [CLS] question | answer [SEP]
+    visual question   [CLS] question [SEP]                                              [CLS] answer [SEP]
+
+`·` is [unused0] and `|` is [unused1]. TYPE is the question's first word if that is what, how, where, who, why or
+when; else the answer if that is yes or no; else `other`. While an answer is generated TYPE is hidden by [unused2],
+or it would give the answer away. L1..L4 are the box's corners x1 y1 x2 y2 in 224 steps, each one token
+[unused100] … [unused323].
+"""
+
+import re
+from collections.abc import Sequence
+
+from pipeline.encoders.tokenizer import Tokenizer
+
+Box = Sequence[float]
+"""x1, y1, x2, y2 as fractions of the image."""
+
+FULL_IMAGE: Box = (0.0, 0.0, 1.0, 1.0)
+STEPS = 224
+FIRST_LOCATION = 100
+QUESTION_WORDS = ("what", "how", "where", "who", "why", "when")
+BINARY = "binary"
+OTHER = "other"
+
+TIGHT_BEFORE = re.compile(r" ([?.,!;:%)\]])")
+TIGHT_AFTER = re.compile(r"([(\[$#]) ")
+TIGHT_AROUND = re.compile(r" (['’_/-]) ")
+
+
+def prompt_type(question: str, answer: str) -> str:
+    """TYPE of a question-answer pair (see the module's docstring)."""
+    words = question.lower().split()
+    if words and words[0] in QUESTION_WORDS:
+        return words[0]
+    return answer if answer in ("yes", "no") else OTHER
+
+
+def plain(text: str) -> str:
+    """Text as JADE trains on it: lower case, no periods, single spaces."""
+    return " ".join(text.lower().replace(".", " ").split())
+
+
+def joined(text: str) -> str:
+    """A decoded text with the spaces that word pieces put around punctuation taken out again."""
+    return TIGHT_AROUND.sub(r"\1", TIGHT_AFTER.sub(r"\1", TIGHT_BEFORE.sub(r"\1", text)))
+
+
+def location_steps(box: Box) -> list[int]:
+    """Corners of a box in 224 steps: min(round(224 c), 223)."""
+    return [max(0, min(round(corner * STEPS), STEPS - 1)) for corner in box]
+
+
+class Prompts:
+    """Builds prompts and targets over one tokenizer.
+
+    `max_tokens` limits a target (without [CLS] and [SEP]) and the caption and question inside a prompt. Raises
+    UserError if the vocabulary lacks the unused tokens that prompts need.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.gap = tokenizer.unused(0)
+        self.separator = tokenizer.unused(1)
+        self.hidden_type = tokenizer.unused(2)
+        self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(STEPS)]
+        self._words = {
+            text: tokenizer.pieces(text)
+            for text in ("generate region caption", "generate question answer pair")
+        }
+        self._types = {name: tokenizer.pieces(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
+
+    def location(self, box: Box) -> list[int]:
+        """Four tokens of a box."""
+        return [self.locations[step] for step in location_steps(box)]
+
+    def caption_prompt(self, box: Box) -> list[int]:
+        """Prompt that asks for a caption of a region."""
+        return self.closed([*self._words["generate region caption"], self.gap, *self.location(box)])
+
+    def pair_prompt(self, kind: str | None, box: Box, caption: Sequence[int]) -> list[int]:
+        """Prompt that asks for a question of TYPE `kind` and its answer; None hides the type.
+
+        `caption` is the region's caption as word pieces (may be empty).
+        """
+        named = [self.hidden_type] if kind is None else self._types[kind]
+        words = self._words["generate question answer pair"]
+        kept = caption[: self.max_tokens]
+        return self.closed([*words, self.gap, *named, self.gap, *self.location(box), self.gap, *kept])
+
+    def question_prompt(self, question: Sequence[int]) -> list[int]:
+        """Prompt that asks a question (word pieces) about the whole image."""
+        return self.closed(question[: self.max_tokens])
+
+    def pair_target(self, question: Sequence[int], answer: Sequence[int]) -> list[int]:
+        """Question and answer (word pieces) as one target."""
+        return self.closed([*question, self.separator, *answer])
+
+    def closed(self, pieces: Sequence[int]) -> list[int]:
+        """[CLS] pieces [SEP]."""
+        return [self.tokenizer.cls, *pieces, self.tokenizer.sep]
+
+    def pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """Word pieces of texts, made plain before."""
+        return self.tokenizer.batch_pieces([plain(text) for text in texts])
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of generated ids."""
+        return joined(self.tokenizer.decode(ids))

@@ -1,0 +1,97 @@
+"""How the model knows which region is meant, after the vision encoder has run.
+
+The encoder's tokens lie on a grid. A box covers each cell to some share in [0, 1]; that share is exact (area of
+the overlap over area of the cell), so it is differentiable and needs no resampling. Three cues follow from it:
+
+- every token gets a vector for "inside", mixed with one for "outside" by its share;
+- one more token is appended, the mean of the tokens weighted by their shares (RoI pooling by area);
+- a vector of the box's corners is added to that token, and of each cell's own corners to every token: sines and
+  cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
+
+JADE instead draws the box into the image (`pixel`), so its encoder runs once per box; here it runs once per image.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+FREQUENCIES = 4
+FEATURES = 4 * (1 + 2 * FREQUENCIES)
+SMALLEST_SIDE = 1 / 224
+
+
+@dataclass(frozen=True)
+class TokenGrid:
+    """Where an encoder's tokens lie: `prefix` tokens without a place (CLS …), then rows × columns, row by row."""
+
+    rows: int
+    columns: int
+    prefix: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of one image."""
+        return self.prefix + self.rows * self.columns
+
+    def cells(self) -> Tensor:
+        """Corners of the cells, [rows * columns, 4]."""
+        top, left = torch.meshgrid(torch.arange(self.rows), torch.arange(self.columns), indexing="ij")
+        scale = torch.tensor([1 / self.columns, 1 / self.rows] * 2)
+        return torch.stack([left, top, left + 1, top + 1], dim=-1).flatten(0, 1) * scale
+
+    def places(self) -> Tensor:
+        """Corners of all tokens, [tokens, 4]; a token without a place has the whole image's."""
+        whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(self.prefix, 4)
+        return torch.cat([whole, self.cells()])
+
+
+def widened(boxes: Tensor) -> Tensor:
+    """Boxes [R,4] with corners in order and sides of at least one 224th, inside the image."""
+    low = torch.minimum(boxes[:, :2], boxes[:, 2:]).clamp(0, 1 - SMALLEST_SIDE)
+    high = torch.maximum(boxes[:, :2], boxes[:, 2:]).clamp(max=1)
+    return torch.cat([low, torch.maximum(high, low + SMALLEST_SIDE)], dim=1)
+
+
+def coverage(boxes: Tensor, cells: Tensor) -> Tensor:
+    """Share of each cell [N,4] that each box [R,4] covers, [R,N]."""
+    low = torch.maximum(boxes[:, None, :2], cells[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], cells[None, :, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=-1)
+    return overlap / (cells[:, 2:] - cells[:, :2]).prod(dim=-1)
+
+
+def corner_features(boxes: Tensor) -> Tensor:
+    """Corners [R,4] with their sines and cosines at 1, 2, 4, 8 half turns, [R, FEATURES]."""
+    turns = 2.0 ** torch.arange(FREQUENCIES, device=boxes.device, dtype=boxes.dtype) * torch.pi
+    angles = (boxes[..., None] * turns).flatten(1)
+    return torch.cat([boxes, angles.sin(), angles.cos()], dim=1)
+
+
+class RegionCue(nn.Module):
+    """Adds the cue `feature` to an image's tokens of width D."""
+
+    cells: Tensor
+
+    def __init__(self, width: int, grid: TokenGrid) -> None:
+        super().__init__()
+        self.prefix = grid.prefix
+        self.register_buffer("cells", grid.cells(), persistent=False)
+        self.inside = nn.Parameter(torch.zeros(width).normal_(std=0.02))
+        self.outside = nn.Parameter(torch.zeros(width).normal_(std=0.02))
+        self.token_type = nn.Parameter(torch.zeros(width).normal_(std=0.02))
+
+    def forward(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor, corners: nn.Module) -> Tensor:
+        """Tokens for each row's box, [R,N+1,D].
+
+        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner features
+        to width D. The last token is the box's.
+        """
+        boxes = widened(boxes)
+        share = coverage(boxes, self.cells.to(boxes.dtype))
+        share = torch.cat([share.new_zeros(len(share), self.prefix), share], dim=1)[..., None]
+        rows = visual[image_of_row]
+        pooled = (rows * share).sum(1) / share.sum(1)
+        token = pooled + self.token_type + corners(corner_features(boxes))
+        marked = rows + share * self.inside + (1 - share) * self.outside
+        return torch.cat([marked, token[:, None]], dim=1)

@@ -1,0 +1,93 @@
+"""A tiny questioner with random weights, and the slow way to write with it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pipeline.encoders.bert import BertLM
+from pipeline.encoders.bert_layers import BertConfig
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.vocabulary import build_vocabulary
+from pipeline.questioner.model import Questioner
+from pipeline.questioner.prompts import Prompts
+from pipeline.questioner.region import TokenGrid
+
+WORDS = (
+    "generate region caption question answer pair what how where who why when yes no other a red green blue "
+    "square circle left right of the is colour many two three above below on shape"
+)
+GRID = TokenGrid(rows=3, columns=2, prefix=1)
+VISION_WIDTH = 10
+
+
+def tokenizer() -> Tokenizer:
+    return Tokenizer(build_vocabulary([WORDS], 100))
+
+
+def prompts(max_tokens: int = 30) -> Prompts:
+    return Prompts(tokenizer(), max_tokens)
+
+
+def questioner(
+    seed: int = 0, feature_cue: bool = True, sharpness: float = 25.0, ending: float = 4.0
+) -> Questioner:
+    """Random weights in float64; large ones, so that its choices depend on all that it sees.
+
+    The words that end texts get a bias, so that texts end now and then.
+    """
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=len(tokenizer()),
+        hidden_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=3,
+        intermediate_size=40,
+        max_position_embeddings=80,
+        add_cross_attention=True,
+    )
+    model = Questioner(BertLM(config), VISION_WIDTH, GRID, feature_cue).double().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(sharpness)
+        model.text.cls.predictions.bias[[tokenizer().sep, tokenizer().unused(1)]] += ending
+    return model
+
+
+def images(count: int, seed: int = 1) -> Tensor:
+    """Random image tokens [count,N,W]."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, GRID.tokens, VISION_WIDTH, generator=generator, dtype=torch.float64)
+
+
+Chooser = Callable[[Tensor, int], tuple[int, bool]]
+
+
+@torch.no_grad()
+def write_naively(
+    model: Questioner,
+    seen: Tensor,
+    prompt: list[int],
+    start: list[int],
+    mask_id: int,
+    choose: Chooser,
+    limit: int,
+) -> tuple[list[int], list[float], bool]:
+    """One sequence, recomputed in full for every word: read `start w1 … wt [MASK]`, predict at the end."""
+    written: list[int] = []
+    probabilities: list[float] = []
+    cross = model.look(seen[None])
+    for step in range(limit + 1):
+        target = torch.tensor([[*start, *written, mask_id]])
+        given = torch.tensor([prompt])
+        states = model(target, torch.ones_like(target).bool(), given, torch.ones_like(given).bool(), cross)
+        scores = model.logits(states[0, -1])
+        word, ends = choose(scores, step)
+        if ends or len(written) < limit:
+            probabilities.append(float(scores.softmax(0)[word]))
+        if ends:
+            return written, probabilities, True
+        if len(written) < limit:
+            written.append(word)
+    return written, probabilities, False
