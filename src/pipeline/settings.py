@@ -10,12 +10,12 @@ The file is read with ruamel in YAML 1.2, as DVC reads it: PyYAML takes `2e-5` f
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -52,8 +52,59 @@ def read_params(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_sections(content: Mapping[str, Any], sections: set[str], path: Path) -> None:
-    """Raise UserError if a top-level name of `params.yaml` is no stage."""
+class Inputs(Params):
+    """The section `inputs`: what lies on the user's disk, named here once so that dvc.yaml depends on it."""
+
+    datasets: str = Field(description="Folder (or a link to one) that holds all raw data sets.")
+    encoders: str = Field(description="Folder (or a link to one) that holds pretrained weights.")
+
+
+def check_inputs(root: Path, path: Path, values: BaseModel) -> None:
+    """Raise UserError if a parameter names raw data that DVC does not watch.
+
+    DVC watches the two folders of the section `inputs`, and follows them if they are links; it does not look
+    behind links to folders inside them.
+    """
+    inputs = load_params(path, "inputs", Inputs)
+    for text in strings(values.model_dump()):
+        if not text.startswith("data/raw/"):
+            continue
+        base = next(
+            (b for b in (inputs.datasets, inputs.encoders) if (text + "/").startswith(b.rstrip("/") + "/")),
+            None,
+        )
+        if base is None:
+            raise UserError(
+                "A parameter names raw data outside the input folders, so DVC would not notice when it changes.",
+                where=f"{path}: {text}",
+                expected=f"a path below {inputs.datasets} or {inputs.encoders}",
+                fix="move the data there, or name its folder in the section 'inputs'",
+            )
+        inside = [part for part in (Path(text), *Path(text).parents) if Path(base) in part.parents]
+        linked = next((part for part in inside if (root / part).is_symlink() and (root / part).is_dir()), None)
+        if linked is not None:
+            raise UserError(
+                "A folder of raw data is a link inside an input folder; DVC does not look behind it.",
+                where=linked,
+                fix=f"link {base} itself to the folder that holds your data, or make the copy a real folder",
+            )
+
+
+def strings(value: Any) -> Iterator[str]:
+    """All texts in nested dictionaries and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from strings(item)
+
+
+def check_sections(content: Mapping[str, Any], stages: set[str], path: Path) -> None:
+    """Raise UserError if a top-level name of `params.yaml` is neither a stage nor `inputs`."""
+    sections = {*stages, "inputs"}
     unknown = sorted(set(map(str, content)) - sections)
     if unknown:
         raise UserError(
@@ -118,9 +169,7 @@ def machine() -> Machine:
     elif text.isdigit() and int(text) > 0:
         workers = int(text)
     else:
-        raise UserError(
-            "FINEALIGN_WORKERS is no number of processes.", expected="a whole number above 0", found=text
-        )
+        raise UserError("FINEALIGN_WORKERS is no number of processes.", expected="a whole number above 0", found=text)
     return Machine(device=device, workers=workers)
 
 

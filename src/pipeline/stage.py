@@ -12,6 +12,7 @@ A stage runs in four steps.
 from __future__ import annotations
 
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from pipeline.errors import UserError
-from pipeline.settings import check_sections, load_params, read_params
+from pipeline.settings import check_inputs, check_sections, load_params, read_params
 from pipeline.storage.files import remove, write_json
 from pipeline.storage.locks import exclusive
 
@@ -104,6 +105,7 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
             paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
             check_sections(read_params(paths.params), sections, paths.params)
             values = load_params(paths.params, file.stem, model)
+            check_inputs(paths.root, paths.params, values)
             run(lambda staged: function(values, staged), paths, file.stem, [*writes, "results"])
 
         command.__doc__ = sys.modules[function.__module__].__doc__
@@ -126,21 +128,32 @@ def run_command(command: Callable[..., None]) -> None:
 
 
 def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, writes: Sequence[str]) -> None:
-    """Run a stage's function under its lock, with staged outputs, and put them into place."""
+    """Run a stage's function under its lock, with staged outputs, and put them into place.
+
+    Under `torchrun`, process 0 does so; the others run the function too, and what they write is dropped.
+    """
+    rank = os.environ.get("RANK", "0")
+    if rank != "0":
+        staging = paths.scratch / "staging" / f"{name}-{rank}"
+        function(staged_paths(paths, writes, staging))
+        remove(staging)
+        return
     with exclusive(paths.scratch / "locks" / f"{name}.lock", announce=lambda text: print(text, flush=True)):
         staging = paths.scratch / "staging" / name
         remove(staging)
         for field in writes:
             remove(getattr(paths, field))
-        staged = replace(
-            paths, **{field: staging / getattr(paths, field).relative_to(paths.root) for field in writes}
-        )
+        staged = staged_paths(paths, writes, staging)
         metrics = function(staged)
-        staged.plots.mkdir(parents=True, exist_ok=True)
         write_json(staged.results / "metrics.json", metrics)
         for field in writes:
             publish(getattr(staged, field), getattr(paths, field))
         remove(staging)
+
+
+def staged_paths(paths: Paths, writes: Sequence[str], staging: Path) -> Paths:
+    """The paths with the fields that a stage writes pointing into its staging folder."""
+    return replace(paths, **{field: staging / getattr(paths, field).relative_to(paths.root) for field in writes})
 
 
 def publish(staged: Path, target: Path) -> None:

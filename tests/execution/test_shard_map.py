@@ -51,9 +51,7 @@ def test_output_does_not_depend_on_workers(
     }
 
 
-def test_only_what_changed_is_computed_again(
-    tmp_path: Path, counter: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_changed_is_computed_again(tmp_path: Path, counter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINEALIGN_WORKERS", "1")
     run(tmp_path, Shout(counter), shards(tmp_path, "a", "b"))
     assert run(tmp_path, Shout(counter), shards(tmp_path, "a", "B", "c"), out="again") == {

@@ -36,7 +36,10 @@ def test_equal_content_gives_equal_bytes(tmp_path: Path, jpeg: Callable[..., byt
 
 
 def test_a_failed_shard_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be decoded"), ShardWriter(tmp_path / "t-00000.tar", "t") as writer:
+    with (
+        pytest.raises(UserError, match="cannot be decoded"),
+        ShardWriter(tmp_path / "t-00000.tar", "t") as writer,
+    ):
         writer.add("a", b"no image", [])
     assert list(tmp_path.iterdir()) == []
 

@@ -64,7 +64,14 @@ class Toy(Objective):
 
 
 def settings(**changes: Any) -> TrainingParams:
-    values = {"seed": 0, "steps": 12, "batch_size": 16, "learning_rate": 0.01, "validate_every": 5, "log_every": 2}
+    values = {
+        "seed": 0,
+        "steps": 12,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "validate_every": 5,
+        "log_every": 2,
+    }
     return TrainingParams.model_validate(values | changes)
 
 

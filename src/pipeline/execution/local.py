@@ -29,9 +29,9 @@ Job = tuple[Shard, Path]
 """A shard and the folder that its outputs go to."""
 
 
-def run_local(step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None], machine: Machine) -> Iterator[
-    tuple[Job, Exception | None]
-]:
+def run_local(
+    step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None], machine: Machine
+) -> Iterator[tuple[Job, Exception | None]]:
     """Run `run(step, job)` for every job; yields each job when it ends, with its error if it failed.
 
     One worker runs in this process, without a pool.
@@ -43,9 +43,9 @@ def run_local(step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None],
         yield from _in_pool(step, jobs, run, workers)
 
 
-def _in_process(step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None]) -> Iterator[
-    tuple[Job, Exception | None]
-]:
+def _in_process(
+    step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None]
+) -> Iterator[tuple[Job, Exception | None]]:
     with single_thread():
         step.setup()
     for job in jobs:
@@ -62,9 +62,9 @@ def _attempt(step: Step, job: Job, run: Callable[[Step, Job], None]) -> Exceptio
     return None
 
 
-def _in_pool(step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None], workers: int) -> Iterator[
-    tuple[Job, Exception | None]
-]:
+def _in_pool(
+    step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None], workers: int
+) -> Iterator[tuple[Job, Exception | None]]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([type(step).__module__])
     ranks = context.SimpleQueue()

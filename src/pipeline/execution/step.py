@@ -40,7 +40,7 @@ class Step(ABC):
     def parameters(self) -> dict[str, Any]:
         """Everything besides code and input files that changes the output, as JSON: parameters, weights' hashes."""
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027  (most steps need none)
         """Prepare one worker process, once: load models. Called before any `run`."""
 
     @abstractmethod
@@ -64,7 +64,12 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
     hashes = {file: hash_file(file) for shard in shards for file in shard.files}
     return {
         shard.name: hash_json(
-            {**common, "shard": shard.name, "argument": shard.argument, "files": [hashes[f] for f in shard.files]}
+            {
+                **common,
+                "shard": shard.name,
+                "argument": shard.argument,
+                "files": [hashes[f] for f in shard.files],
+            }
         )
         for shard in shards
     }

@@ -79,7 +79,7 @@ class ShardWriter:
 
     def __enter__(self) -> ShardWriter:
         self._target = atomic_path(self.path)
-        self._tar = tarfile.open(self._target.__enter__(), "w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+        self._tar = tarfile.open(self._target.__enter__(), "w", format=tarfile.GNU_FORMAT)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -148,12 +148,12 @@ class ImageShards:
         """Names of the shards, of one split or of all, in order."""
         table = self.manifest
         if split is not None:
-            table = table.filter(pc.equal(table["split"], split))
+            table = table.filter(pc.field("split") == split)
         return sorted(set(table["shard"].to_pylist()))
 
     def rows(self, shard: str) -> pa.Table:
         """The manifest rows of one shard, in the order of the tar."""
-        return self.manifest.filter(pc.equal(self.manifest["shard"], shard))
+        return self.manifest.filter(pc.field("shard") == shard)
 
     def path(self, shard: str) -> Path:
         """The tar of a shard."""
@@ -179,7 +179,7 @@ class ImageShards:
         return {key: (shard, offset, size) for key, shard, offset, size in zip(*columns, strict=True)}
 
     def _check_tars(self) -> None:
-        ends = pc.add(self.manifest["offset"], self.manifest["size"])
+        ends = self.manifest["offset"].to_numpy() + self.manifest["size"].to_numpy()
         needed = pa.table({"shard": self.manifest["shard"], "end": ends}).group_by("shard")
         for row in needed.aggregate([("end", "max")]).to_pylist():
             path = self.path(row["shard"])

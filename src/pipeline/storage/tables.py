@@ -32,10 +32,10 @@ class Table:
     def build(self, rows: pa.Table | Sequence[Mapping[str, Any]], where: object = "") -> pa.Table:
         """Rows as an Arrow table of this schema; raises UserError when types or keys do not fit."""
         try:
-            if isinstance(rows, pa.Table):
-                table = rows.select(self.schema.names).cast(self.schema)
-            else:
+            if isinstance(rows, Sequence):
                 table = pa.Table.from_pylist(list(rows), schema=self.schema)
+            else:
+                table = rows.select(self.schema.names).cast(self.schema)
         except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError) as error:
             raise UserError(
                 f"Rows do not fit the table '{self.name}'.",
@@ -94,7 +94,7 @@ class Table:
                 raise UserError(f"The key column '{column}' of table '{self.name}' has nulls.", where=where)
         groups = table.select(list(self.key)).group_by(list(self.key)).aggregate([([], "count_all")])
         if groups.num_rows < table.num_rows:
-            repeated = groups.filter(pc.greater(groups["count_all"], 1)).slice(0, 1).to_pylist()[0]
+            repeated = groups.filter(pc.field("count_all") > 1).slice(0, 1).to_pylist()[0]
             raise UserError(
                 f"Two rows of the table '{self.name}' share one key.",
                 where=where,
@@ -106,7 +106,7 @@ class Table:
 
     def _read_one(self, path: Path) -> pa.Table:
         try:
-            table = pq.read_table(path, partitioning=None)
+            table = pq.ParquetFile(path).read()
         except FileNotFoundError:
             raise UserError(f"A file of the table '{self.name}' is missing.", where=path) from None
         except (pa.ArrowInvalid, OSError) as error:

@@ -31,5 +31,8 @@ def load(path: Path, device: torch.device) -> dict[str, Any] | None:
         return torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
         raise UserError(
-            "A checkpoint is damaged.", where=path, found=str(error)[:200], fix=f"remove it: rm -r {path.parent}"
+            "A checkpoint is damaged.",
+            where=path,
+            found=str(error)[:200],
+            fix=f"remove it: rm -r {path.parent}",
         ) from None

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from pipeline.errors import UserError
+from pipeline.settings import Params, check_inputs, check_sections, load_params, machine, read_params
+
+
+class Small(Params):
+    rate: float = Field(gt=0)
+    count: int = 3
+    source: str = "data/raw/toy/x.tar"
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Path:
+    return tmp_path / "params.yaml"
+
+
+def test_numbers_are_read_as_dvc_reads_them(params: Path) -> None:
+    params.write_text("small:\n  rate: 2e-5\n")
+    assert load_params(params, "small", Small) == Small(rate=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("small: {rate: 1.0, speed: 3}", r"small\.speed: unknown key"),
+        ("small: {rate: '1.0'}", r"small\.rate: .*number.*found '1\.0'"),
+        ("small: {rate: 1.0, count: 2.5}", r"small\.count: .*integer"),
+        ("small: {rate: -1.0}", r"small\.rate: .*greater than 0.*-1\.0"),
+        ("small: {count: 2}", r"small\.rate: missing"),
+        ("small: 3", r"small: .*found 3"),
+        ("other: {}", r"no section 'small'"),
+        ("small: [", r"no valid YAML"),
+        ("", r"no sections"),
+    ],
+)
+def test_mistakes_are_named(params: Path, text: str, message: str) -> None:
+    params.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_params(params, "small", Small)
+
+
+def test_missing_file_and_unknown_section(params: Path) -> None:
+    with pytest.raises(UserError, match=r"missing[\s\S]*presets"):
+        read_params(params)
+    with pytest.raises(UserError, match="Unknown section in the parameters: smal"):
+        check_sections({"smal": 1, "inputs": 2}, {"small"}, params)
+
+
+def test_raw_data_must_be_watched(tmp_path: Path, params: Path) -> None:
+    params.write_text("inputs: {datasets: data/raw/toy, encoders: data/raw/encoders}")
+    check_inputs(tmp_path, params, Small(rate=1.0))
+    with pytest.raises(UserError, match="outside the input folders"):
+        check_inputs(tmp_path, params, Small(rate=1.0, source="data/raw/toyota/x.tar"))
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "data/raw/toy").symlink_to(elsewhere)
+    check_inputs(tmp_path, params, Small(rate=1.0))
+    (elsewhere / "linked").symlink_to(elsewhere / "deep")
+    with pytest.raises(UserError, match="does not look behind it"):
+        check_inputs(tmp_path, params, Small(rate=1.0, source="data/raw/toy/linked/x.tar"))
+
+
+def test_machine_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINEALIGN_DEVICE", "cuda:1")
+    monkeypatch.setenv("FINEALIGN_WORKERS", "3")
+    assert (machine().device, machine().workers) == ("cuda:1", 3)
+    monkeypatch.setenv("FINEALIGN_WORKERS", "none")
+    with pytest.raises(UserError, match="FINEALIGN_WORKERS"):
+        machine()

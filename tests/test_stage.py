@@ -1,0 +1,105 @@
+"""A stage's command: errors, locks, staging, hard links."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+STAGE = '''"""Writes pairs.
+
+Reads   nothing
+Writes  data/pairs/
+"""
+import os
+import sys
+import time
+sys.path.insert(0, {source!r})
+from pipeline.errors import UserError
+from pipeline.settings import Params
+from pipeline.stage import Paths, stage
+
+class DemoParams(Params):
+    text: str
+    seconds: float = 0.0
+    fail: bool = False
+
+@stage(writes=["pairs"])
+def main(params: DemoParams, paths: Paths) -> dict:
+    paths.pairs.mkdir(parents=True)
+    (paths.pairs / "a.txt").write_text(params.text)
+    time.sleep(params.seconds)
+    if params.fail:
+        raise UserError("It failed.", where="here", fix="do better")
+    return {{"length": len(params.text)}}
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path) -> Path:
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "demo.py").write_text(STAGE.format(source=str(root / "src")))
+    return tmp_path
+
+
+def start(project: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
+    content = f"inputs: {{datasets: data/raw/a, encoders: data/raw/b}}\ndemo: {{{text}}}\n"
+    (project / "params.yaml").write_text(content)
+    command = [sys.executable, "stages/demo.py", *arguments]
+    return subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def run(project: Path, text: str, *arguments: str) -> tuple[int, str, str]:
+    process = start(project, text, *arguments)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_writes_outputs_and_metrics(project: Path) -> None:
+    assert run(project, "text: hello")[0] == 0
+    assert (project / "data/pairs/a.txt").read_text() == "hello"
+    assert '"length": 5' in (project / "results/demo/metrics.json").read_text()
+
+
+def test_help_says_what_it_reads_and_writes(project: Path) -> None:
+    code, out, _ = run(project, "text: hello", "--help")
+    assert code == 0 and "Reads" in out and "data/pairs" in out
+
+
+def test_an_old_output_is_unlinked_not_written_through(project: Path) -> None:
+    run(project, "text: old")
+    cache = project / "cache"
+    os.link(project / "data/pairs/a.txt", cache)
+    run(project, "text: new")
+    assert cache.read_text() == "old"
+
+
+def test_a_failure_leaves_nothing_and_shows_no_traceback(project: Path) -> None:
+    run(project, "text: old")
+    code, _, err = run(project, "text: new, fail: true")
+    assert code == 1 and err.startswith("error: It failed.") and "Traceback" not in err
+    assert not (project / "data/pairs").exists() and not (project / "results/demo").exists()
+
+
+def test_wrong_parameters_leave_the_old_outputs(project: Path) -> None:
+    run(project, "text: old")
+    code, _, err = run(project, "text: 3")
+    assert code == 1 and "demo.text" in err and "Traceback" not in err
+    assert (project / "data/pairs/a.txt").read_text() == "old"
+
+
+def test_a_second_start_waits_for_the_first(project: Path) -> None:
+    first = start(project, "text: first, seconds: 2")
+    while not (project / ".finealign/staging/demo/data/pairs/a.txt").exists():
+        time.sleep(0.02)
+    code, out, _ = run(project, "text: second")
+    assert first.wait(1) == 0 and code == 0
+    assert f"Waiting for process {first.pid}" in out
+    assert (project / "data/pairs/a.txt").read_text() == "second"
