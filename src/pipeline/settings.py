@@ -59,6 +59,15 @@ class Inputs(Params):
     encoders: str = Field(description="Folder (or a link to one) that holds pretrained weights.")
 
 
+class Needs(Params):
+    """The section `needs`: what a machine must offer for these parameters. Read by `finealign doctor` alone."""
+
+    memory_gb: float = Field(gt=0, description="Main memory.")
+    disk_gb: float = Field(gt=0, description="Free disk space for outputs, DVC's cache and scratch together.")
+    gpu_memory_gb: float = Field(ge=0, description="Memory of the GPU; 0: none is needed.")
+    minutes: float = Field(gt=0, description="Estimated wall time on such a machine; cc3m: on one H200.")
+
+
 def check_inputs(root: Path, path: Path, values: BaseModel) -> None:
     """Raise UserError if a parameter names raw data that DVC does not watch.
 
@@ -103,8 +112,8 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def check_sections(content: Mapping[str, Any], stages: set[str], path: Path) -> None:
-    """Raise UserError if a top-level name of `params.yaml` is neither a stage nor `inputs`."""
-    sections = {*stages, "inputs"}
+    """Raise UserError if a top-level name of `params.yaml` is neither a stage nor `inputs` or `needs`."""
+    sections = {*stages, "inputs", "needs"}
     unknown = sorted(set(map(str, content)) - sections)
     if unknown:
         raise UserError(

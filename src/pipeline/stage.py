@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from pydantic import BaseModel
 
 from pipeline.errors import UserError
 from pipeline.settings import check_inputs, check_sections, load_params, read_params
@@ -84,7 +85,18 @@ class Paths:
         )
 
 
-def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], Callable[[], None]]:
+@dataclass(frozen=True)
+class StageCommand:
+    """A stage's command line: called without arguments it parses `sys.argv`; `params` is its parameter model."""
+
+    params: type[BaseModel]
+    command: Callable[..., None]
+
+    def __call__(self) -> None:
+        run_command(self.command)
+
+
+def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], StageCommand]:
     """Make a function `(params, paths) -> metrics` the command of the stage whose file it stands in.
 
     `writes` names the fields of `Paths` that the stage writes; `results` is always among them. The section of
@@ -94,7 +106,7 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
     if unknown:
         raise ValueError(f"no such path: {sorted(unknown)}")
 
-    def decorate(function: Callable[..., dict[str, Any]]) -> Callable[[], None]:
+    def decorate(function: Callable[..., dict[str, Any]]) -> StageCommand:
         file = Path(inspect.getfile(function)).resolve()
         model = get_type_hints(function)["params"]
 
@@ -109,15 +121,20 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
             run(lambda staged: function(values, staged), paths, file.stem, [*writes, "results"])
 
         command.__doc__ = sys.modules[function.__module__].__doc__
-        return lambda: run_command(command)
+        return StageCommand(model, command)
 
     return decorate
 
 
 def run_command(command: Callable[..., None]) -> None:
-    """Run a Typer command; a UserError ends it with its message and exit code 1, without a traceback."""
+    """Run one function as a Typer application."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
+    run_app(app)
+
+
+def run_app(app: typer.Typer) -> None:
+    """Run a Typer application; a UserError ends it with its message and exit code 1, without a traceback."""
     try:
         app()
     except UserError as error:

@@ -1,0 +1,191 @@
+"""What a machine lacks for a set of parameters: software, valid parameters, files, weights, memory, disk, GPU.
+
+Nothing heavy is imported and nothing is computed, so the answer comes at once, before anything long starts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import Requirement
+from pydantic import BaseModel
+
+from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
+from pipeline.errors import UserError
+from pipeline.settings import Inputs, Needs, check_inputs, check_sections, load_params, machine, read_params, strings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer."""
+
+    kind: Literal["ok", "note", "lacks"]
+    text: str
+
+
+def parameter_file(root: Path, preset: str | None) -> Path:
+    """The file of a preset, or params.yaml. Raises UserError for an unknown preset."""
+    if preset is None:
+        return root / "params.yaml"
+    path = root / "presets" / f"{preset}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        raise UserError(f"There is no preset '{preset}'.", expected=known, where=path)
+    return path
+
+
+def examine(root: Path, path: Path) -> list[Finding]:
+    """All findings for one parameter file; a mistake in the parameters is a finding, not an error."""
+    findings = list(software())
+    try:
+        sections = stage_params(root, path)
+        needs = load_params(path, "needs", Needs)
+        inputs = load_params(path, "inputs", Inputs)
+    except UserError as error:
+        return [*findings, Finding("lacks", f"valid parameters: {error}")]
+    findings.append(Finding("ok", f"parameters of {len(sections)} stages in {path.name} are valid"))
+    findings += files(root, inputs, sections)
+    findings += weights(root, sections)
+    findings += resources(root, needs)
+    return findings
+
+
+def software() -> Iterator[Finding]:
+    """Python and every required library, by version."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding("ok" if fits else "lacks", f"Python 3.11 to 3.13 (found {found})")
+    wanted = [Requirement(text) for text in requires("finealign") or []]
+    for requirement in wanted:
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            installed = version(requirement.name)
+        except PackageNotFoundError:
+            yield Finding("lacks", f"library {requirement}: not installed; run make repro")
+            continue
+        if installed not in requirement.specifier:
+            yield Finding("lacks", f"library {requirement}: found {installed}")
+
+
+def stage_params(root: Path, path: Path) -> dict[str, BaseModel]:
+    """Every stage's parameters, checked. Raises UserError as the stages would."""
+    stages = sorted((root / "stages").glob("*.py"))
+    check_sections(read_params(path), {stage.stem for stage in stages}, path)
+    values = {}
+    for stage in stages:
+        values[stage.stem] = load_params(path, stage.stem, stage_model(stage))
+        check_inputs(root, path, values[stage.stem])
+    return values
+
+
+def stage_model(stage: Path) -> type[BaseModel]:
+    """The parameter model of a stage's command."""
+    spec = importlib.util.spec_from_file_location(f"stages_{stage.stem}", stage)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.main.params
+
+
+def files(root: Path, inputs: Inputs, sections: dict[str, BaseModel]) -> Iterator[Finding]:
+    """Raw data named by the parameters; what the pipeline draws itself cannot be missing."""
+    drawn = "data/raw/toyworld"
+    named = {text for values in sections.values() for text in strings(values.model_dump())}
+    wanted = sorted(text for text in named | {inputs.datasets, inputs.encoders} if text.startswith("data/raw/"))
+    for text in wanted:
+        if not (text + "/").startswith(drawn + "/"):
+            found = any(root.glob(text))
+            way_out = "" if found else ": put or link it there (README, section on your own pictures)"
+            yield Finding("ok" if found else "lacks", f"{text}{way_out}")
+
+
+def weights(root: Path, sections: dict[str, BaseModel]) -> Iterator[Finding]:
+    """Weights of every encoder that the parameters name."""
+    found = {finding for values in sections.values() for e in encoders(values) if (finding := weights_of(root, e))}
+    yield from sorted(found, key=lambda finding: finding.text)
+
+
+def weights_of(root: Path, encoder: ImageEncoderParams | TextEncoderParams) -> Finding:
+    """Whether one encoder's weights are here, or at least in the hub's cache."""
+    kind, _, model = encoder.name.partition(":")
+    label = f"weights of {encoder.name}"
+    if encoder.weights == "random":
+        return Finding("note", f"{label}: random, on purpose")
+    path = root / (encoder.weights or model)
+    if encoder.weights or (kind == "hf" and (path.exists() or model.startswith("data/"))):
+        return Finding("ok" if path.exists() else "lacks", f"{label}: {encoder.weights or model}")
+    if kind == "builtin":
+        return Finding("ok", f"{label}: packaged")
+    return hub_weights(label, hub_name(kind, model))
+
+
+def hub_name(kind: str, model: str) -> str:
+    """The repository on the Hugging Face hub that holds a model's published weights; empty if there is none."""
+    if kind == "hf":
+        return model
+    import timm
+
+    configuration = timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
+    return str(configuration.hf_hub_id or "").replace("timm/", f"timm/{model}", 1) if configuration else ""
+
+
+def hub_weights(label: str, repository: str) -> Finding:
+    """Whether a hub repository lies in the local cache."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if not repository:
+        return Finding("lacks", f"{label}: no such model, or none with published weights")
+    names = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
+    if any(isinstance(try_to_load_from_cache(repository, name), str) for name in names):
+        return Finding("ok", f"{label}: in {constants.HF_HUB_CACHE}")
+    text = f"{label}: not in {constants.HF_HUB_CACHE}"
+    return Finding("lacks", text) if constants.HF_HUB_OFFLINE else Finding("note", f"{text}; downloaded at first use")
+
+
+def encoders(value: Any) -> Iterator[ImageEncoderParams | TextEncoderParams]:
+    """All encoders in nested parameters."""
+    if isinstance(value, ImageEncoderParams | TextEncoderParams):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, item in value:
+            yield from encoders(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from encoders(item)
+
+
+def resources(root: Path, needs: Needs) -> Iterator[Finding]:
+    """Memory, disk and GPU against what the parameters need."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    yield compare("memory", needs.memory_gb, memory)
+    yield compare("free disk space (estimate)", needs.disk_gb, shutil.disk_usage(root).free / 1e9)
+    if needs.gpu_memory_gb:
+        yield compare("GPU memory", needs.gpu_memory_gb, gpu_memory())
+    where = machine()
+    yield Finding("note", f"about {needs.minutes:g} minutes; here: {where.device}, {where.workers} workers")
+
+
+def compare(what: str, needed: float, found: float) -> Finding:
+    """A finding about gigabytes."""
+    return Finding("ok" if found >= needed else "lacks", f"{what}: {needed:g} GB needed, {found:.1f} GB found")
+
+
+def gpu_memory() -> float:
+    """Memory of the largest NVIDIA GPU in gigabytes, 0 without one."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    if shutil.which(command[0]) is None:
+        return 0.0
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    sizes = [float(line) for line in result.stdout.split() if line.replace(".", "").isdigit()]
+    return max(sizes, default=0.0) * 1.048576 / 1e3

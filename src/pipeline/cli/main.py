@@ -1,0 +1,51 @@
+"""`finealign`: commands for people. The pipeline itself runs with `dvc repro`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import doctor as doctor_checks
+from pipeline.cli.clean import clean_repository
+from pipeline.errors import UserError
+from pipeline.stage import run_app
+
+commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def repository() -> Path:
+    """The repository that the current folder lies in. Raises UserError if there is none."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "stages").is_dir():
+            return folder
+    raise UserError("This is no FineAlign repository.", where=here, fix="change into your clone and try again")
+
+
+@commands.command()
+def doctor(
+    preset: Annotated[str | None, typer.Argument(help="smoke, default, flickr8k or cc3m; else params.yaml")] = None,
+) -> None:
+    """Say what this machine lacks for a preset (or for params.yaml as it stands): exit code 1 if anything."""
+    root = repository()
+    findings = doctor_checks.examine(root, doctor_checks.parameter_file(root, preset))
+    for finding in findings:
+        colour = {"ok": "green", "note": "yellow", "lacks": "red"}[finding.kind]
+        typer.echo(f"{typer.style(f'{finding.kind:<6}', fg=colour)} {finding.text}")
+    if any(finding.kind == "lacks" for finding in findings):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove the scratch folder: finished shards, checkpoints, downloads. Outputs and DVC's cache stay."""
+    typer.echo(clean_repository(repository(), dry_run))
+
+
+def app() -> None:
+    """Entry point of the console command."""
+    run_app(commands)
