@@ -22,10 +22,8 @@ def test_mask_entry_by_entry(lengths: list[tuple[int, int]]):
         for query in range(most_t + most_p):
             for key in range(most_t + most_p):
                 key_in_prompt = key >= most_t
-                if key_in_prompt:
-                    expected = key - most_t < p
-                else:
-                    expected = key < t and query < most_t and key <= query
+                causal = query < most_t and key <= query and key < t
+                expected = key - most_t < p if key_in_prompt else causal
                 assert bool(mask[row, 0, query, key]) == expected
 
 
@@ -38,17 +36,13 @@ def test_positions_restart_in_prompt():
 def test_prompt_ignores_target_and_words_ignore_later_words():
     """What the mask means, seen from outside: changing a word changes nothing before it."""
     model, tokens = toy.questioner(), toy.tokenizer()
-    seen = model.see(
-        model.adapt(toy.images(1)), torch.tensor([0]), torch.tensor([[0.1, 0.2, 0.8, 0.9]]).double()
-    )
+    seen = model.see(model.adapt(toy.images(1)), torch.tensor([0]), torch.tensor([[0.1, 0.2, 0.8, 0.9]]).double())
     prompt = torch.tensor([tokens.pieces("generate what the")])
     one = torch.tensor([tokens.pieces("a red square is left")])
     other = one.clone()
     other[0, 3] = tokens.ids["blue"]
     states = [
-        model(
-            target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen)
-        )
+        model(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen))
         for target in (one, other)
     ]
     assert torch.equal(states[0][:, :3], states[1][:, :3])
@@ -77,7 +71,7 @@ def test_hidden_shares():
 
 
 def test_at_least_one_hidden_per_row():
-    ids, candidates, found = hidden(300, 4, 0.01, np.array([7]))
+    _, _, found = hidden(300, 4, 0.01, np.array([7]))
     assert found.chosen[1:].any(axis=1).all()
     assert not found.chosen[0].any()  # no candidates there
     assert found.chosen[1:].sum(axis=1).mean() < 1.1
@@ -88,7 +82,7 @@ def test_streams_are_uniform_and_independent_of_position():
     numbers = uniforms(streams, 0, 50)
     assert np.array_equal(numbers[:, 20:30], uniforms(streams, 20, 10))
     assert np.array_equal(numbers[5:6], uniforms(streams[5:6], 0, 50))
-    assert 0 <= numbers.min() and numbers.max() < 1
+    assert numbers.min() >= 0 and numbers.max() < 1
     assert np.abs(np.histogram(numbers, 10, (0, 1))[0] / numbers.size - 0.1).max() < 0.01
     assert abs(np.corrcoef(numbers[:, :-1].ravel(), numbers[:, 1:].ravel())[0, 1]) < 0.03
     assert stream("a", "b") != stream("ab")

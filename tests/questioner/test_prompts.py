@@ -30,9 +30,7 @@ def test_pair_prompt(kind: str | None, token: str):
 
 def test_targets():
     question, answer = PROMPTS.pieces(["What colour is the circle?", "blue"])
-    assert tokens(PROMPTS.pair_target(question, answer)) == (
-        "[CLS] what colour is the circle ? [unused1] blue [SEP]"
-    )
+    assert tokens(PROMPTS.pair_target(question, answer)) == ("[CLS] what colour is the circle ? [unused1] blue [SEP]")
     assert tokens(PROMPTS.question_prompt(question)) == "[CLS] what colour is the circle ? [SEP]"
     assert PROMPTS.text(question) == "what colour is the circle?"
 

@@ -7,10 +7,7 @@ import pytest
 
 from pipeline.questioner.vqa_accuracy import CONTRACTIONS, normalise_answer, vqa_accuracy
 
-CASES = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "vqa_official.jsonl").read_text("utf-8").splitlines()
-]
+CASES = [json.loads(line) for line in (Path(__file__).parent / "vqa_official.jsonl").read_text("utf-8").splitlines()]
 
 
 def test_equals_official_tool():

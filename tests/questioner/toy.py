@@ -29,9 +29,7 @@ def prompts(max_tokens: int = 30) -> Prompts:
     return Prompts(tokenizer(), max_tokens)
 
 
-def questioner(
-    seed: int = 0, feature_cue: bool = True, sharpness: float = 25.0, ending: float = 4.0
-) -> Questioner:
+def questioner(seed: int = 0, feature_cue: bool = True, sharpness: float = 25.0, ending: float = 4.0) -> Questioner:
     """Random weights in float64; large ones, so that its choices depend on all that it sees.
 
     The words that end texts get a bias, so that texts end now and then.

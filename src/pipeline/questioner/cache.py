@@ -1,7 +1,7 @@
 """Step-by-step evaluation of the questioner with a key-value cache: equal to the full pass, word for word.
 
-To say word t+1 the model reads `[CLS] w1 … wt [MASK]` and predicts at the [MASK]. In the four-part mask a prompt
-never sees the target and a word never sees later ones, so of this only w_t and the [MASK] are new:
+To say word t+1 the model reads `[CLS] w1 … wt [MASK]` and predicts at the [MASK]. In the four-part mask a
+prompt never sees the target and a word never sees later ones, so of this only w_t and the [MASK] are new:
 
 - keys and values of image tokens are computed once per box and shared by all its sequences, whose queries are
   stacked so that one matrix product serves them all (`Groups`);
@@ -9,9 +9,9 @@ never sees the target and a word never sees later ones, so of this only w_t and 
 - a step runs two tokens per sequence through the layers and stores the keys and values of both; those of the
   [MASK] are overwritten by the next word. In the last layer only the [MASK] goes on.
 
-Several words at once (a question that is known) are one step too: they are right-aligned, so that the slots of the
-cache are the same for all sequences, and what is left of them is marked invalid. Finished sequences are taken out
-by `keep`.
+Several words at once (a question that is known) are one step too: they are right-aligned, so that the slots
+of the cache are the same for all sequences, and what is left of them is marked invalid. Finished sequences
+are taken out by `keep`.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,11 @@ from pipeline.questioner.model import Questioner
 
 
 class Groups:
-    """Rows that look at the same keys, stacked for one matrix product. `group_of_row` [R] must not decrease."""
+    """Rows that look at the same keys, stacked for one matrix product. `group_of_row` [R] must not
+    decrease."""
 
     def __init__(self, group_of_row: Tensor) -> None:
-        self.present, inverse, counts = torch.unique_consecutive(
-            group_of_row, return_inverse=True, return_counts=True
-        )
+        self.present, inverse, counts = torch.unique_consecutive(group_of_row, return_inverse=True, return_counts=True)
         self.most = int(counts.max())
         self.even = bool((counts == self.most).all())
         first = counts.cumsum(0) - counts
@@ -59,9 +58,7 @@ class Prompted:
     mask: Tensor
 
 
-def attend(
-    attention: BertSelfAttention, queries: Tensor, keys_values: KeysValues, mask: Tensor | None
-) -> Tensor:
+def attend(attention: BertSelfAttention, queries: Tensor, keys_values: KeysValues, mask: Tensor | None) -> Tensor:
     """Attention of projected queries [B,L,D], [B,L,D]."""
     found = functional.scaled_dot_product_attention(attention.split(queries), *keys_values, attn_mask=mask)
     return found.transpose(1, 2).flatten(2)
@@ -108,8 +105,8 @@ def read_prompts(
 class Sequences:
     """Targets under way: R rows, each with a prompt and a group of image keys.
 
-    `prompt_of_row` [R] and `group_of_row` [R] (not decreasing) name them; `room` is the largest number of target
-    tokens, [CLS] and [MASK] included.
+    `prompt_of_row` [R] and `group_of_row` [R] (not decreasing) name them; `room` is the largest number of
+    target tokens, [CLS] and [MASK] included.
     """
 
     def __init__(

@@ -1,13 +1,13 @@
 """Choosing words: top-K sampling and greedy writing, over sequences that end at different times.
 
-A `Rule` turns scores into a word, the probability that the model gave it, and whether the text ends here. `write`
-runs a batch of sequences under a rule until all have ended; ended ones are dropped from the batch as soon as they
-are an eighth of it, so they cost nothing.
+A `Rule` turns scores into a word, the probability that the model gave it, and whether the text ends here.
+`write` runs a batch of sequences under a rule until all have ended; ended ones are dropped from the batch as
+soon as they are an eighth of it, so they cost nothing.
 
-Three rules (JADE, `model/model.py`): captions are sampled among the K best words until [SEP]; questions likewise,
-but [SEP] and the separator are never sampled, and the question ends where the separator is the *best* word; answers
-take the best word until [SEP]. Special tokens are never written. Probabilities are the model's own (temperature 1,
-all words).
+Three rules (JADE, `model/model.py`): captions are sampled among the K best words until [SEP]; questions
+likewise, but [SEP] and the separator are never sampled, and the question ends where the separator is the
+*best* word; answers take the best word until [SEP]. Special tokens are never written. Probabilities are the
+model's own (temperature 1, all words).
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,8 @@ DROP_SHARE = 1 / 8
 
 @dataclass(frozen=True)
 class Choice:
-    """One step's words [R], their probabilities [R], and which rows end with (and without writing) this word."""
+    """One step's words [R], their probabilities [R], and which rows end with (and without writing) this
+    word."""
 
     words: Tensor
     probabilities: Tensor
@@ -102,9 +103,7 @@ def probability(scores: Tensor, words: Tensor) -> Tensor:
     return (scores.gather(1, words[:, None])[:, 0] - scores.logsumexp(dim=1)).exp()
 
 
-def write(
-    sequences: Sequences, words: Tensor, valid: Tensor, rule: Rule, limits: np.ndarray
-) -> list[Written]:
+def write(sequences: Sequences, words: Tensor, valid: Tensor, rule: Rule, limits: np.ndarray) -> list[Written]:
     """Read `words` [R,n] (right-aligned, `valid` False for padding), then write until each row ends.
 
     `limits` [R] is the largest number of words per row, the end not counted; a row that reaches it has not
@@ -120,9 +119,8 @@ def write(
         chosen, ends = choice.words.cpu().numpy(), choice.ends.cpu().numpy()
         shares = choice.probabilities.cpu().numpy()
         for index in np.flatnonzero(alive):
-            alive[index] = note(
-                texts[rows[index]], chosen[index], shares[index], ends[index], limits[rows[index]]
-            )
+            row = rows[index]
+            alive[index] = note(texts[row], chosen[index], shares[index], ends[index], int(limits[row]))
         if not alive.any():
             break
         words, valid, start = choice.words[:, None], torch.ones_like(valid[:, :1]), start + lengths

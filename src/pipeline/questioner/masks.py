@@ -9,8 +9,8 @@ Attention inside a sequence [target ; prompt] has four parts (JADE and VALOR, `m
 Padding is never looked at. Positions start again at 0 in the prompt, whose token type is 1.
 
 Training hides target words (partially masked causal language model): of the candidates each is chosen with a
-probability, at least one per row; of the chosen, 80 % become [MASK], 10 % a random word, 10 % stay; the loss is
-taken on the chosen ones.
+probability, at least one per row; of the chosen, 80 % become [MASK], 10 % a random word, 10 % stay; the loss
+is taken on the chosen ones.
 """
 
 from dataclasses import dataclass
@@ -66,9 +66,9 @@ def hide_words(
 ) -> Hidden:
     """Choose among `candidates` and hide them.
 
-    `ids` int64 [R,T]; `candidates` bool [R,T], with at least one per row that is to count; `draws` uniform numbers
-    in [0, 1) [R,T,3] (choice, kind of hiding, random word); `words` are the ids that random words come from.
-    A row in which chance chose nothing gets the candidate with the smallest first draw.
+    `ids` int64 [R,T]; `candidates` bool [R,T], with at least one per row that is to count; `draws` uniform
+    numbers in [0, 1) [R,T,3] (choice, kind of hiding, random word); `words` are the ids that random words
+    come from. A row in which chance chose nothing gets the candidate with the smallest first draw.
     """
     choice, kind, word = draws[..., 0], draws[..., 1], draws[..., 2]
     chosen = candidates & (choice < probability)
@@ -76,7 +76,5 @@ def hide_words(
     missed = candidates.any(axis=1) & ~chosen.any(axis=1)
     chosen[np.flatnonzero(missed), first[missed]] = True
     random_words = words[(word * len(words)).astype(np.int64)]
-    hidden = np.where(
-        kind < MASKED_SHARE, mask_id, np.where(kind < MASKED_SHARE + RANDOM_SHARE, random_words, ids)
-    )
+    hidden = np.where(kind < MASKED_SHARE, mask_id, np.where(kind < MASKED_SHARE + RANDOM_SHARE, random_words, ids))
     return Hidden(inputs=np.where(chosen, hidden, ids), chosen=chosen)

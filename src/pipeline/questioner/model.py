@@ -2,8 +2,8 @@
 
 Image tokens [I,N,W] of the vision encoder go through a linear map and a LayerNorm and get a type vector and a
 vector of their place in the image (`adapt`); the region cue turns them into what one box's sequences look at
-(`see`). The text model reads [target ; prompt] under the four-part mask (see `masks.py`); positions restart in the
-prompt, whose token type is 1; BERT's masked-language-model head says the hidden words.
+(`see`). The text model reads [target ; prompt] under the four-part mask (see `masks.py`); positions restart
+in the prompt, whose token type is 1; BERT's masked-language-model head says the hidden words.
 
 The vision encoder itself is not part of this module, so that its tokens may be computed once and kept.
 """
@@ -24,8 +24,8 @@ ADAPTER_EPSILON = 1e-12
 class Questioner(nn.Module):
     """The model after the vision encoder.
 
-    `vision_width` is the width W of the encoder's tokens, `grid` their places, `feature_cue` whether boxes are
-    marked on the tokens (else the prompt's coordinates, or the image itself, are the only cue).
+    `vision_width` is the width W of the encoder's tokens, `grid` their places, `feature_cue` whether boxes
+    are marked on the tokens (else the prompt's coordinates, or the image itself, are the only cue).
     """
 
     places: Tensor
@@ -69,7 +69,8 @@ class Questioner(nn.Module):
     ) -> Tensor:
         """Final states of the targets [R,T,D].
 
-        `target` [R,T] and `prompt` [R,P] are ids with boolean token masks; `cross` as `look` gives it, per row.
+        `target` [R,T] and `prompt` [R,P] are ids with boolean token masks; `cross` as `look` gives it, per
+        row.
         """
         place, kind = (part.to(target.device) for part in positions(target.shape[1], prompt.shape[1]))
         ids = torch.cat([target, prompt], dim=1)

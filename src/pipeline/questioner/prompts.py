@@ -5,13 +5,14 @@ arXiv 2305.11769, and its code `Tokenizer`, `LocationEmbedding`):
 
     task              prompt                                                            target
     region caption    [CLS] generate region caption · L1 L2 L3 L4 [SEP]                 [CLS] caption [SEP]
-    question-answer   [CLS] generate question answer pair · TYPE · L1..L4 · caption [SEP]   [CLS] question | answer [SEP]
-    visual question   [CLS] question [SEP]                                              [CLS] answer [SEP]
+    question-answer   [CLS] generate question answer pair · TYPE · L1..L4 · caption [SEP]   [CLS] question |
+    answer [SEP] visual question   [CLS] question [SEP]                                              [CLS]
+    answer [SEP]
 
-`·` is [unused0] and `|` is [unused1]. TYPE is the question's first word if that is what, how, where, who, why or
-when; else the answer if that is yes or no; else `other`. While an answer is generated TYPE is hidden by [unused2],
-or it would give the answer away. L1..L4 are the box's corners x1 y1 x2 y2 in 224 steps, each one token
-[unused100] … [unused323].
+`·` is [unused0] and `|` is [unused1]. TYPE is the question's first word if that is what, how, where, who, why
+or when; else the answer if that is yes or no; else `other`. While an answer is generated TYPE is hidden by
+[unused2], or it would give the answer away. L1..L4 are the box's corners x1 y1 x2 y2 in 224 steps, each one
+token [unused100] … [unused323].
 """
 
 import re
@@ -60,8 +61,8 @@ def location_steps(box: Box) -> list[int]:
 class Prompts:
     """Builds prompts and targets over one tokenizer.
 
-    `max_tokens` limits a target (without [CLS] and [SEP]) and the caption and question inside a prompt. Raises
-    UserError if the vocabulary lacks the unused tokens that prompts need.
+    `max_tokens` limits a target (without [CLS] and [SEP]) and the caption and question inside a prompt.
+    Raises UserError if the vocabulary lacks the unused tokens that prompts need.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
@@ -72,8 +73,7 @@ class Prompts:
         self.hidden_type = tokenizer.unused(2)
         self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(STEPS)]
         self._words = {
-            text: tokenizer.pieces(text)
-            for text in ("generate region caption", "generate question answer pair")
+            text: tokenizer.pieces(text) for text in ("generate region caption", "generate question answer pair")
         }
         self._types = {name: tokenizer.pieces(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
 

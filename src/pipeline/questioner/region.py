@@ -1,14 +1,16 @@
 """How the model knows which region is meant, after the vision encoder has run.
 
-The encoder's tokens lie on a grid. A box covers each cell to some share in [0, 1]; that share is exact (area of
-the overlap over area of the cell), so it is differentiable and needs no resampling. Three cues follow from it:
+The encoder's tokens lie on a grid. A box covers each cell to some share in [0, 1]; that share is exact (area
+of the overlap over area of the cell), so it is differentiable and needs no resampling. Three cues follow from
+it:
 
 - every token gets a vector for "inside", mixed with one for "outside" by its share;
 - one more token is appended, the mean of the tokens weighted by their shares (RoI pooling by area);
-- a vector of the box's corners is added to that token, and of each cell's own corners to every token: sines and
-  cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
+- a vector of the box's corners is added to that token, and of each cell's own corners to every token: sines
+  and cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
 
-JADE instead draws the box into the image (`pixel`), so its encoder runs once per box; here it runs once per image.
+JADE instead draws the box into the image (`pixel`), so its encoder runs once per box; here it runs once per
+image.
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ SMALLEST_SIDE = 1 / 224
 
 @dataclass(frozen=True)
 class TokenGrid:
-    """Where an encoder's tokens lie: `prefix` tokens without a place (CLS …), then rows × columns, row by row."""
+    """Where an encoder's tokens lie: `prefix` tokens without a place (CLS …), then rows × columns, row by
+    row."""
 
     rows: int
     columns: int
@@ -84,8 +87,8 @@ class RegionCue(nn.Module):
     def forward(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor, corners: nn.Module) -> Tensor:
         """Tokens for each row's box, [R,N+1,D].
 
-        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner features
-        to width D. The last token is the box's.
+        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner
+        features to width D. The last token is the box's.
         """
         boxes = widened(boxes)
         share = coverage(boxes, self.cells.to(boxes.dtype))

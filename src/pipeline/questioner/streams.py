@@ -1,8 +1,8 @@
 """Random numbers by name: each sequence has its own stream, whatever batch it is computed in.
 
-A stream is a 64-bit number derived from a seed and the names of what it belongs to (image, box, question type …).
-Its i-th uniform number is SplitMix64 (Steele, Lea, Flood 2014) at position i, so whole batches of streams are drawn
-in one vectorised expression and any position can be computed without those before it.
+A stream is a 64-bit number derived from a seed and the names of what it belongs to (image, box, question type
+…). Its i-th uniform number is SplitMix64 (Steele, Lea, Flood 2014) at position i, so whole batches of streams
+are drawn in one vectorised expression and any position can be computed without those before it.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 All boxes of a batch of images go together. What the sequences of one box share is computed once: the keys and
 values of the image tokens for that box, and those of each distinct prompt. A question and its answer are two
-passes, because TYPE is hidden while the answer is written (see `prompts.py`): first all questions, sampled until
-the separator is the best word; then their answers, greedily, under the prompt without the type.
+passes, because TYPE is hidden while the answer is written (see `prompts.py`): first all questions, sampled
+until the separator is the best word; then their answers, greedily, under the prompt without the type.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,8 @@ class Answered:
 
 
 class Writer:
-    """Writes texts with one questioner; `groups` below name boxes (or images) of a view, and never decrease."""
+    """Writes texts with one questioner; `groups` below name boxes (or images) of a view, and never
+    decrease."""
 
     def __init__(self, model: Questioner, prompts: Prompts) -> None:
         self.model = model
@@ -73,12 +74,8 @@ class Writer:
         """One sampled caption per box of the view."""
         prompts = [self.prompts.caption_prompt(box) for box in boxes]
         rows = list(range(len(boxes)))
-        rule = sampled_until(
-            self.tokenizer.sep, self.allowed(self.tokenizer.sep), self.sampling(sampling, streams)
-        )
-        return self.write(
-            view, prompts, rows, rows, [[self.tokenizer.cls]] * len(rows), rule, sampling.max_tokens
-        )
+        rule = sampled_until(self.tokenizer.sep, self.allowed(self.tokenizer.sep), self.sampling(sampling, streams))
+        return self.write(view, prompts, rows, rows, [[self.tokenizer.cls]] * len(rows), rule, sampling.max_tokens)
 
     def questions(
         self,
