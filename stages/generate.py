@@ -1,6 +1,6 @@
 """Ask the generator about every image: region captions, questions, answers.
 
-Reads   data/pairs/  models/generator/  data/raw/datasets/ (only with boxes: file)
+Reads   data/pairs/  models/generator/  and, where boxes ask for it, data/raw/
 Writes  data/generated/  results/generate/
 """
 
@@ -16,17 +16,14 @@ from pipeline.triplets.params import GenerateParams
 @stage(writes=["generated"])
 def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
-    from pipeline.execution.step import Shard
     from pipeline.storage.images import ImageShards
     from pipeline.triplets.funnel import generated_figures
     from pipeline.triplets.generation import GenerateStep
 
     pairs = ImageShards(paths.pairs)
-    step = GenerateStep(params, paths.generator, paths.datasets)
-    step.check_boxes(set(pairs.manifest["key"].to_pylist()))
-    shards = [Shard(name, (pairs.path(name), *step.box_files())) for name in pairs.shards()]
-    map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
-    return generated_figures(paths.generated)
+    step = GenerateStep(params, paths.generator, paths.datasets, paths.encoders)
+    map_shards(step, step.shards(pairs), into={"generated": paths.generated}, scratch=paths.scratch)
+    return generated_figures(paths.generated, images=pairs.manifest.num_rows)
 
 
 if __name__ == "__main__":

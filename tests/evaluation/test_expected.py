@@ -22,9 +22,7 @@ def test_expected_hit_counts_all_orders(true_all, true_own):
     if true_own > true_all:
         return
     for k in (1, 2, 3, 5, 9):
-        assert expected_hit(true_own, true_all, 2, 5, k) == pytest.approx(
-            counted_hit(true_own, true_all, 2, 5, k)
-        )
+        assert expected_hit(true_own, true_all, 2, 5, k) == pytest.approx(counted_hit(true_own, true_all, 2, 5, k))
 
 
 def test_expected_recall_of_a_small_world():

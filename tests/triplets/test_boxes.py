@@ -3,11 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.triplets.boxes import box_table, check_known, grid_boxes, grid_level, read_boxes
-from pipeline.triplets.params import FileBoxes, GridBoxes, GridLevel
+from pipeline.triplets.box_source import box_files, box_source
+from pipeline.triplets.boxes import check_known, grid_boxes, grid_level, read_boxes
+from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
 from pipeline.triplets.tables import BOXES
+
+PICTURE = Image.effect_noise((64, 48), 80).convert("RGB")
 
 
 @given(st.integers(1, 9), st.floats(0, 0.9))
@@ -49,8 +53,11 @@ def test_a_table_gives_the_best_boxes_first(tmp_path):
         box_row("b", 0, 0.5),
     ]
     BOXES.write(path, rows)
-    table = read_boxes(box_table(FileBoxes(kind="file", path="boxes.parquet", top_n=2), tmp_path))
-    assert table["a"] == [[0, 0, 1, 1], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5]]
+    params = FileBoxes(kind="file", path="boxes.parquet", top_n=2)
+    assert box_files(params, tmp_path, tmp_path) == (path,)
+    source = box_source(params, tmp_path, tmp_path)
+    assert source.find([PICTURE, PICTURE], ["a", "z"]) == [[[0, 0, 1, 1], [0, 0, 0.5, 0.5]], []]
+    table = read_boxes(path)
     check_known(table, {"a", "other"}, path)
     with pytest.raises(UserError, match="knows none"):
         check_known(table, {"other"}, path)
@@ -64,4 +71,28 @@ def test_a_box_in_pixels_is_refused(tmp_path):
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(UserError, match="missing"):
-        box_table(FileBoxes(kind="file", path="no.parquet", top_n=1), tmp_path)
+        box_source(FileBoxes(kind="file", path="no.parquet", top_n=1), tmp_path, tmp_path)
+
+
+def test_the_detector_finds_boxes_with_weights_of_its_own_kind(tmp_path):
+    params = DetectorBoxes(
+        kind="detector",
+        model="fasterrcnn_mobilenet_v3_large_320_fpn",
+        weights="detector.pth",
+        top_n=3,
+        min_score=0.0,
+    )
+    with pytest.raises(UserError, match="weights are missing"):
+        box_source(params, tmp_path, tmp_path)
+    (tmp_path / "detector.pth").write_bytes(b"no weights")
+    with pytest.raises(UserError, match="cannot be used"):
+        box_source(params, tmp_path, tmp_path)
+    torch = pytest.importorskip("torch")
+    detection = pytest.importorskip("torchvision").models.detection
+    torch.manual_seed(0)
+    model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None)
+    torch.save(model.state_dict(), tmp_path / "detector.pth")
+    assert box_files(params, tmp_path, tmp_path) == (tmp_path / "detector.pth",)
+    (boxes,) = box_source(params, tmp_path, tmp_path).find([PICTURE], ["a"])
+    assert 1 <= len(boxes) <= 3
+    assert all(0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1 for x1, y1, x2, y2 in boxes)

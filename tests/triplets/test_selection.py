@@ -128,9 +128,7 @@ def test_limits_keep_the_most_confident():
     nothing = [None] * len(rows)
 
     def judged(per_type, yes_no_ratio):
-        return judge_pairs(
-            rows, nothing, answers, second(), LimitParams(per_type=per_type, yes_no_ratio=yes_no_ratio)
-        )
+        return judge_pairs(rows, nothing, answers, second(), LimitParams(per_type=per_type, yes_no_ratio=yes_no_ratio))
 
     assert judged(None, None) == nothing
     assert judged(2, None) == ["over_type_limit", None, None, None, None, "over_type_limit"]

@@ -9,6 +9,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.execution.step import Shard
 from pipeline.storage.images import ShardWriter
+from pipeline.triplets.box_source import box_source
 from pipeline.triplets.filtering import FilterStep, generated_shards, second_answers
 from pipeline.triplets.funnel import filter_figures, generated_figures, write_plots
 from pipeline.triplets.generation import GenerateStep
@@ -48,9 +49,7 @@ class FakeGenerator:
     """Names the image's colour; asks the requested types in order."""
 
     def describe(self, images, boxes, keys, sampling):
-        return [
-            [FakeText(f"{key} box", 0.5) for _ in of_image] for key, of_image in zip(keys, boxes, strict=True)
-        ]
+        return [[FakeText(f"{key} box", 0.5) for _ in of_image] for key, of_image in zip(keys, boxes, strict=True)]
 
     def ask(self, images, boxes, captions, keys, question_types, sampling):
         def pairs(image, region):
@@ -90,7 +89,8 @@ def shard(tmp_path):
 
 @pytest.fixture
 def generated(shard, tmp_path):
-    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path)
+    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path, tmp_path)
+    step.boxes = box_source(step.params.boxes, tmp_path, tmp_path)
     step.generator = FakeGenerator()
     step.run(Shard("train-00000", (shard,)), tmp_path)
     return tmp_path / "generated"
@@ -107,8 +107,9 @@ def test_generation_writes_every_question_of_every_box(generated):
     assert of_b[3]["box"] == [0.0, 0.0, 0.5, 0.5]
     assert of_b[3]["region_caption"] == captions[5]["caption"] == "b box"
     assert {row["answer"] for row in of_b} == {"blue"}
-    figures = generated_figures(generated)
+    figures = generated_figures(generated, images=4)
     assert figures["pairs"]["count"] == 45
+    assert figures["images_without_boxes"] == 1
     assert figures["pairs"]["by_type"] == {"binary": 15, "what": 30}
 
 

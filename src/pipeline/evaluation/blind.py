@@ -59,9 +59,7 @@ class BlindAnswerer:
         return [guesses[question] for question in questions]
 
     def _fit(self, given: dict[str, Counter[str]]) -> None:
-        self._feature = {
-            name: place for place, name in enumerate(sorted({f for q in given for f in features(q)}))
-        }
+        self._feature = {name: place for place, name in enumerate(sorted({f for q in given for f in features(q)}))}
         column = {answer: place for place, answer in enumerate(self._answers)}
         counts = np.full((len(self._feature), len(self._answers)), SMOOTHING)
         prior = np.full(len(self._answers), SMOOTHING)

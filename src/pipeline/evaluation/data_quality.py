@@ -9,7 +9,7 @@ of distinct questions and the accuracy of a blind answerer, so that trivial ques
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,27 +112,6 @@ def caption_quality(truths: Sequence[bool], kept: Sequence[bool]) -> dict[str, A
         "kept": {"count": len(after), "true": percentage(sum(after), len(after))},
         "filter_effect": filter_effect(truths, kept),
     }
-
-
-def pairs_of(
-    rows: Sequence[Mapping[str, Any]],
-    kept: bool,
-    verdicts: Sequence[Verdict | None],
-    kinds: Sequence[str | None],
-) -> list[Pair]:
-    """Rows of the kept or rejected table with their verdicts and question kinds."""
-    return [
-        Pair(
-            key=row["key"],
-            question=row["question"],
-            answer=row["answer"],
-            question_type=row["question_type"],
-            kept=kept,
-            verdict=verdict,
-            question_kind=kind,
-        )
-        for row, verdict, kind in zip(rows, verdicts, kinds, strict=True)
-    ]
 
 
 def _columns(pairs: Sequence[Pair]) -> tuple[list[str], list[str], list[str]]:

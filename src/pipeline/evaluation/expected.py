@@ -64,9 +64,7 @@ def chance_recall(owner: IntArray, images: int) -> dict[str, dict[str, float]]:
 
 
 def _mean_recall(queries: list[tuple[int, int, int, int]]) -> dict[str, float]:
-    return {
-        f"R@{k}": 100.0 * float(np.mean([expected_hit(*query, k) for query in queries])) for k in RECALL_AT
-    }
+    return {f"R@{k}": 100.0 * float(np.mean([expected_hit(*query, k) for query in queries])) for k in RECALL_AT}
 
 
 def _miss(candidates: int, right: int, draws: int) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.triplets.geometry import Box, area
-from pipeline.triplets.params import FileBoxes, GridBoxes, GridLevel
+from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
 from pipeline.triplets.tables import BOXES
 
 BoxTable = dict[str, list[list[float]]]
@@ -43,6 +43,19 @@ def box_table(params: FileBoxes, folder: Path) -> Path:
             where=path,
             expected="a Parquet table key, box_id, box, score",
             fix="put it there, or set generate.boxes.kind to grid",
+        )
+    return path
+
+
+def weights_file(params: DetectorBoxes, folder: Path) -> Path:
+    """Where a detector's weights lie. Raises UserError if they do not."""
+    path = folder / params.weights
+    if not path.is_file():
+        raise UserError(
+            "The detector's weights are missing.",
+            where=path,
+            expected=f"the state of torchvision's {params.model}",
+            fix="put them there, or set generate.boxes.kind to grid",
         )
     return path
 

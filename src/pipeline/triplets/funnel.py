@@ -33,10 +33,13 @@ CAPTION_STEPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def generated_figures(generated: Path) -> dict[str, Any]:
-    """Counts and diversity of what the generator made, from `data/generated/`."""
+def generated_figures(generated: Path, images: int) -> dict[str, Any]:
+    """Counts and diversity of what the generator made, from `data/generated/`; `images`: how many it was
+    shown."""
     pairs, captions = scan(generated, "qa"), scan(generated, "dc")
     return {
+        "images": images,
+        "images_without_boxes": images - distinct(captions, "key"),
         "pairs": {**pair_diversity(pairs), "by_type": counts(pairs, "question_type")},
         "captions": caption_diversity(captions),
     }
@@ -77,9 +80,7 @@ def write_plots(figures: Mapping[str, Any], plots: Path) -> None:
     write_text(plots / "keep_rate.csv", csv(["question_type", "keep_rate"], rates))
 
 
-def funnel(
-    generated: int, reasons: Mapping[str, int], steps: Mapping[str, Sequence[str]]
-) -> list[tuple[str, int]]:
+def funnel(generated: int, reasons: Mapping[str, int], steps: Mapping[str, Sequence[str]]) -> list[tuple[str, int]]:
     """What is left after each step, beginning with everything generated.
 
     Raises ValueError for a reason that belongs to no step: the funnel would not add up.

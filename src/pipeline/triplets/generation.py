@@ -8,14 +8,16 @@ and box, so a row depends neither on the batch nor on the number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pipeline.execution.step import Shard, Step
-from pipeline.triplets.boxes import BoxTable, box_table, check_known, grid_boxes, read_boxes
+from pipeline.storage.images import ImageShards
+from pipeline.triplets.box_source import BoxSource, box_files, box_source
+from pipeline.triplets.boxes import check_known, read_boxes
 from pipeline.triplets.model_hash import model_hash
 from pipeline.triplets.params import FileBoxes, GenerateParams, QuestionType
 from pipeline.triplets.shard_images import stream_images
@@ -35,7 +37,8 @@ class GenerateStep(Step):
 
     params: GenerateParams
     model: Path
-    box_folder: Path
+    datasets: Path
+    encoders: Path
 
     name: ClassVar[str] = "generate"
     on_device: ClassVar[bool] = True
@@ -45,46 +48,34 @@ class GenerateStep(Step):
         return {"params": self.params.model_dump(), "generator": model_hash(self.model, "train_generator")}
 
     def setup(self) -> None:
-        """Load the generator and the table of boxes."""
+        """Load the generator and what finds the boxes."""
         from pipeline.questioner.generator import Generator
 
-        self.table: BoxTable = {}
-        for path in self.box_files():
-            self.table = read_boxes(path)
+        self.boxes: BoxSource = box_source(self.params.boxes, self.datasets, self.encoders)
         self.generator: Generator = Generator.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
-        """`shard.files` begins with the tar; a table of boxes may follow."""
+        """`shard.files` begins with the tar of images."""
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
         for batch in batches(stream_images(shard.files[0]), self.params.images_per_batch):
-            keys = [key for key, _ in batch]
-            generated = generate_rows(
-                self.generator, [image for _, image in batch], keys, self._boxes(keys), self.params
-            )
+            keys, images = [key for key, _ in batch], [image for _, image in batch]
+            boxes = self.boxes.find(images, keys)
+            generated = generate_rows(self.generator, images, keys, boxes, self.params)
             qa_rows += generated[0]
             dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
         GENERATED_DC.write(folder / "generated" / f"{shard.name}-dc.parquet", dc_rows)
 
-    def check_boxes(self, keys: Collection[str]) -> None:
-        """Raise UserError if the table of boxes, where one is used, is missing, wrong or of other images."""
-        for path in self.box_files():
-            check_known(read_boxes(path), keys, path)
+    def shards(self, pairs: ImageShards) -> list[Shard]:
+        """The work: every shard of images, with the file that the boxes depend on.
 
-    def box_files(self) -> tuple[Path, ...]:
-        """The table of boxes that every shard depends on, if there is one. Raises UserError if it is
-        missing."""
-        return (
-            (box_table(self.params.boxes, self.box_folder),)
-            if isinstance(self.params.boxes, FileBoxes)
-            else ()
-        )
-
-    def _boxes(self, keys: Sequence[str]) -> list[list[list[float]]]:
+        Raises UserError if that file is missing, damaged, or knows none of the images.
+        """
+        files = box_files(self.params.boxes, self.datasets, self.encoders)
         if isinstance(self.params.boxes, FileBoxes):
-            return [self.table.get(key, [])[: self.params.boxes.top_n] for key in keys]
-        return [grid_boxes(self.params.boxes) for _ in keys]
+            check_known(read_boxes(files[0]), set(pairs.manifest["key"].to_pylist()), files[0])
+        return [Shard(name, (pairs.path(name), *files)) for name in pairs.shards()]
 
 
 def generate_rows(
@@ -105,9 +96,7 @@ def generate_rows(
         for region, box in enumerate(boxes[image]):
             caption = described[image][region]
             place = {"key": key, "box": list(box)}
-            dc_rows.append(
-                {**place, "region_id": region, "caption": caption.text, "confidence": caption.confidence}
-            )
+            dc_rows.append({**place, "region_id": region, "caption": caption.text, "confidence": caption.confidence})
             qa_rows += [
                 {
                     **place,

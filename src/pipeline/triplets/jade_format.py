@@ -78,9 +78,7 @@ def export_captions(rows: Iterable[Mapping[str, Any]], urls: Mapping[str, str], 
     files: dict[int, list[dict[str, Any]]] = defaultdict(list)
     numbers = _numbers(urls)
     for row in rows:
-        files[numbers[row["key"]]].append(
-            {"object": pixels(row["box"]), "region_description": row["caption"]}
-        )
+        files[numbers[row["key"]]].append({"object": pixels(row["box"]), "region_description": row["caption"]})
     _write(files, folder / "DC")
 
 

@@ -32,7 +32,22 @@ class FileBoxes(Params):
     top_n: int = Field(ge=1, description="boxes per image, best scores first")
 
 
-Boxes = Annotated[GridBoxes | FileBoxes, Field(discriminator="kind")]
+class DetectorBoxes(Params):
+    """Boxes from torchvision's Faster R-CNN with a file of weights."""
+
+    kind: Literal["detector"]
+    model: Literal[
+        "fasterrcnn_resnet50_fpn",
+        "fasterrcnn_resnet50_fpn_v2",
+        "fasterrcnn_mobilenet_v3_large_fpn",
+        "fasterrcnn_mobilenet_v3_large_320_fpn",
+    ] = Field(description="torchvision's name of the model")
+    weights: str = Field(min_length=1, description="its state, a file below data/raw/encoders/")
+    top_n: int = Field(ge=1, description="boxes per image, best scores first")
+    min_score: float = Field(ge=0, le=1, description="boxes below it are dropped")
+
+
+Boxes = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="kind")]
 
 
 class GenerateParams(Params):
@@ -83,9 +98,7 @@ class SecondAnswerParams(Params):
 
     agreement: Agreement
     min_filter_confidence: float = Field(ge=0, le=1, description="of the second model in its own answer")
-    images_per_batch: int = Field(
-        ge=1, description="images answered together; never crosses a shard's border"
-    )
+    images_per_batch: int = Field(ge=1, description="images answered together; never crosses a shard's border")
 
 
 class LimitParams(Params):

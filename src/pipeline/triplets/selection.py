@@ -130,9 +130,7 @@ def _limit_types(rows: Sequence[Row], reasons: Reasons, sureness: Sequence[float
             reasons[places[index]] = "over_type_limit"
 
 
-def _balance_yes_no(
-    rows: Sequence[Row], reasons: Reasons, sureness: Sequence[float], ratio: float | None
-) -> None:
+def _balance_yes_no(rows: Sequence[Row], reasons: Reasons, sureness: Sequence[float], ratio: float | None) -> None:
     if ratio is None:
         return
     answers = [row["answer"].strip().lower() for row in rows]

@@ -32,9 +32,7 @@ _REASON = [("reason", pa.string())]
 GENERATED_QA = Table(name="generated question-answer pairs", schema=pa.schema(_QA), key=("key", "pair_id"))
 GENERATED_DC = Table(name="generated region captions", schema=pa.schema(_DC), key=("key", "region_id"))
 
-KEPT_QA = Table(
-    name="kept question-answer pairs", schema=pa.schema(_QA + _SECOND_ANSWER), key=("key", "pair_id")
-)
+KEPT_QA = Table(name="kept question-answer pairs", schema=pa.schema(_QA + _SECOND_ANSWER), key=("key", "pair_id"))
 """`filter_answer` and `filter_confidence` are the second model's answer and its confidence."""
 
 KEPT_DC = Table(name="kept region captions", schema=pa.schema(_DC), key=("key", "region_id"))
@@ -46,9 +44,7 @@ REJECTED_QA = Table(
 )
 """The second answer is null where a pair fell before the second model was asked."""
 
-REJECTED_DC = Table(
-    name="rejected region captions", schema=pa.schema(_DC + _REASON), key=("key", "region_id")
-)
+REJECTED_DC = Table(name="rejected region captions", schema=pa.schema(_DC + _REASON), key=("key", "region_id"))
 
 BOXES = Table(
     name="boxes",

@@ -1,0 +1,117 @@
+"""One benchmark's images and captions, and their retrieval figures from embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from pipeline.errors import UserError
+from pipeline.evaluation.expected import BoolArray, chance_recall, expected_recall
+from pipeline.evaluation.retrieval import (
+    IntArray,
+    Ranks,
+    bootstrap_half_width,
+    retrieval_metrics,
+)
+from pipeline.storage.images import ImageShards
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One split: `keys`, `urls`, `sha256` per image; `captions` and their image's row in `owner`."""
+
+    name: str
+    split: str
+    keys: list[str]
+    urls: list[str]
+    sha256: list[str]
+    captions: list[str]
+    owner: IntArray
+
+
+def read_benchmark(shards: ImageShards, name: str, split: str) -> Benchmark | None:
+    """A split of a benchmark folder; None if it has no captions at all, as those for questions.
+
+    Raises UserError if some images have captions and others none.
+    """
+    rows = shards.manifest.filter(pc.field("split") == split).to_pylist()
+    captioned = [row for row in rows if row["captions"]]
+    if not captioned:
+        return None
+    if len(captioned) < len(rows):
+        lacking = next(row["key"] for row in rows if not row["captions"])
+        raise UserError(
+            "A retrieval benchmark has images without a caption.",
+            where=shards.folder,
+            found=f"key {lacking!r}",
+        )
+    return Benchmark(
+        name=name,
+        split=split,
+        keys=[row["key"] for row in rows],
+        urls=[row["url"] for row in rows],
+        sha256=[row["sha256"] for row in rows],
+        captions=[caption for row in rows for caption in row["captions"]],
+        owner=np.repeat(np.arange(len(rows)), [len(row["captions"]) for row in rows]),
+    )
+
+
+def benchmark_splits(folder: Path) -> list[tuple[str, ImageShards, str]]:
+    """Name, shards and split of everything below `data/benchmarks/`, in order.
+
+    A benchmark with several splits has one name for each, `<folder>-<split>`. Raises UserError if there is
+    none.
+    """
+    found: list[tuple[str, ImageShards, str]] = []
+    for path in sorted(path for path in folder.glob("*") if path.is_dir()):
+        shards = ImageShards(path)
+        splits = sorted(set(shards.manifest["split"].to_pylist()))
+        found += [(path.name if len(splits) == 1 else f"{path.name}-{split}", shards, split) for split in splits]
+    if not found:
+        raise UserError("There is no benchmark.", where=folder, fix="run `dvc repro fetch_benchmarks`")
+    return found
+
+
+def benchmark_metrics(
+    benchmark: Benchmark, ranks: Ranks, holds: BoolArray | None, seed: int, samples: int
+) -> dict[str, Any]:
+    """Recalls with the interval of R@1, the recall of chance and, where `holds` is known, the bound by the
+    truth.
+
+    holds: [captions, images], whether a caption is true of an image.
+    """
+    images = len(benchmark.keys)
+    figures = retrieval_metrics(ranks)
+    for direction, found, groups in (
+        ("text_to_image", ranks.text_to_image, benchmark.owner),
+        ("image_to_text", ranks.image_to_text, np.arange(images)),
+    ):
+        half_width = bootstrap_half_width(100.0 * (found == 1), groups, seed, samples)
+        figures[direction] = {**rounded(figures[direction]), "R@1_half_width": round(half_width, 2)}
+    return {
+        "split": benchmark.split,
+        "images": images,
+        "captions": len(benchmark.captions),
+        **rounded(figures),
+        "chance": rounded(chance_recall(benchmark.owner, images)),
+        **({} if holds is None else {"bound": rounded(expected_recall(holds, benchmark.owner))}),
+    }
+
+
+def shared_images(benchmark: Benchmark, training: Collection[str]) -> int:
+    """How many of the benchmark's images lie, byte for byte, among the training pairs (`sha256` of their
+    files)."""
+    known = set(training)
+    return sum(digest in known for digest in benchmark.sha256)
+
+
+def rounded(figures: Any) -> Any:
+    """Nested figures with floats at two decimals."""
+    if isinstance(figures, dict):
+        return {name: rounded(value) for name, value in figures.items()}
+    return round(figures, 2) if isinstance(figures, float) else figures

@@ -1,0 +1,73 @@
+"""Retrieval examples: queries drawn at random, each with the best candidates and the rank of its right
+answer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pipeline.evaluation.benchmark import Benchmark
+from pipeline.evaluation.details import draw
+from pipeline.evaluation.expected import BoolArray
+from pipeline.evaluation.params import GalleryParams
+from pipeline.evaluation.retrieval import FloatArray, Ranks, top_candidates
+
+Direction = Literal["text_to_image", "image_to_text"]
+
+
+def retrieval_examples(
+    benchmark: Benchmark,
+    images: FloatArray,
+    texts: FloatArray,
+    ranks: Ranks,
+    holds: BoolArray | None,
+    params: GalleryParams,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Rows of RETRIEVAL_EXAMPLES in both directions.
+
+    images: [images, D], texts: [captions, D]; holds: [captions, images], whether a caption is true of an
+    image.
+    """
+    rows: list[dict[str, Any]] = []
+    for stream, (direction, queries, gallery, found) in enumerate(
+        (
+            ("text_to_image", texts, images, ranks.text_to_image),
+            ("image_to_text", images, texts, ranks.image_to_text),
+        )
+    ):
+        chosen = draw(len(queries), params.queries, seed, stream)
+        best, scores = top_candidates(queries[chosen], gallery, params.candidates)
+        for query, candidates, values in zip(chosen, best, scores, strict=True):
+            rows.append(
+                {
+                    "benchmark": benchmark.name,
+                    "split": benchmark.split,
+                    "direction": direction,
+                    "query": query,
+                    **(_caption(benchmark, query) if direction == "text_to_image" else _image(benchmark, query)),
+                    "rank": int(found[query]),
+                    "candidates": [
+                        {**_candidate(benchmark, direction, query, int(place), holds), "score": float(score)}
+                        for place, score in zip(candidates, values, strict=True)
+                    ],
+                }
+            )
+    return rows
+
+
+def _candidate(benchmark: Benchmark, direction: str, query: int, place: int, holds: BoolArray | None) -> dict[str, Any]:
+    to_image = direction == "text_to_image"
+    caption, image = (query, place) if to_image else (place, query)
+    return {
+        **(_image(benchmark, place) if to_image else _caption(benchmark, place)),
+        "right": int(benchmark.owner[caption]) == image,
+        "holds": None if holds is None else bool(holds[caption, image]),
+    }
+
+
+def _image(benchmark: Benchmark, row: int) -> dict[str, str]:
+    return {"key": benchmark.keys[row], "text": ""}
+
+
+def _caption(benchmark: Benchmark, row: int) -> dict[str, str]:
+    return {"key": benchmark.keys[benchmark.owner[row]], "text": benchmark.captions[row]}

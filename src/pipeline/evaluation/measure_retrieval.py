@@ -1,0 +1,88 @@
+"""Retrieval on every benchmark: embeddings from the aligned model, figures, curves and examples.
+
+A benchmark's images and captions are embedded in batches of a fixed size with a fixed number of threads, so
+that figures do not depend on the machine's number of cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.evaluation.benchmark import (
+    Benchmark,
+    benchmark_metrics,
+    benchmark_splits,
+    read_benchmark,
+    shared_images,
+)
+from pipeline.evaluation.details import RETRIEVAL_EXAMPLES
+from pipeline.evaluation.expected import BoolArray
+from pipeline.evaluation.gallery import retrieval_examples
+from pipeline.evaluation.params import EvaluateParams
+from pipeline.evaluation.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
+from pipeline.storage.files import write_text
+from pipeline.storage.images import ImageShards
+
+CURVE_AT = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
+
+Holds = Callable[[Sequence[str], Sequence[str]], BoolArray | None]
+"""Captions and images' urls -> [captions, images], whether a caption is true of an image; None if not known."""
+
+
+class Embedder(Protocol):
+    """Gives images and captions their place in the shared space: float32 [N, D], L2-normalised."""
+
+    def images(self, shards: ImageShards, keys: Sequence[str]) -> FloatArray:
+        """Embeddings of images, in the order of their keys."""
+        ...
+
+    def texts(self, captions: Sequence[str]) -> FloatArray:
+        """Embeddings of captions."""
+        ...
+
+
+def measure_retrieval(
+    params: EvaluateParams,
+    benchmarks: Path,
+    embedder: Embedder,
+    holds: Holds,
+    training_images: Collection[str],
+    results: Path,
+) -> dict[str, Any]:
+    """Figures by benchmark; writes `plots/recall_curve.csv` and `details/retrieval.parquet` below `results`.
+
+    training_images: sha256 of the images trained on; those that a benchmark shares are counted.
+    """
+    figures: dict[str, Any] = {}
+    examples: list[dict[str, Any]] = []
+    curves = ["benchmark,direction,k,recall"]
+    for name, shards, split in benchmark_splits(benchmarks):
+        benchmark = read_benchmark(shards, name, split)
+        if benchmark is None:
+            continue
+        images, texts = embedder.images(shards, benchmark.keys), embedder.texts(benchmark.captions)
+        ranks = retrieval_ranks(images, texts, benchmark.owner)
+        truth = holds(benchmark.captions, benchmark.urls)
+        figures[name] = {
+            **benchmark_metrics(benchmark, ranks, truth, params.seed, params.bootstrap_samples),
+            "images_also_in_training": shared_images(benchmark, training_images),
+        }
+        examples += retrieval_examples(benchmark, images, texts, ranks, truth, params.gallery, params.seed)
+        curves += curve_rows(benchmark, ranks)
+    write_text(results / "plots" / "recall_curve.csv", "\n".join(curves) + "\n")
+    RETRIEVAL_EXAMPLES.write(results / "details" / "retrieval.parquet", examples)
+    return figures
+
+
+def curve_rows(benchmark: Benchmark, ranks: Ranks) -> list[str]:
+    """CSV lines of R@k in both directions."""
+    return [
+        f"{benchmark.name},{direction},{k},{recall:.2f}"
+        for direction, found in (
+            ("text_to_image", ranks.text_to_image),
+            ("image_to_text", ranks.image_to_text),
+        )
+        for k, recall in zip(CURVE_AT, recall_curve(found, CURVE_AT), strict=True)
+    ]

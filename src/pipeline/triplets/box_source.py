@@ -1,0 +1,66 @@
+"""One of the ways to find boxes, as the parameters choose: grid, table, or detector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from pipeline.triplets.boxes import BoxTable, box_table, grid_boxes, read_boxes, weights_file
+from pipeline.triplets.params import Boxes, DetectorBoxes, FileBoxes, GridBoxes
+
+
+class BoxSource(Protocol):
+    """Finds the boxes of a batch of images."""
+
+    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
+        """Boxes of every image, as fractions of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class GridSource:
+    """The same windows for every image."""
+
+    params: GridBoxes
+
+    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
+        """All windows, for every image."""
+        return [grid_boxes(self.params) for _ in images]
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Boxes looked up by the image's key."""
+
+    table: BoxTable
+    top_n: int
+
+    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
+        """The best boxes of every image; none for an image that the table lacks."""
+        return [self.table.get(key, [])[: self.top_n] for key in keys]
+
+
+def box_files(params: Boxes, datasets: Path, encoders: Path) -> tuple[Path, ...]:
+    """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if
+    missing."""
+    if isinstance(params, FileBoxes):
+        return (box_table(params, datasets),)
+    if isinstance(params, DetectorBoxes):
+        return (weights_file(params, encoders),)
+    return ()
+
+
+def box_source(params: Boxes, datasets: Path, encoders: Path) -> BoxSource:
+    """What finds the boxes. Raises UserError if its file is missing or damaged."""
+    if isinstance(params, FileBoxes):
+        return TableSource(read_boxes(box_table(params, datasets)), params.top_n)
+    if isinstance(params, DetectorBoxes):
+        from pipeline.settings import machine
+        from pipeline.triplets.detector import Detector
+
+        return Detector.load(params, encoders, machine().device)
+    return GridSource(params)
