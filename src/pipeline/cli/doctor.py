@@ -137,7 +137,7 @@ def hub_name(kind: str, model: str) -> str:
     import timm
 
     configuration = timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
-    return str(configuration.hf_hub_id or "").replace("timm/", f"timm/{model}", 1) if configuration else ""
+    return str(configuration.hf_hub_id or "") if configuration else ""
 
 
 def hub_weights(label: str, repository: str) -> Finding:

@@ -1,0 +1,76 @@
+"""The real commands, through the real DVC, on the smoke preset. The tests share one clone and run in order."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.pipeline.conftest import Clone
+
+AFTER_FILTER = ["filter", "align", "evaluate", "report"]
+
+
+def metrics(clone: Clone, stage: str) -> dict:
+    return json.loads((clone.root / f"results/{stage}/metrics.json").read_text())
+
+
+def test_every_stage_gives_figures(smoke: Clone) -> None:
+    stages = sorted(path.stem for path in (smoke.root / "stages").glob("*.py"))
+    assert len(stages) == 12
+    for stage in stages:
+        assert metrics(smoke, stage), stage
+    for benchmark in metrics(smoke, "evaluate")["retrieval"].values():
+        assert benchmark["text_to_image"]["R@10"] > benchmark["text_to_image"]["chance"]["R@10"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"PYTHONDONTWRITEBYTECODE": "1"}])
+def test_a_second_repro_runs_nothing(smoke: Clone, environment: dict[str, str]) -> None:
+    lock = (smoke.root / "dvc.lock").read_bytes()
+    out = smoke.run("dvc", "repro", **environment)
+    assert "Running stage" not in out and "up to date" in out
+    assert (smoke.root / "dvc.lock").read_bytes() == lock
+
+
+def test_a_stage_run_by_hand_leaves_the_cache_sound(smoke: Clone) -> None:
+    smoke.run("python", "stages/filter.py")
+    assert "up to date" in smoke.run("dvc", "status")
+    (smoke.root / "data/triplets").rename(smoke.root / "data/gone")
+    smoke.run("dvc", "checkout")
+    gone = {path.name: path.read_bytes() for path in (smoke.root / "data/gone").iterdir()}
+    assert gone == {path.name: path.read_bytes() for path in (smoke.root / "data/triplets").iterdir()}
+
+
+def test_an_edit_of_the_report_runs_only_the_report(smoke: Clone) -> None:
+    smoke.edit(report__title="Another title")
+    assert smoke.repro() == ["report"]
+    module = smoke.root / "src/pipeline/report/page.py"
+    module.write_text(module.read_text() + "\n# a remark\n")
+    assert smoke.repro() == ["report"]
+
+
+def test_an_edit_of_the_filter_without_effect_runs_only_the_filter(smoke: Clone) -> None:
+    smoke.edit(filter__min_generator_confidence=1e-9)
+    assert smoke.repro() == ["filter"]
+
+
+def test_an_edit_of_the_filter_runs_what_learns_from_it_and_experiments_compare(smoke: Clone) -> None:
+    smoke.commit("Baseline")
+    out = smoke.run(
+        "dvc", "exp", "run", "-S", "filter.agreement=token_f1", "-S", "align.loss_weights.distillation=0"
+    )
+    ran = [line.split("'")[1] for line in out.splitlines() if line.startswith("Running stage '")]
+    assert ran == AFTER_FILTER
+    changes = json.loads(smoke.run("dvc", "metrics", "diff", "--json"))
+    assert any("R@" in figure for figure in changes["results/evaluate/metrics.json"])
+    smoke.run("git", "checkout", "--", ".")
+    smoke.run("dvc", "checkout")
+
+
+def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> None:
+    module = smoke.root / "stages/report.py"
+    module.write_text(module.read_text().replace("    main()\n", '    print("edited code runs")\n    main()\n'))
+    assert "edited code runs" in smoke.run("dvc", "exp", "run", "--temp")
+    smoke.run("git", "checkout", "--", ".")
+
+
