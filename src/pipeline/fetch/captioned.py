@@ -69,9 +69,7 @@ class PlacedImage:
         return PlacedImage(key, Place(file, member, offset, size), captions, url)
 
 
-def place_images(
-    images: Sequence[ListedImage], source: str, archive: ImageArchive, named_by: str
-) -> list[PlacedImage]:
+def place_images(images: Sequence[ListedImage], source: str, archive: ImageArchive, named_by: str) -> list[PlacedImage]:
     """Key and place of every listed image.
 
     Raises UserError if the list is empty, names an image twice, or names one that is missing.

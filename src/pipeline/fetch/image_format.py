@@ -23,12 +23,8 @@ PROBLEMS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.Deco
 class ImageFormat(Params):
     """What stored images look like."""
 
-    max_side: int | None = Field(
-        default=None, ge=16, description="longer images are shrunk to it; null: never"
-    )
-    jpeg_quality: int = Field(
-        default=90, ge=1, le=100, description="quality of images that are encoded again"
-    )
+    max_side: int | None = Field(default=None, ge=16, description="longer images are shrunk to it; null: never")
+    jpeg_quality: int = Field(default=90, ge=1, le=100, description="quality of images that are encoded again")
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,7 @@ def read_karpathy(source: KarpathySource, root: Path) -> list[ListedImage]:
             expected=f"one of {', '.join(sorted(set(splits)))}",
             fix="correct `select` in params.yaml",
         )
-    return [
-        listed(image, reader) for image, split in zip(images, splits, strict=True) if split in source.select
-    ]
+    return [listed(image, reader) for image, split in zip(images, splits, strict=True) if split in source.select]
 
 
 def listed(image: Any, reader: RecordReader) -> ListedImage:

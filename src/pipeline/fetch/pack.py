@@ -109,15 +109,11 @@ class Packer:
                 extra: dict[str, Any] = {"source": self.packing.source}
                 if image.encoded_again:
                     extra |= {"original_width": image.width, "original_height": image.height}
-                self._writer(split, stack).add(
-                    candidate.key, image.data, candidate.captions, candidate.url, extra
-                )
+                self._writer(split, stack).add(candidate.key, image.data, candidate.captions, candidate.url, extra)
                 return True
         except UserError as error:
             if not self.packing.tolerant:
-                raise UserError(
-                    error.problem, candidate.where, error.expected, error.found, error.fix
-                ) from None
+                raise UserError(error.problem, candidate.where, error.expected, error.found, error.fix) from None
             reason = NO_IMAGE
         self.drop(candidate.key, candidate.url, reason)
         return False
@@ -146,9 +142,7 @@ def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFil
         return NO_CAPTION
     if min(image.width, image.height) < filters.min_side:
         return IMAGE_TOO_SMALL
-    if filters.max_aspect and max(image.width, image.height) > filters.max_aspect * min(
-        image.width, image.height
-    ):
+    if filters.max_aspect and max(image.width, image.height) > filters.max_aspect * min(image.width, image.height):
         return IMAGE_TOO_LONG
     if max(len(caption.split()) for caption in captions) < filters.min_words:
         return CAPTION_TOO_SHORT

@@ -50,9 +50,7 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     """
     units = [unit for source in params.sources for unit in plan(source, root, params.shard_size)]
     lists = [s for s in params.sources if isinstance(s, Cc3mTsvSource)]
-    unfetched = pa.concat_tables(
-        [DROPPED.schema.empty_table(), *(rows_not_downloaded(s, root) for s in lists)]
-    )
+    unfetched = pa.concat_tables([DROPPED.schema.empty_table(), *(rows_not_downloaded(s, root) for s in lists)])
     if not units:
         raise UserError(
             "The sources give no pair: they are lists of addresses only.",
@@ -88,9 +86,7 @@ def plan(source: WebDatasetSource | Cc3mTsvSource | ListSource, root: Path, shar
     return [Unit(source.name, source.split, list_file(source), images=images[part]) for part in slices]
 
 
-def pack(
-    units: Sequence[Unit], params: FetchPairsParams, root: Path, into: dict[str, Path], scratch: Path
-) -> None:
+def pack(units: Sequence[Unit], params: FetchPairsParams, root: Path, into: dict[str, Path], scratch: Path) -> None:
     """Run the two kinds of steps over their units."""
     shares = val_shares([unit.split for unit in units], params.val_images)
     packed: list[Shard] = []
@@ -170,9 +166,7 @@ def counts(manifest: pa.Table, dropped: pa.Table) -> dict[str, Any]:
     by_split = {split: manifest.filter(pc.field("split") == split) for split in splits}
     return {
         "images": {split: table.num_rows for split, table in by_split.items()},
-        "captions": {
-            split: len(table["captions"].combine_chunks().flatten()) for split, table in by_split.items()
-        },
+        "captions": {split: len(table["captions"].combine_chunks().flatten()) for split, table in by_split.items()},
         "shards": len(manifest["shard"].unique()),
         "repeated_images": repeated_images(manifest),
         "dropped": count_reasons(dropped["reason"].to_pylist()),

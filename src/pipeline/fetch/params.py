@@ -22,9 +22,7 @@ PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(disc
 class FetchPairsParams(Params):
     """Where pairs come from, and how they are stored."""
 
-    sources: list[PairSource] = Field(
-        min_length=1, description="one entry per source; `kind` names its layout"
-    )
+    sources: list[PairSource] = Field(min_length=1, description="one entry per source; `kind` names its layout")
     shard_size: int = Field(default=1000, ge=1, description="most images per shard of a listed set")
     val_images: int = Field(
         default=0,
@@ -47,7 +45,5 @@ class FetchPairsParams(Params):
             raise ValueError(f"sources need different names, found {', '.join(names)}")
         for source in self.sources:
             if not isinstance(source, Cc3mTsvSource) and source.split not in ("train", "val"):
-                raise ValueError(
-                    f"source {source.name}: pairs are split into train and val, not {source.split}"
-                )
+                raise ValueError(f"source {source.name}: pairs are split into train and val, not {source.split}")
         return self

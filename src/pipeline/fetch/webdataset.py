@@ -54,13 +54,9 @@ def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:
 
     Raises UserError for none, one twice, or no check sum.
     """
-    if is_url(source.location):
-        locations = expand_braces(source.location)
-    else:
-        locations = find_files(root, source.location, ".tar")
-    sums = (
-        read_checksums(require_file(root, source.checksums), source.checksums) if source.checksums else None
-    )
+    remote = is_url(source.location)
+    locations = expand_braces(source.location) if remote else find_files(root, source.location, ".tar")
+    sums = read_checksums(require_file(root, source.checksums), source.checksums) if source.checksums else None
     if sums is not None and (unknown := [text for text in locations if base_name(text) not in sums]):
         raise UserError(
             f"{len(unknown)} shards have no check sum.",
@@ -68,10 +64,7 @@ def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:
             expected="a line `<sha256>  <file name>` per shard",
             found=f"none for {base_name(unknown[0])}",
         )
-    return [
-        {"location": text, "sha256": sums[base_name(text)] if sums is not None else None}
-        for text in locations
-    ]
+    return [{"location": text, "sha256": sums[base_name(text)] if sums is not None else None} for text in locations]
 
 
 def base_name(location: str) -> str:

@@ -1,0 +1,31 @@
+"""Which reader reads which kind of annotations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.annotations.annotated import Annotations
+from pipeline.annotations.coco_regions import CocoRegionsSource, read_coco_regions
+from pipeline.annotations.jsonl import JsonlSource, read_jsonl
+from pipeline.annotations.visual_genome import VisualGenomeSource, read_visual_genome
+from pipeline.annotations.vqav2 import Vqav2Source, read_vqav2
+from pipeline.errors import UserError
+from pipeline.fetch.keys import check_unique
+
+
+def read_annotations(
+    source: VisualGenomeSource | Vqav2Source | CocoRegionsSource | JsonlSource, root: Path
+) -> Annotations:
+    """One source's annotations. Raises UserError if it has none, or names two images alike."""
+    if isinstance(source, VisualGenomeSource):
+        annotations = read_visual_genome(source, root)
+    elif isinstance(source, Vqav2Source):
+        annotations = read_vqav2(source, root)
+    elif isinstance(source, CocoRegionsSource):
+        annotations = read_coco_regions(source, root)
+    else:
+        annotations = read_jsonl(source, root)
+    if not annotations.images:
+        raise UserError("A source holds no annotations.", where=annotations.named_by, found="an empty list")
+    check_unique((image.key, image.where) for image in annotations.images)
+    return annotations

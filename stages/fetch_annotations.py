@@ -1,0 +1,24 @@
+"""Read regions and questions of annotated images, split them by photograph, and pack the images into shards.
+
+Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them)
+Writes  data/annotations/   results/fetch_annotations/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.annotations.params import FetchAnnotationsParams
+from pipeline.stage import Paths, stage
+
+
+@stage(writes=["annotations"])
+def main(params: FetchAnnotationsParams, paths: Paths) -> dict:
+    from pipeline.annotations.collect import fetch_annotations
+
+    return fetch_annotations(params, paths.root, paths.annotations, paths.scratch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Pack benchmarks (images with all their captions, or with questions) into one folder each.
+
+Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them)
+Writes  data/benchmarks/   results/fetch_benchmarks/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.benchmarks.params import FetchBenchmarksParams
+from pipeline.stage import Paths, stage
+
+
+@stage(writes=["benchmarks"])
+def main(params: FetchBenchmarksParams, paths: Paths) -> dict:
+    from pipeline.benchmarks.collect import fetch_benchmarks
+
+    return fetch_benchmarks(params, paths.root, paths.benchmarks, paths.scratch)
+
+
+if __name__ == "__main__":
+    main()
