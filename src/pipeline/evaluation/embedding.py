@@ -1,0 +1,60 @@
+"""Embeddings of benchmark images and captions by the aligned model, in batches whose composition is fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.alignment.model_folder import load
+from pipeline.evaluation.retrieval import FloatArray
+from pipeline.execution.local import limit_threads
+from pipeline.progress import progress
+from pipeline.settings import machine
+from pipeline.storage.images import ImageShards
+
+CPU_THREADS = 2
+"""Constant: the number of threads may change the last bits of a sum."""
+
+
+class AlignedEmbedder:
+    """The model of a folder, on this machine's device."""
+
+    def __init__(self, folder: Path, batch_size: int) -> None:
+        """Raises UserError if the folder holds no aligned model."""
+        self.batch_size = batch_size
+        self.device = machine().device
+        self.model, self.transform, self.tokenizer = load(folder, self.device)
+
+    def images(self, shards: ImageShards, keys: Sequence[str]) -> FloatArray:
+        """Embeddings [images, D], float32, L2-normalised, in the order of the keys."""
+        found = []
+        with fixed_arithmetic(), progress(f"embedding {shards.folder.name}", len(keys)) as tell:
+            for start in range(0, len(keys), self.batch_size):
+                batch = [self.transform(shards.image(key)) for key in keys[start : start + self.batch_size]]
+                found.append(self.model.encode_image(torch.stack(batch).to(self.device)).float().cpu().numpy())
+                tell(start + len(batch))
+        return np.concatenate(found)
+
+    def texts(self, captions: Sequence[str]) -> FloatArray:
+        """Embeddings [captions, D], float32, L2-normalised."""
+        found = []
+        with fixed_arithmetic():
+            for start in range(0, len(captions), self.batch_size):
+                ids = self.tokenizer(list(captions[start : start + self.batch_size]))
+                found.append(self.model.encode_text(ids.to(self.device)).float().cpu().numpy())
+        return np.concatenate(found)
+
+
+@contextmanager
+def fixed_arithmetic() -> Iterator[None]:
+    """No gradients, and the same number of threads on every machine."""
+    before = limit_threads(CPU_THREADS)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        limit_threads(before)
