@@ -1,9 +1,9 @@
 """Drawing a scene as a picture of 96 x 96 pixels.
 
-The background is computed at full size. Each thing is drawn alone on a small tile at `FINE` times the resolution:
-a mask of its outline and, for striped and dotted things, a second colour. The tiles are averaged down, which
-smooths their edges, and pasted. Everything is integer or scalar arithmetic in a fixed order, so one scene gives
-the same bytes each time.
+The background is computed at full size. Each thing is drawn alone on a small tile at `FINE` times the
+resolution: a mask of its outline and, for striped and dotted things, a second colour. The tiles are averaged
+down, which smooths their edges, and pasted. Everything is integer or scalar arithmetic in a fixed order, so
+one scene gives the same bytes each time.
 """
 
 import io

@@ -4,11 +4,12 @@ A scene follows from `(seed, group, index)` alone, so a url names it and nothing
 
 No scene content occurs in two groups. The *content* of a scene is the multiset of its things' attributes
 (shape, colour, size, pattern), positions aside; its hash modulo the number of groups names the one group that
-may hold it, and a draw whose content belongs to another group is thrown away and drawn again. This holds across
-seeds too: encoders pretrained with one seed have seen no scene of any benchmark.
+may hold it, and a draw whose content belongs to another group is thrown away and drawn again. This holds
+across seeds too: encoders pretrained with one seed have seen no scene of any benchmark.
 
-The benchmark group holds families: of every `BLOCK` successive indices the first `FAMILY_SIZE` are one family,
-whose members differ from its first in one attribute (shape, colour, size, pattern or position) of one thing.
+The benchmark group holds families: of every `BLOCK` successive indices the first `FAMILY_SIZE` are one
+family, whose members differ from its first in one attribute (shape, colour, size, pattern or position) of
+one thing.
 """
 
 import re

@@ -1,0 +1,113 @@
+"""All texts of a scene, each sort from random numbers of its own, and all words that they are made of.
+
+Every sort of text draws from a generator seeded by the scene and the sort, so that a change of one sort leaves the
+others as they were.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from pipeline.toyworld import boilerplate, captions, questions, regions, wording
+from pipeline.toyworld.questions import Asked
+from pipeline.toyworld.regions import Region
+from pipeline.toyworld.scenes import GROUPS, Scene
+from pipeline.toyworld.wording import Random, chance
+from pipeline.toyworld.words import (
+    ATTRIBUTES,
+    CELLS,
+    HYPERNYMS,
+    NUMBERS,
+    OUTLINES,
+    PLURALS,
+    SYNONYMS,
+    TEMPERATURES,
+    TONES,
+)
+
+SORTS = ("alt_text", "captions", "regions", "questions", "open_questions", "annotators")
+ANNOTATORS = 10
+NOISE_SHARE = 0.08
+"""Share of annotators' answers that are wrong: another value of the same attribute, the other of yes and no …"""
+UNSURE_SHARE = 0.1
+"""Share of annotators that are not sure of a right answer."""
+OPEN_QUESTIONS_PER_IMAGE = 4
+_WORD = re.compile(r"[a-z]+|[,?]")
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A question with ten annotators' answers and how sure each was (`yes` or `maybe`)."""
+
+    asked: Asked
+    answers: tuple[str, ...]
+    confidences: tuple[str, ...]
+
+
+def alt_text(scene: Scene) -> str:
+    """The alt-text of a scene's picture on the web."""
+    return captions.alt_text(_random(scene, "alt_text"), scene)
+
+
+def benchmark_captions(scene: Scene) -> list[str]:
+    """Five clean captions."""
+    return captions.benchmark_captions(_random(scene, "captions"), scene)
+
+
+def region_phrases(scene: Scene) -> list[Region]:
+    """Boxes with phrases."""
+    return regions.regions(_random(scene, "regions"), scene)
+
+
+def question_answers(scene: Scene) -> list[Asked]:
+    """Questions with one answer each."""
+    return questions.questions(_random(scene, "questions"), scene, questions.QUESTIONS_PER_IMAGE)
+
+
+def annotated_questions(scene: Scene) -> list[Annotated]:
+    """Questions with the answers of ten annotators, some of whom are wrong."""
+    asked = questions.questions(_random(scene, "open_questions"), scene, OPEN_QUESTIONS_PER_IMAGE)
+    rng = _random(scene, "annotators")
+    return [_annotated(rng, one) for one in asked]
+
+
+def words(text: str) -> list[str]:
+    """The words and marks of a text."""
+    return _WORD.findall(text)
+
+
+def vocabulary() -> list[str]:
+    """Every word and mark that a text of the toy world can hold, sorted."""
+    forms = (re.sub(r"[{}]", " ", form) for form in chain.from_iterable(questions.FORMS.values()))
+    sources = chain(
+        chain.from_iterable(ATTRIBUTES.values()),
+        *(SYNONYMS.values(), HYPERNYMS, NUMBERS, PLURALS.values(), TEMPERATURES, OUTLINES, TONES),
+        chain.from_iterable(CELLS),
+        chain.from_iterable(wording.RELATION_WORDS.values()),
+        *(boilerplate.PREFIXES, boilerplate.SUFFIXES, boilerplate.EMPTY, forms, ("yes", "no")),
+        (wording.FUNCTION_WORDS, captions.FUNCTION_WORDS, regions.FUNCTION_WORDS),
+    )
+    return sorted({word for source in sources for word in words(source)})
+
+
+def _random(scene: Scene, sort: str) -> Random:
+    return np.random.default_rng([scene.seed, GROUPS.index(scene.group), scene.index, 1 + SORTS.index(sort)])
+
+
+def _annotated(rng: Random, asked: Asked) -> Annotated:
+    answers, confidences = [], []
+    for _ in range(ANNOTATORS):
+        wrong = chance(rng, NOISE_SHARE)
+        answers.append(_mistaken(rng, asked.answer) if wrong else asked.answer)
+        confidences.append("maybe" if wrong or chance(rng, UNSURE_SHARE) else "yes")
+    return Annotated(asked, tuple(answers), tuple(confidences))
+
+
+def _mistaken(rng: Random, answer: str) -> str:
+    """Another answer of the same sort."""
+    cells = tuple(chain.from_iterable(CELLS))
+    sorts = (*ATTRIBUTES.values(), TONES, ("yes", "no"), NUMBERS, cells)
+    sort = next(sort for sort in sorts if answer in sort)
+    return wording.pick(rng, [value for value in sort if value != answer])
