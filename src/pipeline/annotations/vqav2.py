@@ -2,7 +2,7 @@
 
 `{"data_subtype": "train2014", "questions": [{"image_id", "question", "question_id"}]}` and `{"annotations":
 [{"question_id", "image_id", "answers": [{"answer"}×10], "answer_type", "multiple_choice_answer"}]}`. Small
-samples of the annotations lack the last two fields; they are then derived. An image's file is
+samples of the annotations lack `image_id` and the last two fields; the types are then derived. An image's file is
 `COCO_<subtype>_<id, 12 digits>.jpg`, or what COCO's image list names.
 """
 
@@ -47,7 +47,7 @@ def read_vqav2(source: Vqav2Source, root: Path) -> Annotations:
             images[image_id] = image_of(annotations, image_id, content, reader, infos, source.image_info)
         question_id = reader.identifier(record, "question_id")
         answer = by_question.get(question_id)
-        if answer is None or answer_reader.identifier(answer, "image_id") != image_id:
+        if answer is None or str(answer.get("image_id", image_id)) != image_id:
             raise mismatch(source, question_id)
         annotations.add_question(
             images[image_id].key,

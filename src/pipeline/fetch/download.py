@@ -17,7 +17,6 @@ import httpx
 from pipeline.errors import UserError
 
 TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
-CHUNK = 1 << 20
 
 
 class TryAgain(Exception):
@@ -99,7 +98,7 @@ def fetch_rest(client: httpx.Client, url: str, part: Path) -> None:
             part.unlink(missing_ok=True)
             validator_of(part).write_text(strong_validator(response))
         with part.open("ab") as stream:
-            for chunk in response.iter_raw(CHUNK):
+            for chunk in response.iter_raw():
                 stream.write(chunk)
 
 
