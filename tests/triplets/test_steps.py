@@ -1,7 +1,6 @@
 """One shard through generation and filter, with models that answer from a table."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -45,8 +44,19 @@ class FakeText:
     confidence: float
 
 
+@dataclass
+class FakePair:
+    question: str
+    answer: str
+    question_type: str
+    confidence: float
+
+
 class FakeGenerator:
     """Names the image's colour; asks the requested types in order."""
+
+    def encode(self, images):
+        return images
 
     def describe(self, images, boxes, keys, sampling):
         return [[FakeText(f"{key} box", 0.5) for _ in of_image] for key, of_image in zip(keys, boxes, strict=True)]
@@ -54,7 +64,7 @@ class FakeGenerator:
     def ask(self, images, boxes, captions, keys, question_types, sampling):
         def pairs(image, region):
             return [
-                SimpleNamespace(
+                FakePair(
                     question=f"{kind} is {region}?",
                     answer="red" if image.getpixel((0, 0))[0] > 128 else "blue",
                     question_type=kind,
@@ -115,7 +125,7 @@ def test_generation_writes_every_question_of_every_box(generated):
 
 def test_filter_keeps_what_both_say(shard, generated, tmp_path):
     step = FilterStep(FilterParams.model_validate(FILTER), tmp_path)
-    step.answerer = FakeAnswerer()
+    step.answerer = answerer = FakeAnswerer()
     (found,) = generated_shards(generated, shard.parent)
     step.run(found, tmp_path)
     kept = KEPT_QA.read(tmp_path / "kept" / "train-00000-qa.parquet").to_pylist()
@@ -126,7 +136,7 @@ def test_filter_keeps_what_both_say(shard, generated, tmp_path):
     assert [row["reason"] for row in rejected].count("duplicate") == 15
     assert [row["reason"] for row in rejected].count("disagreement") == 10
     assert {row["filter_answer"] for row in rejected if row["reason"] == "duplicate"} == {None}
-    assert len(step.answerer.asked) == 30
+    assert len(answerer.asked) == 30
     assert KEPT_DC.read(tmp_path / "kept" / "train-00000-dc.parquet").num_rows == 15
     assert REJECTED_DC.read(tmp_path / "rejected" / "train-00000-dc.parquet").num_rows == 0
 

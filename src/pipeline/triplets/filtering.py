@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ from pipeline.storage.files import require_folder
 from pipeline.storage.tables import Table
 from pipeline.triplets.generation import batches
 from pipeline.triplets.model_hash import model_hash
+from pipeline.triplets.models import AnswererModel
 from pipeline.triplets.params import FilterParams
 from pipeline.triplets.selection import (
     SecondAnswer,
@@ -29,9 +30,6 @@ from pipeline.triplets.selection import (
 )
 from pipeline.triplets.shard_images import stream_images
 from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
-
-if TYPE_CHECKING:
-    from pipeline.questioner.answerer import Answerer
 
 
 @dataclass
@@ -52,7 +50,7 @@ class FilterStep(Step):
         """Load the second model."""
         from pipeline.questioner.answerer import Answerer
 
-        self.answerer: Answerer = Answerer.load(self.model)
+        self.answerer: AnswererModel = Answerer.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` are the generated qa and dc tables and the images' tar."""
@@ -88,7 +86,7 @@ def generated_shards(generated: Path, pairs: Path) -> list[Shard]:
 
 
 def second_answers(
-    answerer: Answerer,
+    answerer: AnswererModel,
     rows: Sequence[Mapping[str, Any]],
     places: Sequence[int],
     tar: Path,

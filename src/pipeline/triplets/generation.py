@@ -19,14 +19,13 @@ from pipeline.storage.images import ImageShards
 from pipeline.triplets.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.boxes import check_known, read_boxes
 from pipeline.triplets.model_hash import model_hash
+from pipeline.triplets.models import GeneratorModel
 from pipeline.triplets.params import FileBoxes, GenerateParams, QuestionType
 from pipeline.triplets.shard_images import stream_images
 from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from pipeline.questioner.generator import Generator
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ class GenerateStep(Step):
         from pipeline.questioner.generator import Generator
 
         self.boxes: BoxSource = box_source(self.params.boxes, self.datasets, self.encoders)
-        self.generator: Generator = Generator.load(self.model)
+        self.generator: GeneratorModel = Generator.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` begins with the tar of images."""
@@ -79,17 +78,18 @@ class GenerateStep(Step):
 
 
 def generate_rows(
-    generator: Generator,
+    generator: GeneratorModel,
     images: Sequence[Image.Image],
     keys: Sequence[str],
     boxes: Sequence[Sequence[Sequence[float]]],
     params: GenerateParams,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of question-answer pairs and of region captions for a batch of images."""
-    described = generator.describe(images, boxes, keys, params.captions)
+    encoded = generator.encode(images)
+    described = generator.describe(encoded, boxes, keys, params.captions)
     captions = [[caption.text for caption in of_image] for of_image in described]
     types = requested_types(params.question_types)
-    asked = generator.ask(images, boxes, captions, keys, types, params.questions)
+    asked = generator.ask(encoded, boxes, captions, keys, types, params.questions)
     qa_rows: list[dict[str, Any]] = []
     dc_rows: list[dict[str, Any]] = []
     for image, key in enumerate(keys):
