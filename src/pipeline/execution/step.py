@@ -61,7 +61,7 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
         "device": device_class,
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
-    hashes = {file: hash_file(file) for shard in shards for file in shard.files}
+    hashes = {file: hash_file(file) for file in {file for shard in shards for file in shard.files}}
     return {
         shard.name: hash_json(
             {
