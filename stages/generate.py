@@ -21,7 +21,7 @@ def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.triplets.generation import GenerateStep
 
     pairs = ImageShards(paths.pairs)
-    step = GenerateStep(params, paths.generator, paths.datasets, paths.encoders)
+    step = GenerateStep(params, paths.generator, paths.root)
     map_shards(step, step.shards(pairs), into={"generated": paths.generated}, scratch=paths.scratch)
     return generated_figures(paths.generated, images=pairs.manifest.num_rows)
 

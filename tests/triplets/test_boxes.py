@@ -54,8 +54,8 @@ def test_a_table_gives_the_best_boxes_first(tmp_path):
     ]
     BOXES.write(path, rows)
     params = FileBoxes(kind="file", path="boxes.parquet", top_n=2)
-    assert box_files(params, tmp_path, tmp_path) == (path,)
-    source = box_source(params, tmp_path, tmp_path)
+    assert box_files(params, tmp_path) == (path,)
+    source = box_source(params, tmp_path)
     assert source.find([PICTURE, PICTURE], ["a", "z"]) == [[[0, 0, 1, 1], [0, 0, 0.5, 0.5]], []]
     table = read_boxes(path)
     check_known(table, {"a", "other"}, path)
@@ -71,7 +71,7 @@ def test_a_box_in_pixels_is_refused(tmp_path):
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(UserError, match="missing"):
-        box_source(FileBoxes(kind="file", path="no.parquet", top_n=1), tmp_path, tmp_path)
+        box_source(FileBoxes(kind="file", path="no.parquet", top_n=1), tmp_path)
 
 
 def test_the_detector_finds_boxes_with_weights_of_its_own_kind(tmp_path):
@@ -83,16 +83,16 @@ def test_the_detector_finds_boxes_with_weights_of_its_own_kind(tmp_path):
         min_score=0.0,
     )
     with pytest.raises(UserError, match="weights are missing"):
-        box_source(params, tmp_path, tmp_path)
+        box_source(params, tmp_path)
     (tmp_path / "detector.pth").write_bytes(b"no weights")
     with pytest.raises(UserError, match="cannot be used"):
-        box_source(params, tmp_path, tmp_path)
+        box_source(params, tmp_path)
     torch = pytest.importorskip("torch")
     detection = pytest.importorskip("torchvision").models.detection
     torch.manual_seed(0)
     model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None)
     torch.save(model.state_dict(), tmp_path / "detector.pth")
-    assert box_files(params, tmp_path, tmp_path) == (tmp_path / "detector.pth",)
-    (boxes,) = box_source(params, tmp_path, tmp_path).find([PICTURE], ["a"])
+    assert box_files(params, tmp_path) == (tmp_path / "detector.pth",)
+    (boxes,) = box_source(params, tmp_path).find([PICTURE], ["a"])
     assert 1 <= len(boxes) <= 3
     assert all(0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1 for x1, y1, x2, y2 in boxes)

@@ -99,8 +99,8 @@ def shard(tmp_path):
 
 @pytest.fixture
 def generated(shard, tmp_path):
-    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path, tmp_path)
-    step.boxes = box_source(step.params.boxes, tmp_path, tmp_path)
+    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path)
+    step.boxes = box_source(step.params.boxes, tmp_path)
     step.generator = FakeGenerator()
     step.run(Shard("train-00000", (shard,)), tmp_path)
     return tmp_path / "generated"

@@ -44,23 +44,23 @@ class TableSource:
         return [self.table.get(key, [])[: self.top_n] for key in keys]
 
 
-def box_files(params: Boxes, datasets: Path, encoders: Path) -> tuple[Path, ...]:
+def box_files(params: Boxes, root: Path) -> tuple[Path, ...]:
     """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if
     missing."""
     if isinstance(params, FileBoxes):
-        return (box_table(params, datasets),)
+        return (box_table(params, root),)
     if isinstance(params, DetectorBoxes):
-        return (weights_file(params, encoders),)
+        return (weights_file(params, root),)
     return ()
 
 
-def box_source(params: Boxes, datasets: Path, encoders: Path) -> BoxSource:
+def box_source(params: Boxes, root: Path) -> BoxSource:
     """What finds the boxes. Raises UserError if its file is missing or damaged."""
     if isinstance(params, FileBoxes):
-        return TableSource(read_boxes(box_table(params, datasets)), params.top_n)
+        return TableSource(read_boxes(box_table(params, root)), params.top_n)
     if isinstance(params, DetectorBoxes):
         from pipeline.settings import machine
         from pipeline.triplets.detector import Detector
 
-        return Detector.load(params, encoders, machine().device)
+        return Detector.load(params, root, machine().device)
     return GridSource(params)

@@ -34,9 +34,9 @@ def grid_boxes(params: GridBoxes) -> list[list[float]]:
     return [box for level in params.levels for box in grid_level(level)]
 
 
-def box_table(params: FileBoxes, folder: Path) -> Path:
+def box_table(params: FileBoxes, root: Path) -> Path:
     """Where the table of boxes lies. Raises UserError if it is not there."""
-    path = folder / params.path
+    path = root / params.path
     if not path.is_file():
         raise UserError(
             "The table of boxes is missing.",
@@ -47,9 +47,9 @@ def box_table(params: FileBoxes, folder: Path) -> Path:
     return path
 
 
-def weights_file(params: DetectorBoxes, folder: Path) -> Path:
+def weights_file(params: DetectorBoxes, root: Path) -> Path:
     """Where a detector's weights lie. Raises UserError if they do not."""
-    path = folder / params.weights
+    path = root / params.weights
     if not path.is_file():
         raise UserError(
             "The detector's weights are missing.",

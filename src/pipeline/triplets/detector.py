@@ -31,10 +31,10 @@ class Detector:
         self.device = device
 
     @staticmethod
-    def load(params: DetectorBoxes, folder: Path, device: str) -> Detector:
-        """The model named by `params`, weights from `folder`. Raises UserError if the file does not fit
-        it."""
-        path = weights_file(params, folder)
+    def load(params: DetectorBoxes, root: Path, device: str) -> Detector:
+        """The model named by `params`, weights from a path below `root`. Raises UserError if the file does
+        not fit it."""
+        path = weights_file(params, root)
         model = getattr(detection, params.model)(
             weights=None,
             weights_backbone=None,

@@ -36,8 +36,7 @@ class GenerateStep(Step):
 
     params: GenerateParams
     model: Path
-    datasets: Path
-    encoders: Path
+    root: Path
 
     name: ClassVar[str] = "generate"
     on_device: ClassVar[bool] = True
@@ -50,7 +49,7 @@ class GenerateStep(Step):
         """Load the generator and what finds the boxes."""
         from pipeline.questioner.generator import Generator
 
-        self.boxes: BoxSource = box_source(self.params.boxes, self.datasets, self.encoders)
+        self.boxes: BoxSource = box_source(self.params.boxes, self.root)
         self.generator: GeneratorModel = Generator.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
@@ -71,7 +70,7 @@ class GenerateStep(Step):
 
         Raises UserError if that file is missing, damaged, or knows none of the images.
         """
-        files = box_files(self.params.boxes, self.datasets, self.encoders)
+        files = box_files(self.params.boxes, self.root)
         if isinstance(self.params.boxes, FileBoxes):
             check_known(read_boxes(files[0]), set(pairs.manifest["key"].to_pylist()), files[0])
         return [Shard(name, (pairs.path(name), *files)) for name in pairs.shards()]

@@ -28,7 +28,7 @@ class FileBoxes(Params):
     """Boxes from a table key, box_id, box, score: a detector's or annotators'."""
 
     kind: Literal["file"]
-    path: str = Field(min_length=1, description="Parquet file below data/raw/datasets/")
+    path: str = Field(min_length=1, description="Parquet file, path below the repository's root")
     top_n: int = Field(ge=1, description="boxes per image, best scores first")
 
 
@@ -42,7 +42,7 @@ class DetectorBoxes(Params):
         "fasterrcnn_mobilenet_v3_large_fpn",
         "fasterrcnn_mobilenet_v3_large_320_fpn",
     ] = Field(description="torchvision's name of the model")
-    weights: str = Field(min_length=1, description="its state, a file below data/raw/encoders/")
+    weights: str = Field(min_length=1, description="its state, path below the repository's root")
     top_n: int = Field(ge=1, description="boxes per image, best scores first")
     min_score: float = Field(ge=0, le=1, description="boxes below it are dropped")
 
