@@ -20,8 +20,8 @@ def writer_and_view(cue: bool = True, seed: int = 7) -> tuple[Writer, View, Tens
     writer = Writer(model, toy.prompts())
     with torch.no_grad():
         visual = model.adapt(toy.images(3))
-        view = writer.view(visual, IMAGE_OF_BOX, BOXES)
         seen = model.see(visual, torch.tensor(IMAGE_OF_BOX), torch.tensor(BOXES, dtype=torch.float64))
+        view = View(model.look(seen))
     return writer, view, seen
 
 

@@ -59,7 +59,7 @@ class Hidden:
 def hide_words(
     ids: np.ndarray,
     candidates: np.ndarray,
-    probability: float,
+    probability: float | np.ndarray,
     draws: np.ndarray,
     mask_id: int,
     words: np.ndarray,

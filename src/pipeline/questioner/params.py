@@ -1,8 +1,12 @@
 """Parameters of the generator and the filter model, and of how they write."""
 
+from typing import Literal
+
 from pydantic import Field
 
+from pipeline.encoders.params import ImageEncoderParams
 from pipeline.settings import Params
+from pipeline.training.params import TrainingParams
 
 
 class SamplingParams(Params):
@@ -14,3 +18,79 @@ class SamplingParams(Params):
     max_tokens: int = Field(
         default=30, ge=3, description="Longest text in word pieces; a question and its answer count together."
     )
+
+
+class TextModelParams(Params):
+    """The BERT that reads prompts and writes; it gets cross-attention in every layer, which starts fresh."""
+
+    name: str = Field(
+        default="builtin:bert",
+        pattern=r"^[a-z]+:.+$",
+        description="hf:<folder of a BERT below the repository's root, or model on the hub>, or builtin:bert",
+    )
+    weights: str | None = Field(default=None, description="null: the model's own; random: untrained")
+    layers: int | None = Field(default=None, ge=1, description="use the first layers only; null: all")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="in training, everywhere in the text model")
+
+
+class QuestionerParams(Params):
+    """Image encoder and text model."""
+
+    image: ImageEncoderParams = ImageEncoderParams()
+    train_image_encoder: bool = Field(description="false: its tokens are computed once and kept")
+    image_learning_rate_scale: float = Field(
+        default=0.1, gt=0, description="learning rate of the image encoder over that of the rest"
+    )
+    text: TextModelParams = TextModelParams()
+    start_from: str | None = Field(
+        default=None, description="folder of an earlier model below the repository's root, to go on from"
+    )
+
+
+class BalanceParams(Params):
+    """How samples are drawn: weight 1 / count^strength, so 0 is as they come and 1 is equal shares."""
+
+    question_types: float = Field(default=0.0, ge=0, le=1, description="among the questions of an image")
+    sources: float = Field(default=0.0, ge=0, le=1, description="among images")
+
+
+class SampleParams(Params):
+    """What one update sees of an image, and how texts are cut and hidden."""
+
+    per_image: int = Field(default=1, ge=1, description="questions, and regions, drawn per image")
+    max_tokens: int = Field(default=30, ge=3, description="longest caption, or question with answer, in pieces")
+    max_answer_tokens: int = Field(default=30, ge=1, description="longest answer in pieces")
+    hidden_share: float = Field(gt=0, le=1, description="share of target words that are hidden")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="spread over all words")
+    balance: BalanceParams = BalanceParams()
+
+
+class ValidationParams(Params):
+    """What is measured on the held-out images."""
+
+    images_while_training: int = Field(ge=1, description="for choosing the best weights")
+    images: int | None = Field(default=None, ge=1, description="for the final figures; null: all")
+    images_per_batch: int = Field(default=32, ge=1, description="answered together")
+
+
+class TrainGeneratorParams(Params):
+    """Stage `train_generator`."""
+
+    model: QuestionerParams
+    region_cue: Literal["feature", "pixel", "none"] = Field(
+        default="feature",
+        description="feature: boxes are marked on the image tokens (one encoder pass per image); "
+        "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone",
+    )
+    samples: SampleParams
+    validation: ValidationParams
+    training: TrainingParams
+
+
+class TrainFilterParams(Params):
+    """Stage `train_filter`."""
+
+    model: QuestionerParams
+    samples: SampleParams
+    validation: ValidationParams
+    training: TrainingParams

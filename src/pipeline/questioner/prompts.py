@@ -58,6 +58,13 @@ def location_steps(box: Box) -> list[int]:
     return [max(0, min(round(corner * STEPS), STEPS - 1)) for corner in box]
 
 
+def longest_prompt(tokenizer: Tokenizer, max_tokens: int) -> int:
+    """Tokens of the longest prompt or target, with [CLS] and [SEP]."""
+    prompts = Prompts(tokenizer, max_tokens)
+    longest_type = max((len(pieces) for pieces in prompts.types.values()), default=0)
+    return len(prompts.pair_prompt(None, FULL_IMAGE, [tokenizer.unknown] * max_tokens)) + longest_type - 1
+
+
 class Prompts:
     """Builds prompts and targets over one tokenizer.
 
@@ -75,7 +82,7 @@ class Prompts:
         self._words = {
             text: tokenizer.pieces(text) for text in ("generate region caption", "generate question answer pair")
         }
-        self._types = {name: tokenizer.pieces(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
+        self.types = {name: tokenizer.pieces(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
 
     def location(self, box: Box) -> list[int]:
         """Four tokens of a box."""
@@ -90,7 +97,7 @@ class Prompts:
 
         `caption` is the region's caption as word pieces (may be empty).
         """
-        named = [self.hidden_type] if kind is None else self._types[kind]
+        named = [self.hidden_type] if kind is None else self.types[kind]
         words = self._words["generate question answer pair"]
         kept = caption[: self.max_tokens]
         return self.closed([*words, self.gap, *named, self.gap, *self.location(box), self.gap, *kept])

@@ -27,6 +27,7 @@ from pipeline.questioner.decoding import (
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.params import SamplingParams
 from pipeline.questioner.prompts import Prompts
+from pipeline.questioner.sight import Sight
 
 
 @dataclass
@@ -35,14 +36,6 @@ class View:
     image where there are no boxes."""
 
     cross: list[KeysValues]
-
-
-@dataclass(frozen=True)
-class Answered:
-    """An answer and the mean probability of its words; both are empty (0) if it did not end in time."""
-
-    text: str
-    confidence: float
 
 
 class Writer:
@@ -62,11 +55,13 @@ class Writer:
         """Where the model is."""
         return self.model.image_type.device
 
-    def view(self, visual: Tensor, image_of_row: Sequence[int], boxes: Sequence[Sequence[float]]) -> View:
-        """A view of boxes, each in its image, from adapted tokens [I,N,D]."""
-        corners = torch.tensor(boxes, dtype=visual.dtype, device=visual.device).reshape(-1, 4)
-        seen = self.model.see(visual, torch.tensor(image_of_row, device=visual.device), corners)
-        return View(self.model.look(seen))
+    def view(
+        self, sight: Sight, encoded: Tensor, image_of_row: Sequence[int], boxes: Sequence[Sequence[float]]
+    ) -> View:
+        """A view of boxes, each in its image; `encoded` as `sight.encode` gives it."""
+        corners = torch.tensor(boxes, dtype=self.model.image_type.dtype, device=self.device).reshape(-1, 4)
+        images = torch.tensor(image_of_row, device=self.device)
+        return View(self.model.look(sight.seen(self.model, encoded, images, corners)))
 
     def captions(
         self, view: View, boxes: Sequence[Sequence[float]], streams: Sequence[int], sampling: SamplingParams

@@ -1,0 +1,176 @@
+"""Train a generator or a filter model on `data/annotations/`, measure it, and write its folder."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.encoders.image import ImageEncoder, load_image_encoder
+from pipeline.encoders.params import TextEncoderParams
+from pipeline.encoders.tensors import read_tensors
+from pipeline.encoders.text_weights import text_weights_hash
+from pipeline.questioner.answerer import Answerer
+from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_state, save_model
+from pipeline.questioner.generator import Generator
+from pipeline.questioner.held_out import answer_boxed, answer_questions, caption_boxes
+from pipeline.questioner.images import PixelStore, all_tokens, token_grid
+from pipeline.questioner.measures import BlindAnswerer, caption_figures, question_figures
+from pipeline.questioner.model import Questioner
+from pipeline.questioner.objective import FilterObjective, GeneratorObjective, HiddenWords, Pictures
+from pipeline.questioner.params import TrainFilterParams, TrainGeneratorParams
+from pipeline.questioner.prompts import Prompts
+from pipeline.questioner.sampler import Sampler
+from pipeline.questioner.samples import Limits, Samples, read_samples
+from pipeline.questioner.sight import Sight
+from pipeline.questioner.text_model import load_text_model
+from pipeline.settings import machine
+from pipeline.stage import Paths
+from pipeline.storage.files import hash_file
+from pipeline.storage.images import ImageShards
+from pipeline.training.fingerprint import training_fingerprint
+from pipeline.training.loop import train
+
+AnyParams = TrainGeneratorParams | TrainFilterParams
+TABLES = ("manifest.parquet", "regions.parquet", "questions.parquet")
+
+
+class Fitting:
+    """One training: data, model and objective. Raises UserError for missing data, weights, or nothing to train on."""
+
+    def __init__(self, params: AnyParams, paths: Paths) -> None:
+        self.params, self.paths = params, paths
+        self.task = GENERATOR if isinstance(params, TrainGeneratorParams) else FILTER
+        self.cue = params.region_cue if isinstance(params, TrainGeneratorParams) else "none"
+        self.device = torch.device(machine().device)
+        limits = params.samples
+        seed = params.training.seed
+        text, self.tokenizer = load_text_model(params.model.text, limits.max_tokens, paths.root, seed)
+        self.prompts = Prompts(self.tokenizer, limits.max_tokens)
+        shards = ImageShards(paths.annotations)
+        self.train, self.val = (
+            read_samples(
+                paths.annotations, shards, split, self.prompts, Limits(limits.max_tokens, limits.max_answer_tokens)
+            )
+            for split in ("train", "val")
+        )
+        encoder = load_image_encoder(params.model.image, paths.root)
+        self.setup = Setup(
+            self.task,
+            self.cue,
+            params.model.image,
+            encoder.weights_hash,
+            params.model.train_image_encoder,
+            text.config,
+            limits.max_tokens,
+            limits.max_answer_tokens,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = Questioner(text, encoder.dim, token_grid(encoder), self.cue == "feature")
+            self.parts = Parts(Sight(encoder, params.model.train_image_encoder, self.cue == "pixel"), model)
+        if params.model.start_from:
+            folder = paths.root / params.model.start_from
+            load_state(self.parts, read_tensors(folder / "model.safetensors"), folder)
+        self.pictures = [self.pictures_of(encoder, shards, samples) for samples in (self.train, self.val)]
+
+    def pictures_of(self, encoder: ImageEncoder, shards: ImageShards, samples: Samples) -> Pictures:
+        """Tokens of all images if the encoder is frozen, sees no box, and they fit into memory; else pixels."""
+        store = PixelStore(shards, samples.keys, encoder.preprocessing)
+        if self.setup.image_trained or self.cue == "pixel":
+            return store
+        tokens = all_tokens(encoder, store, self.device)
+        return store if tokens is None else tokens
+
+    def objective(self) -> HiddenWords:
+        """What is trained."""
+        params, limits = self.params, self.params.samples
+        kind = GeneratorObjective if self.task == GENERATOR else FilterObjective
+        size, seed = params.training.batch_size, params.training.seed
+        sampler = Sampler(
+            self.train, limits, size, seed, with_regions=self.task == GENERATOR, where=self.paths.annotations
+        )
+        val_items = Sampler(self.val, limits, size, seed, self.task == GENERATOR, self.paths.annotations).fixed(
+            params.validation.images_while_training
+        )
+        return kind(
+            self.parts.sight,
+            self.parts.model,
+            self.prompts,
+            limits,
+            (sampler, self.pictures[0]),
+            (val_items, self.val, self.pictures[1]),
+            params.model.image_learning_rate_scale,
+        )
+
+    def run(self) -> dict[str, Any]:
+        """Train, measure, write model, curves and (returned) figures."""
+        name = f"train_{self.task}"
+        history = train(
+            self.objective(),
+            self.params.training,
+            name=name,
+            fingerprint=self.fingerprint(),
+            scratch=self.paths.scratch,
+            device=str(self.device),
+        )
+        history.write(self.paths.plots)
+        loaded = Loaded(self.setup, self.parts.sight, self.parts.model, self.prompts, "").to(str(self.device))
+        folder = self.paths.generator if self.task == GENERATOR else self.paths.filter_model
+        save_model(folder, self.setup, self.parts, self.tokenizer, self.provenance(history.best_step))
+        return {
+            "validation": self.figures(loaded),
+            "best_step": history.best_step,
+            "samples": {
+                split: {
+                    "images": len(samples.keys),
+                    "questions": len(samples.questions.pieces),
+                    "regions": len(samples.regions.phrases),
+                    "too_long": samples.too_long,
+                }
+                for split, samples in (("train", self.train), ("val", self.val))
+            },
+            "parameters": sum(parameter.numel() for parameter in self.parts.parameters()),
+        }
+
+    def figures(self, loaded: Loaded) -> dict[str, Any]:
+        """What is measured on the held-out images."""
+        batch = self.params.validation.images_per_batch
+        count = min(self.params.validation.images or len(self.val.keys), len(self.val.keys))
+        blind = BlindAnswerer(self.train.questions.table)
+        batches = [range(start, min(start + batch, count)) for start in range(0, count, batch)]
+        questions = self.val.questions.table.slice(0, int(self.val.questions.first[count]))
+        if self.task == FILTER:
+            answers = answer_questions(Answerer(loaded), self.val, self.pictures[1], batches)
+            return question_figures(questions, answers, blind)
+        generator = Generator(loaded)
+        answers = answer_boxed(generator, self.val, self.pictures[1], batches)
+        captions = caption_boxes(generator, self.val, self.pictures[1], batches)
+        regions = self.val.regions.table.slice(0, int(self.val.regions.first[count]))
+        return {"captions": caption_figures(regions, captions), "answers": question_figures(questions, answers, blind)}
+
+    def fingerprint(self) -> str:
+        """What decides the result: code, parameters, weights, data."""
+        weights = [self.setup.image_hash, self.text_hash()]
+        start = self.params.model.start_from
+        more = [self.paths.root / start / "model.safetensors"] if start else []
+        return training_fingerprint(
+            Path(__file__),
+            [self.params.model_dump(), weights, str(self.device.type)],
+            [*(self.paths.annotations / name for name in TABLES), *more],
+        )
+
+    def provenance(self, best_step: int) -> dict[str, Any]:
+        """Where the model comes from."""
+        return {
+            "stage": f"train_{self.task}",
+            "parameters": self.params.model_dump(),
+            "best_step": best_step,
+            "image_encoder": {"name": self.setup.image.name, "weights": self.setup.image_hash},
+            "text_model": {"name": self.params.model.text.name, "weights": self.text_hash()},
+            "annotations": {name: hash_file(self.paths.annotations / name) for name in TABLES},
+        }
+
+    def text_hash(self) -> str:
+        """Digest of the text model's weights."""
+        text = self.params.model.text
+        return text_weights_hash(TextEncoderParams(name=text.name, weights=text.weights), self.paths.root)

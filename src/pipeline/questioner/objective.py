@@ -1,0 +1,221 @@
+"""Training of generator and filter: hidden words of several passes, each pass one loss.
+
+A sample is an image with its drawn questions and regions. Its outputs are, for every pass, the sum of its words'
+losses and their number; the joint loss of a pass is the sum over the batch divided by the number, and the total is the
+mean over the passes that the data has.
+
+    generator (JADE)  question   60 % of the question's words and of the separator, under TYPE
+                      answer     all after the separator, TYPE hidden
+                      caption    60 % of the caption's words
+    filter (VALOR)    answer     99 % of the answer's words, the question in the prompt, no box
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.questioner.images import PixelStore
+from pipeline.questioner.model import Questioner
+from pipeline.questioner.params import SampleParams
+from pipeline.questioner.prompts import FULL_IMAGE, Prompts
+from pipeline.questioner.rows import Row, tensors, word_losses
+from pipeline.questioner.sampler import Item, Sampler
+from pipeline.questioner.samples import Samples
+from pipeline.questioner.sight import Sight
+from pipeline.questioner.streams import stream
+from pipeline.training.objective import Objective
+
+VALIDATION_STEP = -1
+
+Pictures = Tensor | PixelStore
+"""All images of a split: their tokens, if the encoder is frozen and they fit, else their pixels."""
+
+
+class HiddenWords(Objective):
+    """Base of both objectives. `losses_named` are the passes; subclasses say which rows a sample gives."""
+
+    losses_named: ClassVar[tuple[str, ...]]
+    monitor: ClassVar[str] = "log_likelihood"
+
+    def __init__(
+        self,
+        sight: Sight,
+        model: Questioner,
+        prompts: Prompts,
+        params: SampleParams,
+        train: tuple[Sampler, Pictures],
+        val: tuple[list[Item], Samples, Pictures],
+        image_rate: float,
+    ) -> None:
+        super().__init__()
+        self.sight, self.model = sight, model
+        self.prompts, self.params = prompts, params
+        self.sampler, self.pictures = train
+        self.val_items, self.val_samples, self.val_pictures = val
+        self.image_rate = image_rate
+        special = prompts.tokenizer.special
+        self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
+
+    def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
+        """A sample's boxes (one per view), and its rows by group of rows that run together; views from 0."""
+        raise NotImplementedError
+
+    def batch(self, step: int) -> Sequence[Item]:
+        """The images of an update."""
+        return self.sampler.batch(step)
+
+    def collate(self, items: Sequence[Item], step: int) -> dict[str, Any]:
+        """Images, views and rows of some samples."""
+        return self.collated(items, step, self.sampler.samples, self.pictures)
+
+    def collated(self, items: Sequence[Item], step: int, samples: Samples, pictures: Pictures) -> dict[str, Any]:
+        """As `collate`, from any split."""
+        boxes: list[Any] = []
+        image_of_view: list[int] = []
+        groups: list[list[Row]] = []
+        for owner, item in enumerate(items):
+            seen, found = self.rows(item, samples, owner, step)
+            groups = groups or [[] for _ in found]
+            for group, rows in zip(groups, found, strict=True):
+                group += [shifted(row, len(boxes)) for row in rows]
+            boxes += seen
+            image_of_view += [owner] * len(seen)
+        return {
+            "images": picked(pictures, [item.image for item in items]),
+            "image_of_view": torch.tensor(image_of_view),
+            "boxes": torch.from_numpy(np.asarray(boxes, dtype=np.float32).reshape(-1, 4)),
+            "groups": [tensors(group, self.prompts.tokenizer, self.words) for group in groups if group],
+        }
+
+    def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
+        """Per sample and pass: the sum of its words' losses and their number."""
+        encoded = self.sight.encode(micro["images"])
+        cross = self.model.look(self.sight.seen(self.model, encoded, micro["image_of_view"], micro["boxes"]))
+        passes, samples = len(self.losses_named), len(micro["images"])
+        sums = micro["boxes"].new_zeros(passes * samples)
+        counts = torch.zeros_like(sums)
+        for group in micro["groups"]:
+            losses = word_losses(self.model, cross, group, self.params.label_smoothing if self.training else 0.0)
+            place = group["loss"] * samples + group["owner"]
+            sums = sums.index_add(0, place, losses)
+            counts = counts.index_add(0, place, torch.ones_like(losses))
+        found: dict[str, Tensor] = {}
+        for number, name in enumerate(self.losses_named):
+            part = slice(number * samples, (number + 1) * samples)
+            found |= {f"{name}_sum": sums[part], f"{name}_count": counts[part]}
+        return found
+
+    def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Each pass's mean over its hidden words, divided by the number of passes that have any."""
+        counts = {name: outputs[f"{name}_count"].sum() for name in self.losses_named}
+        present = sum(int(count > 0) for count in counts.values())
+        return {
+            name: outputs[f"{name}_sum"].sum() / counts[name].clamp(min=1) / max(present, 1)
+            for name in self.losses_named
+        }
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Matrices decay, vectors do not; the image encoder has a learning rate of its own."""
+        encoder = {id(p) for p in self.sight.encoder.parameters()}
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        groups: list[dict[str, Any]] = []
+        for scale, inside in ((1.0, False), (self.image_rate, True)):
+            own = [parameter for parameter in trained if (id(parameter) in encoder) == inside]
+            groups.append({"params": [p for p in own if p.ndim >= 2], "lr_scale": scale})
+            groups.append({"params": [p for p in own if p.ndim < 2], "lr_scale": scale, "weight_decay": 0.0})
+        return [group for group in groups if group["params"]]
+
+    def validate(self) -> dict[str, float]:
+        """Mean log-likelihood of hidden words of the validation images, by pass and over all."""
+        if not self.val_items:
+            return {self.monitor: 0.0}
+        size = self.sampler.batch_size
+        device = self.model.image_type.device
+        parts = []
+        for start in range(0, len(self.val_items), size):
+            items = self.val_items[start : start + size]
+            micro = self.collated(items, VALIDATION_STEP, self.val_samples, self.val_pictures)
+            parts.append(self.outputs(on_device(micro, device)))
+        losses = self.losses({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+        return {self.monitor: -float(sum(losses.values()))} | {name: float(loss) for name, loss in losses.items()}
+
+
+class GeneratorObjective(HiddenWords):
+    """JADE's three passes."""
+
+    losses_named = ("question", "answer", "caption")
+
+    def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
+        """A view per drawn question and per drawn region; questions and answers run together, captions apart."""
+        boxes: list[Any] = []
+        pairs: list[Row] = []
+        captions: list[Row] = []
+        for number, (question, answer) in enumerate(item.questions):
+            pairs += self.pair_rows(samples, question, answer, owner, len(boxes), (step, item.place, number))
+            boxes.append(samples.questions.boxes[question])
+        for number, region in enumerate(item.regions):
+            name = stream("caption", step, item.place, number, self.sampler.seed)
+            target = self.prompts.closed(samples.regions.phrases[region])
+            prompt = self.prompts.caption_prompt(samples.regions.boxes[region].tolist())
+            share = self.params.hidden_share
+            captions.append(Row(target, 1, len(target), prompt, share, name, owner, len(boxes), 2))
+            boxes.append(samples.regions.boxes[region])
+        return boxes, [pairs, captions]
+
+    def pair_rows(
+        self, samples: Samples, question: int, answer: int, owner: int, view: int, place: tuple[int, int, int]
+    ) -> list[Row]:
+        """The rows of the question pass and of the answer pass of one question."""
+        questions = samples.questions
+        words = questions.pieces[question]
+        target = self.prompts.pair_target(words, questions.answers[answer])
+        region = int(questions.captions[question])
+        caption = questions.phrases[region] if region >= 0 else []
+        box = questions.boxes[question].tolist()
+        names = [stream(name, *place, self.sampler.seed) for name in ("question", "answer")]
+        split = len(words) + 2
+        asked = self.prompts.pair_prompt(questions.types[answer], box, caption)
+        hidden = self.prompts.pair_prompt(None, box, caption)
+        share = self.params.hidden_share
+        return [
+            Row(target, 1, split, asked, share, names[0], owner, view, 0),
+            Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1),
+        ]
+
+
+class FilterObjective(HiddenWords):
+    """Answers to questions about whole images."""
+
+    losses_named = ("answer",)
+
+    def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
+        """One view, the image; a row per drawn question."""
+        rows: list[Row] = []
+        for number, (question, answer) in enumerate(item.questions):
+            name = stream("answer", step, item.place, number, self.sampler.seed)
+            target = self.prompts.closed(samples.questions.answers[answer])
+            prompt = self.prompts.question_prompt(samples.questions.pieces[question])
+            rows.append(Row(target, 1, len(target), prompt, self.params.hidden_share, name, owner, 0, 0))
+        return [list(FULL_IMAGE)], [rows]
+
+
+def shifted(row: Row, views: int) -> Row:
+    """A row whose view is counted from the batch's first."""
+    return Row(**{**vars(row), "view": row.view + views})
+
+
+def picked(pictures: Pictures, images: Sequence[int]) -> Tensor:
+    """Tokens or pixels of some images."""
+    return pictures[list(images)] if isinstance(pictures, Tensor) else torch.from_numpy(pictures[images])
+
+
+def on_device(value: Any, device: torch.device) -> Any:
+    """Tensors inside dicts and lists on a device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {name: on_device(part, device) for name, part in value.items()}
+    return [on_device(part, device) for part in value]

@@ -1,0 +1,83 @@
+"""Rows of a training pass: a target with a span of words that may be hidden, and its prompt, as padded tensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.encoders.bert_layers import KeysValues
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.questioner.masks import DRAWS_PER_TOKEN, hide_words
+from pipeline.questioner.model import Questioner
+from pipeline.questioner.streams import uniforms
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sequence of a pass.
+
+    `start` … `end` are the places in `target` that may be hidden, each with `probability`; `stream` decides which.
+    `owner` is the sample that the loss counts for, `view` what the sequence looks at, `loss` the loss's number.
+    """
+
+    target: Sequence[int]
+    start: int
+    end: int
+    prompt: Sequence[int]
+    probability: float
+    stream: int
+    owner: int
+    view: int
+    loss: int
+
+
+Batch = dict[str, Tensor]
+"""Tensors of rows that run together; see `tensors`."""
+
+
+def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Batch:
+    """Padded tensors of rows.
+
+    inputs [R,T] with hidden words, target_mask [R,T], prompt [R,P], prompt_mask [R,P], view [R]; and for each of the
+    C chosen words its row, place, label, owner and loss, each [C]. `words` are what random words come from.
+    """
+    ids, mask = tokenizer.pad_rows([row.target for row in rows])
+    prompt, prompt_mask = tokenizer.pad_rows([row.prompt for row in rows])
+    places = np.arange(ids.shape[1])[None]
+    start, end = (np.array([getattr(row, name) for row in rows])[:, None] for name in ("start", "end"))
+    probability = np.array([row.probability for row in rows])[:, None]
+    draws = uniforms([row.stream for row in rows], 0, ids.shape[1] * DRAWS_PER_TOKEN)
+    hidden = hide_words(
+        ids,
+        (places >= start) & (places < end),
+        probability,
+        draws.reshape(*ids.shape, DRAWS_PER_TOKEN),
+        tokenizer.mask,
+        words,
+    )
+    row, place = np.nonzero(hidden.chosen)
+    owners, losses, views = (np.array([getattr(row, name) for row in rows]) for name in ("owner", "loss", "view"))
+    found = {
+        "inputs": hidden.inputs,
+        "target_mask": mask.astype(bool),
+        "prompt": prompt,
+        "prompt_mask": prompt_mask.astype(bool),
+        "view": views,
+        "row": row,
+        "place": place,
+        "label": ids[row, place],
+        "owner": owners[row],
+        "loss": losses[row],
+    }
+    return {name: torch.from_numpy(value) for name, value in found.items()}
+
+
+def word_losses(model: Questioner, cross: Sequence[KeysValues], batch: Batch, smoothing: float) -> Tensor:
+    """Cross-entropy of each chosen word [C]; `cross` are the keys and values of all views."""
+    own = [(keys.index_select(0, batch["view"]), values.index_select(0, batch["view"])) for keys, values in cross]
+    states = model(batch["inputs"], batch["target_mask"], batch["prompt"], batch["prompt_mask"], own)
+    scores = model.logits(states[batch["row"], batch["place"]])
+    return functional.cross_entropy(scores.float(), batch["label"], reduction="none", label_smoothing=smoothing)

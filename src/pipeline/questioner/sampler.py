@@ -1,0 +1,93 @@
+"""Which images, questions and regions an update sees: a pure function of seed and step.
+
+An update draws images without repetition (with, if there are fewer than the batch), and for each of them the same
+number of questions, of their answers, and of regions, each with repetition. Weights balance sources and question types
+(`BalanceParams`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.questioner.params import SampleParams
+from pipeline.questioner.samples import Samples
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a batch: its place there, its number, drawn questions each with an answer entry, and regions."""
+
+    place: int
+    image: int
+    questions: tuple[tuple[int, int], ...]
+    regions: tuple[int, ...]
+
+
+class Sampler:
+    """Draws batches. `with_regions` says whether regions are wanted; images without what is wanted never come.
+
+    Raises UserError if no image is left.
+    """
+
+    def __init__(
+        self, samples: Samples, params: SampleParams, batch_size: int, seed: int, with_regions: bool, where: object
+    ) -> None:
+        self.samples, self.params, self.batch_size, self.seed = samples, params, batch_size, seed
+        self.question_counts = np.diff(samples.questions.first)
+        self.region_counts = np.diff(samples.regions.first) * with_regions
+        self.images = np.flatnonzero(self.question_counts + self.region_counts)
+        if not len(self.images):
+            raise UserError(
+                "There is nothing to train on.",
+                where=where,
+                expected="images with questions" + " or regions" * with_regions + " within the length limits",
+                found=f"{len(samples.keys)} images; too long: {samples.too_long}",
+                fix="check the sources of fetch_annotations",
+            )
+        weights = balanced([samples.sources[image] for image in self.images], params.balance.sources)
+        self.image_weights = weights / weights.sum()
+        types = samples.questions.table["question_type"].to_pylist()
+        cumulative = balanced(types, params.balance.question_types).cumsum()
+        self.question_weights = np.concatenate([[0.0], cumulative])
+
+    def batch(self, step: int) -> list[Item]:
+        """The items of an update."""
+        random = np.random.default_rng([self.seed, step])
+        repeat = self.batch_size > len(self.images)
+        images = random.choice(self.images, self.batch_size, replace=repeat, p=self.image_weights)
+        draws = random.random((3, self.batch_size, self.params.per_image))
+        return [self.item(place, int(image), draws[:, place]) for place, image in enumerate(images)]
+
+    def fixed(self, count: int) -> list[Item]:
+        """The first images, each with what its first draws give: for validation."""
+        draws = np.random.default_rng([self.seed]).random((3, count, self.params.per_image))
+        return [self.item(place, int(image), draws[:, place]) for place, image in enumerate(self.images[:count])]
+
+    def item(self, place: int, image: int, draws: np.ndarray) -> Item:
+        """One image with what uniform `draws` [3, per_image] (question, answer, region) choose."""
+        questions, regions = self.samples.questions, self.samples.regions
+        chosen: list[tuple[int, int]] = []
+        if self.question_counts[image]:
+            for place_drawn, answer in zip(draws[0], draws[1], strict=True):
+                question = self.question(image, float(place_drawn))
+                first, end = questions.answer_first[question : question + 2]
+                chosen.append((question, int(first + int(answer * (end - first)))))
+        count, start = self.region_counts[image], regions.first[image]
+        seen = tuple(int(start + int(draw * count)) for draw in draws[2]) if count else ()
+        return Item(place, image, tuple(chosen), seen)
+
+    def question(self, image: int, draw: float) -> int:
+        """A question of an image, by weight."""
+        first, end = self.samples.questions.first[image : image + 2]
+        low, high = self.question_weights[first], self.question_weights[end]
+        found = int(np.searchsorted(self.question_weights, low + draw * (high - low), side="right")) - 1
+        return min(max(found, int(first)), int(end) - 1)
+
+
+def balanced(names: Sequence[str], strength: float) -> np.ndarray:
+    """Weight 1 / count^strength of each name."""
+    counts = Counter(names)
+    return np.array([counts[name] ** -strength for name in names], dtype=np.float64)

@@ -1,0 +1,52 @@
+"""From pictures to what sequences look at, whatever the region cue and whether the encoder is trained.
+
+Pictures come as 8-bit pixels [I,S,S,3], or as tokens [I,N,W] that the frozen encoder gave them earlier.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.encoders.image import ImageEncoder
+from pipeline.questioner.images import PixelCue, normalised
+from pipeline.questioner.model import Questioner
+
+
+class Sight(nn.Module):
+    """The image encoder and the questioner's view of its tokens.
+
+    The encoder belongs to the state (and to the checkpoint) only if it is trained. `pixel_cue` draws boxes into the
+    pictures; otherwise the questioner's own cue, if it has one, marks them on the tokens.
+    """
+
+    def __init__(self, encoder: ImageEncoder, trained: bool, pixel_cue: bool) -> None:
+        super().__init__()
+        self.trained = trained
+        self.pixel_cue = PixelCue() if pixel_cue else None
+        self.trained_encoder = encoder if trained else None
+        # In a tuple the module stays out of the state.
+        self._encoder = (encoder,)
+        if not trained:
+            encoder.requires_grad_(False).eval()
+
+    @property
+    def encoder(self) -> ImageEncoder:
+        """The image encoder."""
+        return self._encoder[0]
+
+    def encode(self, images: Tensor) -> Tensor:
+        """What `seen` needs of pictures: their tokens [I,N,W], or the 8-bit pixels if boxes are drawn into them."""
+        if images.dtype != torch.uint8 or self.pixel_cue is not None:
+            return images
+        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+            return self.placed(images)(normalised(self.encoder, images, images.device))
+
+    def seen(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
+        """What each row's sequences look at [R,M,D]: box [R,4] of image `image_of_row` [R] of `encode`'s result."""
+        if self.pixel_cue is None:
+            return model.see(model.adapt(encoded), image_of_row, boxes)
+        pixels = normalised(self.encoder, encoded[image_of_row], encoded.device)
+        return model.adapt(self.placed(encoded)(self.pixel_cue(pixels, boxes)))
+
+    def placed(self, images: Tensor) -> ImageEncoder:
+        """The encoder, moved to where the pictures are."""
+        return self.encoder.to(images.device)

@@ -1,0 +1,65 @@
+"""The questioner's text model: a BERT by name, with fresh cross-attention."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pipeline.encoders.bert import BertLM
+from pipeline.encoders.bert_folder import load_bert
+from pipeline.encoders.bert_layers import BertSelfAttention
+from pipeline.encoders.params import TextEncoderParams
+from pipeline.encoders.text_weights import RANDOM, text_folder
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.errors import UserError
+from pipeline.questioner.params import TextModelParams
+from pipeline.questioner.prompts import longest_prompt
+
+
+def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: int) -> tuple[BertLM, Tokenizer]:
+    """The BERT that the parameters name, with cross-attention, and its tokenizer.
+
+    What the checkpoint lacks is drawn from `seed`. Raises UserError if the model is missing, is no BERT, has fewer
+    layers than asked for, or cannot read prompts of this length.
+    """
+    named = TextEncoderParams(name=params.name, weights=params.weights)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, tokenizer, _ = load_bert(
+            text_folder(named, root), params.name, cross_attention=True, random=params.weights == RANDOM
+        )
+    found = model.config
+    if params.layers is not None and params.layers > found.num_hidden_layers:
+        raise UserError(
+            f"The text model '{params.name}' has fewer layers.",
+            where="model.text.layers",
+            expected=f"at most {found.num_hidden_layers}",
+            found=params.layers,
+        )
+    if longest_prompt(tokenizer, max_tokens) > found.max_position_embeddings:
+        raise UserError(
+            f"The text model '{params.name}' cannot read prompts of this length.",
+            where="samples.max_tokens",
+            expected=f"prompts of at most {found.max_position_embeddings} tokens",
+            found=longest_prompt(tokenizer, max_tokens),
+            fix="lower samples.max_tokens",
+        )
+    return shortened(model, params.layers or found.num_hidden_layers, params.dropout), tokenizer
+
+
+def shortened(model: BertLM, layers: int, dropout: float) -> BertLM:
+    """The model with its first layers only, and another dropout."""
+    model.config = model.bert.config = replace(
+        model.config,
+        num_hidden_layers=layers,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    model.bert.encoder.layer = model.bert.encoder.layer[:layers]
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+        elif isinstance(module, BertSelfAttention):
+            module.dropout_rate = dropout
+    return model

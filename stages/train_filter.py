@@ -1,0 +1,24 @@
+"""Train the filter model, which answers questions about whole images.
+
+Reads   data/annotations/  and the encoders that the parameters name
+Writes  models/filter/  results/train_filter/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.questioner.params import TrainFilterParams
+from pipeline.stage import Paths, stage
+
+
+@stage(writes=["filter_model"])
+def main(params: TrainFilterParams, paths: Paths) -> dict:
+    from pipeline.questioner.fit import Fitting
+
+    return Fitting(params, paths).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Train the generator: region captions, questions and answers (JADE).
+
+Reads   data/annotations/  and the encoders that the parameters name
+Writes  models/generator/  results/train_generator/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.questioner.params import TrainGeneratorParams
+from pipeline.stage import Paths, stage
+
+
+@stage(writes=["generator"])
+def main(params: TrainGeneratorParams, paths: Paths) -> dict:
+    from pipeline.questioner.fit import Fitting
+
+    return Fitting(params, paths).run()
+
+
+if __name__ == "__main__":
+    main()
