@@ -98,9 +98,7 @@ def shard_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pat
 
 
 @pytest.fixture(scope="session")
-def smoke(
-    root: Path, tmp_path_factory: pytest.TempPathFactory, shard_server: tuple[Path, str]
-) -> Clone:
+def smoke(root: Path, tmp_path_factory: pytest.TempPathFactory, shard_server: tuple[Path, str]) -> Clone:
     """The whole smoke chain, its packed shards fetched over HTTP, committed."""
     folder, address = shard_server
     clone = make_clone(root, tmp_path_factory.mktemp("smoke"))

@@ -56,9 +56,7 @@ def test_an_edit_of_the_filter_without_effect_runs_only_the_filter(smoke: Clone)
 
 def test_an_edit_of_the_filter_runs_what_learns_from_it_and_experiments_compare(smoke: Clone) -> None:
     smoke.commit("Baseline")
-    out = smoke.run(
-        "dvc", "exp", "run", "-S", "filter.agreement=token_f1", "-S", "align.loss_weights.distillation=0"
-    )
+    out = smoke.run("dvc", "exp", "run", "-S", "filter.agreement=token_f1", "-S", "align.loss_weights.distillation=0")
     ran = [line.split("'")[1] for line in out.splitlines() if line.startswith("Running stage '")]
     assert ran == AFTER_FILTER
     changes = json.loads(smoke.run("dvc", "metrics", "diff", "--json"))
@@ -72,5 +70,3 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> N
     module.write_text(module.read_text().replace("    main()\n", '    print("edited code runs")\n    main()\n'))
     assert "edited code runs" in smoke.run("dvc", "exp", "run", "--temp")
     smoke.run("git", "checkout", "--", ".")
-
-
