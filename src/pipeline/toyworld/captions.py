@@ -20,13 +20,14 @@ from pipeline.toyworld.wording import (
     clear_relation,
     described,
     joined,
+    made_up,
     noun_words,
     pick,
     place_words,
     relation_words,
     trait_word,
 )
-from pipeline.toyworld.words import ATTRIBUTES, OUTLINES, SEVERAL, TEMPERATURES, trait
+from pipeline.toyworld.words import OUTLINES, SEVERAL, TEMPERATURES, trait
 
 ALT_TEXT_SHARES = {"partial": 0.55, "hypernym": 0.25, "wrong": 0.12, "empty": 0.08}
 """What alt-texts say; `wrong` ones describe what the picture does not show, plainly."""
@@ -170,10 +171,7 @@ def _vague(rng: Random, thing: Thing) -> Noun:
 def _wrong(rng: Random, scene: Scene) -> str:
     """A partial description of things that were made up, none of which is in the scene."""
     while True:
-        things = [
-            Thing(*(pick(rng, ATTRIBUTES[a]) for a in ("shape", "colour", "size", "pattern")))
-            for _ in range(int(rng.integers(1, MIN_THINGS + 1)))
-        ]
+        things = [made_up(rng) for _ in range(int(rng.integers(1, MIN_THINGS + 1)))]
         nouns = [described(thing, ["shape", "colour"]) for thing in things]
         if not any(referents(scene.things, noun) for noun in nouns):
             return joined([noun_words(rng, noun, not chance(rng, BARE_SHARE)) for noun in nouns])

@@ -135,7 +135,7 @@ def truth_table(scenes: Sequence[Scene], captions: Sequence[str]) -> np.ndarray:
             for attribute, values in noun.traits:
                 found = found & np.logical_or.reduce([masks[attribute, value] for value in sorted(values)])
             possible &= found.sum(axis=1) >= noun.least
-        for column in np.flatnonzero(possible):
+        for column in np.flatnonzero(possible).tolist():
             table[row, column] = _true(said, scenes[column].things, scenes[column].background.tone)
     return table
 

@@ -17,6 +17,7 @@ from pipeline.toyworld.wording import (
     clear_cell,
     clear_relation,
     described,
+    made_up,
     noun_words,
     pick,
     place_words,
@@ -119,7 +120,7 @@ def _count(rng: Random, scene: Scene) -> Asked:
     """How many things there are, or how many of those like one; sometimes of a sort that is not there."""
     thing = scene.things[_any_thing(rng, scene)]
     if chance(rng, 0.12):
-        thing = _made_up(rng)
+        thing = made_up(rng)
     kind = pick(rng, ("all", "shape", "colour", "pattern", "size"), (0.25, 0.3, 0.25, 0.1, 0.1))
     noun = Noun() if kind == "all" else described(thing, [kind])
     found = tuple(referents(scene.things, noun))
@@ -127,16 +128,12 @@ def _count(rng: Random, scene: Scene) -> Asked:
     return Asked(pick(rng, FORMS["count"]).format(words), NUMBERS[len(found)], found)
 
 
-def _made_up(rng: Random) -> Thing:
-    return Thing(*(pick(rng, values) for values in ATTRIBUTES.values()))
-
-
 def _exists(rng: Random, scene: Scene) -> Asked:
     """Half of them about something there; of the others, half about something like it."""
     i = _any_thing(rng, scene)
     thing = scene.things[i]
     if chance(rng, 0.5):
-        thing = _changed(rng, thing) if chance(rng, 0.5) else _made_up(rng)
+        thing = _changed(rng, thing) if chance(rng, 0.5) else made_up(rng)
     second = pick(rng, ("colour", "size", "pattern"))
     noun = described(thing, ["shape", second] if chance(rng, 0.7) else ["shape"])
     found = tuple(referents(scene.things, noun))
@@ -222,6 +219,11 @@ def _tone(rng: Random, scene: Scene) -> Asked:
 
 _ASK: dict[str, Callable[[Random, Scene], Asked | None]] = {
     **{attribute: _attribute(attribute) for attribute in ATTRIBUTES},
-    "place": _place, "relation": _relation, "count": _count, "exists": _exists,
-    "check": _check, "choice": _choice, "tone": _tone,
+    "place": _place,
+    "relation": _relation,
+    "count": _count,
+    "exists": _exists,
+    "check": _check,
+    "choice": _choice,
+    "tone": _tone,
 }

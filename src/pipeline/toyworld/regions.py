@@ -52,8 +52,8 @@ def regions(rng: Random, scene: Scene) -> list[Region]:
     for _ in range(PAIRS_PER_IMAGE):
         i, j = rng.permutation(len(scene.things)).tolist()[:2]
         boxes.append(_jittered(rng, _around([scene.things[i].box, scene.things[j].box])))
-    for _ in range(LOOSE_PER_IMAGE):
-        boxes.append(_loose(rng, scene.things[int(rng.integers(len(scene.things)))].box))
+    loose = rng.integers(len(scene.things), size=LOOSE_PER_IMAGE).tolist()
+    boxes += [_loose(rng, scene.things[i].box) for i in loose]
     boxes += [_window(rng) for _ in range(WINDOWS_PER_IMAGE)]
     found = (_region(rng, scene, box) for box in boxes)
     return [region for region in found if region is not None]

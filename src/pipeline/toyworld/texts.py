@@ -5,6 +5,7 @@ others as they were.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -27,7 +28,7 @@ from pipeline.toyworld.words import (
     TONES,
 )
 
-SORTS = ("alt_text", "captions", "regions", "questions", "open_questions", "annotators")
+SORTS = ("alt_text", "captions", "regions", "questions", "open_questions", "annotators", "mapping")
 ANNOTATORS = 10
 NOISE_SHARE = 0.08
 """Share of annotators' answers that are wrong: another value of the same attribute, the other of yes and no …"""
@@ -64,6 +65,23 @@ def region_phrases(scene: Scene) -> list[Region]:
 def question_answers(scene: Scene) -> list[Asked]:
     """Questions with one answer each."""
     return questions.questions(_random(scene, "questions"), scene, questions.QUESTIONS_PER_IMAGE)
+
+
+def mapped_regions(scene: Scene, asked: Sequence[Asked], found: Sequence[Region]) -> list[int | None]:
+    """For each question the index of a region that names all the things asked about, or None where none does.
+
+    A question about the whole picture is mapped to a region that names nothing but the background.
+    """
+    rng = _random(scene, "mapping")
+    mapped: list[int | None] = []
+    for one in asked:
+        fitting = [
+            k
+            for k, region in enumerate(found)
+            if set(one.things) <= set(region.things) and bool(one.things) == bool(region.things)
+        ]
+        mapped.append(fitting[int(rng.integers(len(fitting)))] if fitting else None)
+    return mapped
 
 
 def annotated_questions(scene: Scene) -> list[Annotated]:

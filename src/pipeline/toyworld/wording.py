@@ -10,12 +10,16 @@ import numpy as np
 from pipeline.toyworld.meaning import Noun, cells, offset
 from pipeline.toyworld.scenes import Thing
 from pipeline.toyworld.words import (
+    COLOURS,
     HYPERNYMS,
     NUMBERS,
     OUTLINES,
+    PATTERNS,
     PLURALS,
     RELATIONS,
     SEVERAL,
+    SHAPES,
+    SIZES,
     SYNONYMS,
     TEMPERATURES,
     Trait,
@@ -51,6 +55,11 @@ def pick(rng: Random, values: Sequence[str], shares: Sequence[float] | None = No
 def chance(rng: Random, share: float) -> bool:
     """True in this share of cases."""
     return bool(rng.random() < share)
+
+
+def made_up(rng: Random) -> Thing:
+    """A thing of any attributes, which no scene holds."""
+    return Thing(pick(rng, SHAPES), pick(rng, COLOURS), pick(rng, SIZES), pick(rng, PATTERNS))
 
 
 def described(thing: Thing, attributes: Sequence[str], definite: bool = False) -> Noun:
