@@ -22,7 +22,7 @@ SHAPE: dict[str, Any] = {
 }
 
 
-def reference(**options: object) -> nn.Module:
+def reference(**options: Any) -> nn.Module:
     """A random BertLMHeadModel of transformers in float64."""
     from transformers import BertConfig as TheirConfig
     from transformers import BertLMHeadModel

@@ -172,9 +172,7 @@ class BertLM(nn.Module):
     def logits(self, states: Tensor) -> Tensor:
         """Scores of every word, […,V], from final states […,D]."""
         head = self.cls.predictions
-        return functional.linear(
-            head.transform(states), self.bert.embeddings.word_embeddings.weight, head.bias
-        )
+        return functional.linear(head.transform(states), self.bert.embeddings.word_embeddings.weight, head.bias)
 
 
 def padding_mask(mask: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Text to word-piece ids and back: BERT's WordPiece over a plain `vocab.txt`.
 
-The text is cleaned, lower-cased and stripped of accents (BERT's normaliser), cut at spaces and punctuation,
-and each word is covered greedily by the longest pieces of the vocabulary; pieces inside a word begin with
-`##`. Special tokens never come out of a text (a text that says "[MASK]" becomes "[", "mask", "]"); they are
-added by code alone.
+The text is cleaned, in uncased models lower-cased and stripped of accents (BERT's normaliser), cut at
+spaces and punctuation, and each word is covered greedily by the longest pieces of the vocabulary; pieces
+inside a word begin with `##`. Special tokens never come out of a text (a text that says "[MASK]" becomes
+"[", "mask", "]"); they are added by code alone.
 """
 
 import os
@@ -17,13 +17,13 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from pipeline.errors import UserError
-from pipeline.storage.files import write_text
+from pipeline.storage.files import read_json, write_json, write_text
 
 # The library's own threads deadlock in forked workers, and a worker has one core anyway.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 VOCABULARY = "vocab.txt"
-NORMALISER = BertNormalizer(lowercase=True)
+CONFIGURATION = "tokenizer_config.json"
 SPLITTER = BertPreTokenizer()
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -34,8 +34,9 @@ class Tokenizer:
     `vocabulary` must hold the five special tokens of BERT; ids are positions in it.
     """
 
-    def __init__(self, vocabulary: Sequence[str], where: str = "vocabulary") -> None:
+    def __init__(self, vocabulary: Sequence[str], lowercase: bool = True, where: str = "vocabulary") -> None:
         self.tokens = list(vocabulary)
+        self.lowercase = lowercase
         self.ids = {token: index for index, token in enumerate(self.tokens)}
         missing = [token for token in SPECIAL if token not in self.ids]
         if missing or len(self.ids) < len(self.tokens):
@@ -51,12 +52,15 @@ class Tokenizer:
         )
         # None of them is told to the library as special: see the module's docstring.
         self._pieces = Pieces(WordPiece(vocab=self.ids, unk_token="[UNK]"))
-        self._pieces.normalizer = NORMALISER
+        self._pieces.normalizer = BertNormalizer(lowercase=lowercase)
         self._pieces.pre_tokenizer = SPLITTER
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
-        """Read `folder/vocab.txt`; raises UserError if it is missing or no vocabulary."""
+        """Read `folder/vocab.txt` and, if there, tokenizer_config.json (do_lower_case).
+
+        Raises UserError if the vocabulary is missing or none of BERT.
+        """
         path = folder / VOCABULARY
         if not path.is_file():
             raise UserError(
@@ -64,10 +68,13 @@ class Tokenizer:
                 where=str(path),
                 expected="a file with one token per line",
             )
-        return cls(path.read_text("utf-8").splitlines(), where=str(path))
+        configuration = folder / CONFIGURATION
+        lowercase = read_json(configuration).get("do_lower_case", True) if configuration.is_file() else True
+        return cls(path.read_text("utf-8").splitlines(), lowercase, where=str(path))
 
     def save(self, folder: Path) -> None:
-        """Write `folder/vocab.txt`."""
+        """Write `folder/vocab.txt` and tokenizer_config.json."""
+        write_json(folder / CONFIGURATION, {"tokenizer_class": "BertTokenizer", "do_lower_case": self.lowercase})
         write_text(folder / VOCABULARY, "".join(f"{token}\n" for token in self.tokens))
 
     def __len__(self) -> int:
@@ -77,9 +84,7 @@ class Tokenizer:
         """Id of `[unused<number>]`; raises UserError if the vocabulary ends before it."""
         token = f"[unused{number}]"
         if token not in self.ids:
-            raise UserError(
-                f"the vocabulary has no {token}", expected="BERT's [unused0] and those that follow"
-            )
+            raise UserError(f"the vocabulary has no {token}", expected="BERT's [unused0] and those that follow")
         return self.ids[token]
 
     def pieces(self, text: str) -> list[int]:
@@ -123,5 +128,5 @@ class Tokenizer:
 
 
 def words_of(text: str) -> list[str]:
-    """Words and punctuation marks of a text, as the tokenizer sees them before it cuts words into pieces."""
-    return [word for word, _ in SPLITTER.pre_tokenize_str(NORMALISER.normalize_str(text))]
+    """Words and marks of a text, lower-cased, as a tokenizer sees them before it cuts words into pieces."""
+    return [word for word, _ in SPLITTER.pre_tokenize_str(BertNormalizer(lowercase=True).normalize_str(text))]

@@ -20,7 +20,5 @@ def build_vocabulary(texts: Iterable[str], max_words: int, min_count: int = 1) -
     spelled = [*SPECIAL, *(f"[unused{number}]" for number in range(UNUSED_TOKENS)), *characters, *inside]
     counts = Counter(word for text in texts for word in words_of(text))
     known = set(spelled)
-    ranked = sorted(
-        (-count, word) for word, count in counts.items() if count >= min_count and word not in known
-    )
+    ranked = sorted((-count, word) for word, count in counts.items() if count >= min_count and word not in known)
     return spelled + [word for _, word in ranked[:max_words]]

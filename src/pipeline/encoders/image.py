@@ -1,0 +1,121 @@
+"""Image encoders by name, all with one face: normalised pixels in, tokens out.
+
+`timm:<model>` takes any model of timm (`pipeline.encoders.timm_models`), `builtin:vit` is the small one
+that ships with the package. Weights are never replaced by random ones unless the parameters say `weights:
+random`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from pipeline.encoders import builtin_vit, timm_models
+from pipeline.encoders.image_weights import VIT_FOLDER, image_weights, image_weights_hash
+from pipeline.encoders.missing import unknown_encoder
+from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.errors import UserError
+
+RANDOM_SEED = 0
+
+
+class ImageEncoder(nn.Module):
+    """An image encoder.
+
+    dim: width of a token. grid: rows and columns of the tokens that belong to places. prefix_tokens: tokens
+    before those (class token, registers). preprocessing: how pictures become its input. weights_hash:
+    digest of the weights it was loaded with.
+    """
+
+    def __init__(self, model: nn.Module, prefix_tokens: int, preprocessing: Preprocessing, weights_hash: str) -> None:
+        super().__init__()
+        self.model = model
+        self.prefix_tokens = prefix_tokens
+        self.preprocessing = preprocessing
+        self.weights_hash = weights_hash
+        self.eval()
+        with torch.no_grad():
+            found = self._features(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
+        self.dim = found.shape[-1]
+        self.grid = self._grid(found)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Tokens [B,N,dim] of normalised pixels [B,3,S,S]: `prefix_tokens`, then the grid row by row."""
+        found = self._features(pixels)
+        return found.flatten(1, 2) if found.ndim == 4 else found
+
+    def train(self, mode: bool = True) -> "ImageEncoder":
+        """Training mode, in which batch norms keep their pretrained statistics."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+        return self
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        """[B,N,D], or [B,H,W,D] of a model with a feature map."""
+        features: Callable[[Tensor], Tensor] = getattr(self.model, "forward_features", self.model)
+        found = features(pixels)
+        if found.ndim == 4 and getattr(self.model, "output_fmt", "NCHW") != "NHWC":
+            found = found.permute(0, 2, 3, 1)
+        return found
+
+    def _grid(self, found: Tensor) -> tuple[int, int]:
+        if found.ndim == 4:
+            return found.shape[1], found.shape[2]
+        embedding = getattr(self.model, "patch_embed", None)
+        rows, columns = getattr(embedding, "grid_size", None) or _square(found.shape[1] - self.prefix_tokens)
+        return rows, columns
+
+
+def _square(tokens: int) -> tuple[int, int]:
+    side = round(tokens**0.5)
+    return (side, side) if side * side == tokens else (1, tokens)
+
+
+def load_image_encoder(params: ImageEncoderParams, root: Path) -> ImageEncoder:
+    """The image encoder that the parameters name; paths in them start at `root`, the repository.
+
+    Raises UserError if the name is unknown, the weights are missing or do not fit, or an option is wrong.
+    """
+    load = {"timm": _load_timm, "builtin": _load_builtin}.get(params.name.partition(":")[0])
+    if load is None:
+        raise unknown_encoder("image", params.name)
+    with torch.random.fork_rng(devices=[]):
+        # Decides the values of an encoder that is to be random; weights overwrite it in any other.
+        torch.manual_seed(RANDOM_SEED)
+        return load(params, root)
+
+
+def _load_builtin(params: ImageEncoderParams, root: Path) -> ImageEncoder:
+    path = image_weights(params, root)
+    folder = VIT_FOLDER if path is None else path.parent
+    model = builtin_vit.load_vit(folder, params.name, random=path is None)
+    preprocessing = builtin_vit.PREPROCESSING.changed(params)
+    if preprocessing.size != model.config.image_size or params.options:
+        raise UserError(
+            "The built-in image encoder has one size and no options.",
+            where="image_size, options",
+            expected=f"image_size {model.config.image_size} or null, options {{}}",
+            found=f"image_size {params.image_size}, options {params.options}",
+        )
+    return ImageEncoder(model, 0, preprocessing, image_weights_hash(params, root))
+
+
+def _load_timm(params: ImageEncoderParams, root: Path) -> ImageEncoder:
+    model = timm_models.load_timm(params, image_weights(params, root))
+    preprocessing = timm_models.preprocessing_of(model, params.options).changed(params)
+    try:
+        return ImageEncoder(
+            model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, image_weights_hash(params, root)
+        )
+    except (AssertionError, RuntimeError) as error:
+        raise UserError(
+            f"The image encoder '{params.name}' cannot read images of this size.",
+            where="image_size",
+            found=f"{preprocessing.size} pixels: {error}",
+            fix="leave image_size at null, or tell the model its size too, with `options: {img_size: …}`",
+        ) from None

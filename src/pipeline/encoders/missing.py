@@ -1,0 +1,40 @@
+"""One message for encoders whose name is unknown or whose weights are not here."""
+
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+KNOWN = {
+    "image": ("timm:<model>", "builtin:vit"),
+    "text": ("hf:<folder or model>", "builtin:bert"),
+}
+"""Forms of a name, per kind of encoder."""
+
+
+def unknown_encoder(kind: str, name: str, found: str = "") -> UserError:
+    """The error for a name that nothing answers to."""
+    return UserError(
+        f"There is no {kind} encoder '{name}'.",
+        expected=" or ".join(KNOWN[kind]),
+        found=found,
+        fix="correct `name` in params.yaml",
+    )
+
+
+def missing_weights(kind: str, name: str, where: object, reason: str) -> UserError:
+    """The error for weights that are not here and cannot be fetched."""
+    other = {"image": "name their file in `weights`", "text": "say `name: hf:data/raw/encoders/<folder>`"}[kind]
+    return UserError(
+        f"The weights of the {kind} encoder '{name}' are not here and cannot be fetched.",
+        where=where,
+        found=reason,
+        fix=f"connect once, so that they are downloaded; or copy them to data/raw/encoders/ and {other}; "
+        f"or use {KNOWN[kind][1]}; or, to train from nothing, say `weights: random`",
+    )
+
+
+def existing(kind: str, name: str, path: Path) -> Path:
+    """`path` if something is there, else the error for missing weights."""
+    if not path.exists():
+        raise missing_weights(kind, name, path, "no such file or folder")
+    return path

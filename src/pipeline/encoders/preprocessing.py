@@ -1,0 +1,95 @@
+"""From an encoded picture to an encoder's input, in two steps that may be far apart in time.
+
+`pixels` decodes nothing but the needed resolution (JPEG's own downscaling, to no less than twice the
+target), resizes with antialiasing and returns 8-bit pixels, which are small enough to keep. `normalise`
+turns a batch of them into the floating-point input. Features that are stored carry `fingerprint`, so that
+features made with different preprocessing never meet unnoticed.
+"""
+
+import io
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.encoders.params import ImageEncoderParams
+from pipeline.errors import UserError
+from pipeline.storage.files import hash_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+DRAFT_FACTOR = 2
+"""A JPEG may be decoded at a reduced size if that is still this many times the target (both sides)."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pictures become inputs: square of `size` pixels, `mean` and `std` per channel in units of 0 to 1."""
+
+    size: int
+    resize: Literal["squash", "crop"] = "squash"
+    interpolation: str = "bilinear"
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def changed(self, params: ImageEncoderParams) -> "Preprocessing":
+        """With what the parameters say in place of the model's own configuration."""
+        mean, std = params.mean or self.mean, params.std or self.std
+        return replace(
+            self,
+            size=params.image_size or self.size,
+            resize=params.resize,
+            interpolation=params.interpolation or self.interpolation,
+            mean=(mean[0], mean[1], mean[2]),
+            std=(std[0], std[1], std[2]),
+        )
+
+    def fingerprint(self) -> str:
+        """Digest of everything that decides the input's values."""
+        return hash_json({**asdict(self), "draft_factor": DRAFT_FACTOR})
+
+    def decode(self, data: bytes, where: object = "") -> np.ndarray:
+        """Pixels of an encoded picture, uint8 [size,size,3]. Raises UserError if it is no picture."""
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.draft("RGB", (DRAFT_FACTOR * self.size, DRAFT_FACTOR * self.size))
+                return self.pixels(image)
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise UserError(
+                "An image cannot be decoded.",
+                where=where,
+                expected="a JPEG, PNG or WebP image",
+                found=f"{len(data)} bytes: {type(error).__name__}",
+                fix="replace or remove it",
+            ) from None
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Pixels of a decoded picture, uint8 [size,size,3]."""
+        image = image.convert("RGB")
+        if image.size == (self.size, self.size):
+            return np.asarray(image)
+        box = centre_square(*image.size) if self.resize == "crop" else None
+        return np.asarray(image.resize((self.size, self.size), FILTERS[self.interpolation], box=box))
+
+    def normalise(self, pixels: "np.ndarray | Tensor") -> "Tensor":
+        """Encoder input, float32 [B,3,H,W], from uint8 pixels [B,H,W,3]; on the device of `pixels`."""
+        import torch
+
+        batch = torch.as_tensor(pixels).permute(0, 3, 1, 2).float()
+        mean = torch.tensor(self.mean, device=batch.device)[:, None, None] * 255
+        std = torch.tensor(self.std, device=batch.device)[:, None, None] * 255
+        return (batch - mean) / std
+
+
+def centre_square(width: int, height: int) -> tuple[float, float, float, float]:
+    """The largest centred square of a picture, as left, upper, right, lower."""
+    side = min(width, height)
+    left, upper = (width - side) / 2, (height - side) / 2
+    return left, upper, left + side, upper + side

@@ -1,0 +1,95 @@
+"""Text encoders by name, all with one face: texts to ids and mask, ids and mask to tokens.
+
+`builtin:bert` is the small one that ships with the package. `hf:<folder or model>` takes a folder below the
+repository's root, or a model of the Hugging Face hub: BERT checkpoints run on our own BERT (equal to
+transformers', and without its slow import), all others on transformers' AutoModel. Weights are never
+replaced by random ones unless the parameters say `weights: random`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.encoders.bert import Bert, padding_mask
+from pipeline.encoders.bert_folder import load_bert
+from pipeline.encoders.missing import existing
+from pipeline.encoders.params import TextEncoderParams
+from pipeline.encoders.text_weights import RANDOM, text_folder, text_weights_hash
+from pipeline.encoders.transformers_text import load_auto_model
+from pipeline.errors import UserError
+from pipeline.storage.files import read_json
+
+RANDOM_SEED = 0
+
+Encode = Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]]
+"""Texts and a maximal length to ids and mask, int64 [N,L], with special tokens."""
+
+
+class TextEncoder(nn.Module):
+    """A text encoder.
+
+    model: (ids, mask) to tokens. dim: width of a token. max_length: longest text in tokens. weights_hash:
+    digest of the files it was loaded from.
+    """
+
+    def __init__(self, model: nn.Module, encode: Encode, dim: int, max_length: int, weights_hash: str) -> None:
+        super().__init__()
+        self.model = model
+        self.encode = encode
+        self.dim = dim
+        self.max_length = max_length
+        self.weights_hash = weights_hash
+        self.eval()
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Ids and mask (1 = token, 0 = padding), int64 [N,L], of texts cut at `max_length` tokens."""
+        ids, mask = self.encode(texts, self.max_length)
+        return torch.from_numpy(ids), torch.from_numpy(mask)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens [N,L,dim]; those at padding have no meaning."""
+        return self.model(ids, mask)
+
+
+class BertTokens(nn.Module):
+    """Our BERT as (ids, mask) to tokens."""
+
+    def __init__(self, bert: Bert) -> None:
+        super().__init__()
+        self.bert = bert
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens [N,L,D] of ids and mask [N,L]."""
+        return self.bert(ids, attention_mask=padding_mask(mask))
+
+
+def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
+    """The text encoder that the parameters name; paths in them start at `root`, the repository.
+
+    Raises UserError if the name is unknown, files are missing or do not fit, or max_length is too long for
+    it.
+    """
+    folder = text_folder(params, root)
+    config = read_json(existing("text", params.name, folder / "config.json"))
+    positions = config.get("max_position_embeddings", params.max_length)
+    if params.max_length > positions:
+        raise UserError(
+            f"The text encoder '{params.name}' reads no texts of this length.",
+            where="max_length",
+            expected=f"at most {positions}",
+            found=params.max_length,
+        )
+    digest = text_weights_hash(params, root)
+    random = params.weights == RANDOM
+    with torch.random.fork_rng(devices=[]):
+        # Decides the values of an encoder that is to be random; weights overwrite it in any other.
+        torch.manual_seed(RANDOM_SEED)
+        if config.get("model_type") == "bert":
+            language_model, tokenizer, _ = load_bert(folder, params.name, random=random)
+            dim = language_model.config.hidden_size
+            return TextEncoder(BertTokens(language_model.bert), tokenizer.encode, dim, params.max_length, digest)
+        model, encode, dim = load_auto_model(folder, params.name, random)
+        return TextEncoder(model, encode, dim, params.max_length, digest)

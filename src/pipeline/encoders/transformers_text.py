@@ -1,0 +1,59 @@
+"""Text models of other kinds than BERT, through transformers' AutoModel and AutoTokenizer, from a folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from pipeline.encoders.missing import existing
+from pipeline.errors import UserError
+
+
+class AutoTokens(nn.Module):
+    """A model of transformers as (ids, mask) to tokens."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens [N,L,D] of ids and mask [N,L]."""
+        return self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+
+
+def load_auto_model(
+    folder: Path, name: str, random: bool
+) -> tuple[AutoTokens, Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]], int]:
+    """Model, encoding function (texts, max_length → ids, mask) and width of a token.
+
+    Raises UserError if the weights lack a parameter of the model, or transformers cannot read the folder.
+    """
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    if not random:
+        existing("text", name, folder / "model.safetensors")
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if random:
+            model: Any = AutoModel.from_config(config)
+            missing: list[str] = []
+        else:
+            model, info = AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+            missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise UserError(
+            f"transformers cannot load the text encoder '{name}'.", where=folder, found=str(error)[:300]
+        ) from None
+    if missing:
+        raise UserError(
+            f"The weights of the text encoder '{name}' are incomplete.", where=folder, found=f"missing {missing[:5]}"
+        )
+
+    def encode(texts: Sequence[str], max_length: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = tokenizer(list(texts), padding="longest", truncation=True, max_length=max_length, return_tensors="np")
+        return rows["input_ids"].astype(np.int64), rows["attention_mask"].astype(np.int64)
+
+    return AutoTokens(model.float()), encode, int(config.hidden_size)
