@@ -1,0 +1,1 @@
+"""The shared encoder on top of two pretrained unimodal encoders, its losses and its training."""

@@ -1,0 +1,88 @@
+"""The aligned model: two unimodal encoders, and the shared encoder on top of both.
+
+`encode_image` and `encode_text` are what retrieval needs: pixels or token ids in, L2-normalised embeddings of one
+space out, so that a dot product is a cosine similarity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.alignment.params import FeatureParams, SharedEncoderParams
+from pipeline.alignment.shared_encoder import SharedEncoder
+from pipeline.encoders.image import ImageEncoder
+from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.text import TextEncoder
+
+
+class AlignmentModel(nn.Module):
+    """Images and texts to one space of `dim` dimensions."""
+
+    def __init__(
+        self, image: ImageEncoder, text: TextEncoder, shared: SharedEncoderParams, features: FeatureParams
+    ) -> None:
+        super().__init__()
+        self.image_encoder, self.text_encoder, self.features = image, text, features
+        self.shared = SharedEncoder(shared, image.dim, text.dim)
+        self.dim = self.shared.output_dim
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Embeddings [B, dim] of normalised pixels [B, 3, S, S], as the transform gives them."""
+        found = self._embed_pixels(pixels)
+        if self.features.mirror_average:
+            found = functional.normalize(found + self._embed_pixels(pixels.flip(-1)), dim=-1)
+        return found
+
+    def encode_text(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Embeddings [N, dim] of token ids [N, L], as the tokenizer gives them; mask [N, L], 1 = token.
+
+        Without a mask, ids of 0 count as padding.
+        """
+        mask = ids != 0 if mask is None else mask
+        return self.shared.embed("text", self.text_encoder(ids, mask.long()), mask.bool())
+
+    def _embed_pixels(self, pixels: Tensor) -> Tensor:
+        tokens = pool_tokens(self.image_encoder(pixels), self.image_encoder, self.features.image_grid)
+        return self.shared.embed("image", tokens)
+
+
+def pool_tokens(tokens: Tensor, encoder: ImageEncoder, grid: int | None) -> Tensor:
+    """Average the places of image tokens [B, N, D] to grid × grid; class and register tokens stay in front."""
+    if grid is None or encoder.grid == (grid, grid):
+        return tokens
+    prefix = encoder.prefix_tokens
+    rows, columns = encoder.grid
+    places = tokens[:, prefix:].transpose(1, 2).unflatten(2, (rows, columns))
+    pooled = functional.adaptive_avg_pool2d(places, grid).flatten(2).transpose(1, 2)
+    return torch.cat([tokens[:, :prefix], pooled], dim=1)
+
+
+def pooled_grid(encoder: ImageEncoder, grid: int | None) -> tuple[int, int]:
+    """Rows and columns of the tokens that `pool_tokens` gives."""
+    return encoder.grid if grid is None else (grid, grid)
+
+
+class ImageTransform:
+    """A picture to the model's input: normalised pixels [3, S, S]."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        self.preprocessing = preprocessing
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        return self.preprocessing.normalise(self.preprocessing.pixels(image)[None])[0]
+
+
+class TextTokenizer:
+    """Texts to the model's input: token ids [N, L], padded with 0 to the longest."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, texts: str | Sequence[str]) -> Tensor:
+        ids, mask = self.encoder.tokenize([texts] if isinstance(texts, str) else texts)
+        return ids * mask

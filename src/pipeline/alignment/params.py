@@ -1,0 +1,108 @@
+"""Parameters of the stage `align`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
+from pipeline.settings import Params
+from pipeline.training.params import TrainingParams
+
+
+class SharedEncoderParams(Params):
+    """Shape of the shared encoder and its regularisation."""
+
+    width: int | None = Field(default=None, ge=8, description="width of the blocks; null: that of the text encoder")
+    blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass")
+    separate: bool = Field(default=False, description="each modality gets blocks of its own (a control)")
+    heads: int = Field(default=8, ge=1)
+    mlp_ratio: float = Field(default=4.0, gt=0)
+    layer_scale: float = Field(default=0.2, gt=0, description="initial LayerScale")
+    type_embedding_scale: float = Field(default=1e-5, ge=0, description="initial scale of the modality embedding")
+    pooling: Literal["cls", "mean"] = Field(default="cls", description="readout: class token or mean over tokens")
+    projection: int | None = Field(default=None, ge=2, description="width of the embedding; null: that of the blocks")
+    summary_path: bool = Field(
+        default=True, description="add a linear map of the mean of the encoder's tokens to the readout"
+    )
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    summary_dropout: float = Field(default=0.1, ge=0, lt=1)
+    token_dropout: float = Field(default=0.0, ge=0, lt=1, description="share of tokens hidden while training")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> SharedEncoderParams:
+        if self.width and self.width % self.heads:
+            raise ValueError("heads must divide width")
+        return self
+
+
+class FeatureParams(Params):
+    """What the frozen encoders give, computed once."""
+
+    image_grid: int | None = Field(
+        default=None, ge=1, description="average the image's tokens to this many rows and columns; null: as they are"
+    )
+    flips: bool = Field(default=False, description="of every training image also mirrored; one of both at random")
+    mirror_average: bool = Field(
+        default=False, description="embed an image as the mean of itself and its mirror image, when the model is used"
+    )
+
+
+class LossWeights(Params):
+    """Weight of each loss; 0 switches it off, and nothing is computed for it."""
+
+    contrastive: float = Field(default=1.0, ge=0, description="images against texts")
+    distillation: float = Field(default=1.0, ge=0, description="stored teacher embeddings, into both branches")
+    regions: float = Field(default=1.0, ge=0, description="regions against their phrases")
+    questions: float = Field(default=1.0, ge=0, description="answered questions against wrongly answered ones")
+
+
+class ContrastiveParams(Params):
+    """The loss between images and texts, and which texts an image is shown with."""
+
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="initial; learned from there")
+    texts_per_image: int = Field(default=1, ge=1, description="texts of one image in a batch")
+    composed_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of texts composed of region captions and answered questions"
+    )
+    composed_texts: int = Field(default=4, ge=1, description="composed texts prepared per image")
+    composed_parts: int = Field(default=4, ge=1, description="most region captions and statements in one of them")
+
+
+class DistillationParams(Params):
+    """Learning from the stored teacher embeddings."""
+
+    kind: Literal["contrastive", "squared_error"] = "contrastive"
+    bank: int = Field(default=65_536, ge=0, le=65_536, description="entries of the memory bank at most")
+    temperature: float = Field(default=0.07, ge=0.01, le=1)
+    learn_temperature: bool = Field(default=False, description="train the temperature; otherwise it is fixed")
+
+
+class RegionParams(Params):
+    """Regions of one image against each other's phrases."""
+
+    per_image: int = Field(default=4, ge=2, description="regions of an image in a batch")
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="initial; learned from there")
+
+
+class QuestionParams(Params):
+    """Answered questions as statements, beside the same question with another answer."""
+
+    per_image: int = Field(default=2, ge=1, description="statements of an image in a batch")
+    wrong_answers: int = Field(default=2, ge=1, description="wrongly answered copies of each")
+
+
+class AlignParams(Params):
+    """Stage `align`: the shared encoder on two frozen encoders."""
+
+    image_encoder: ImageEncoderParams = ImageEncoderParams()
+    text_encoder: TextEncoderParams = TextEncoderParams()
+    features: FeatureParams = FeatureParams()
+    shared_encoder: SharedEncoderParams = SharedEncoderParams()
+    loss_weights: LossWeights
+    contrastive: ContrastiveParams = ContrastiveParams()
+    distillation: DistillationParams = DistillationParams()
+    regions: RegionParams = RegionParams()
+    questions: QuestionParams = QuestionParams()
+    training: TrainingParams

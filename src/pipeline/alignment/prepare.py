@@ -1,0 +1,194 @@
+"""From tables on disk to what the objective trains on: texts chosen, tokens computed, everything in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.alignment import image_features, text_features
+from pipeline.alignment.feature_store import ImageTokens, TextTokens
+from pipeline.alignment.image_features import ImageFeatures
+from pipeline.alignment.image_texts import ImageTexts, describe_images
+from pipeline.alignment.model import pooled_grid
+from pipeline.alignment.params import AlignParams
+from pipeline.alignment.text_features import TEXTS, TextFeatures
+from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, group_numbers
+from pipeline.encoders.image import ImageEncoder
+from pipeline.encoders.text import TextEncoder
+from pipeline.errors import UserError
+from pipeline.execution.shard_map import map_shards
+from pipeline.execution.step import Shard
+from pipeline.settings import machine
+from pipeline.storage.files import remove
+from pipeline.storage.images import ImageShards
+from pipeline.triplets.tables import KEPT_DC, KEPT_QA
+
+TRAIN, VAL = "train", "val"
+BYTES_PER_VALUE = 2
+
+
+@dataclass
+class Sources:
+    """The images of one split with their texts. places: shard and row in its tar, by image."""
+
+    keys: list[str]
+    places: list[tuple[str, int]]
+    digests: list[str]
+    texts: list[ImageTexts]
+
+
+def read_sources(pairs: Path, triplets: Path, params: AlignParams) -> tuple[ImageShards, Sources, Sources]:
+    """Image shards, training images, validation images; images without any text are left out.
+
+    Raises UserError if a split is empty, or a triplet's image is not among the pairs.
+    """
+    shards = ImageShards(pairs)
+    weights, share = params.loss_weights, params.contrastive.composed_share
+    regions = KEPT_DC.read_folder(triplets, "*-dc.parquet") if weights.regions or share else KEPT_DC.build([])
+    asked = KEPT_QA.read_folder(triplets, "*-qa.parquet") if weights.questions or share else KEPT_QA.build([])
+    known = set(shards.manifest["key"].to_pylist())
+    for table, name in ((regions, "region captions"), (asked, "question-answer pairs")):
+        check_known(table, known, triplets, pairs, name)
+    train = describe(shards, TRAIN, regions, asked, params)
+    val = describe(shards, VAL, KEPT_DC.build([]), KEPT_QA.build([]), params)
+    for split, found in ((TRAIN, train), (VAL, val)):
+        if not found.keys:
+            raise UserError(
+                f"The pairs hold no images with captions in split '{split}'.",
+                where=pairs / "manifest.parquet",
+                fix="let fetch_pairs keep some images out as val",
+            )
+    return shards, train, val
+
+
+def check_known(table: pa.Table, known: set[str], triplets: Path, pairs: Path, name: str) -> None:
+    """Raise UserError naming both tables if a row's image is not among the pairs."""
+    strange = sorted(set(table["key"].to_pylist()) - known)
+    if strange:
+        raise UserError(
+            f"Kept {name} belong to images that are not among the pairs.",
+            where=f"{triplets} and {pairs / 'manifest.parquet'}",
+            found=f"{len(strange)} such images, the first is {strange[0]!r}",
+            fix="run `dvc repro filter`, so that both come from the same pairs",
+        )
+
+
+def describe(shards: ImageShards, split: str, regions: pa.Table, asked: pa.Table, params: AlignParams) -> Sources:
+    """The images of a split that have a text, in the order of the shards."""
+    found = Sources([], [], [], [])
+    rows = [(name, row) for name in shards.shards(split) for row in enumerate(shards.rows(name).to_pylist())]
+    texts = describe_images(
+        {row["key"]: row["captions"] for _, (_, row) in rows},
+        regions.to_pylist(),
+        asked.to_pylist(),
+        params.contrastive,
+        params.questions,
+        params.training.seed,
+    )
+    for name, (place, row) in rows:
+        own = texts[row["key"]]
+        if own.captions or own.composed:
+            found.keys.append(row["key"])
+            found.places.append((name, place))
+            found.digests.append(row["sha256"])
+            found.texts.append(own)
+    return found
+
+
+@dataclass
+class Encoders:
+    """Both unimodal encoders, loaded."""
+
+    image: ImageEncoder
+    text: TextEncoder
+    root: Path
+
+
+def prepare(
+    shards: ImageShards, train: Sources, val: Sources, encoders: Encoders, params: AlignParams, scratch: Path
+) -> tuple[TrainingSet, ValidationSet]:
+    """Compute tokens (or find them in scratch) and put both splits into numbers."""
+    folder = scratch / "align"
+    remove(folder)
+    texts = {**texts_by_shard(train, "train"), **texts_by_shard(val, "val")}
+    tell_size(train, val, texts, encoders, params)
+    images = compute_images(shards, encoders, params, folder, scratch)
+    tokens = compute_texts(texts, encoders, params, folder, scratch)
+    data = TrainingSet(
+        images=ImageTokens(images, train.places),
+        texts=tokens,
+        entries=[entry(own, tokens.number) for own in train.texts],
+        groups=group_numbers(train.digests),
+        grid=pooled_grid(encoders.image, params.features.image_grid),
+        prefix=encoders.image.prefix_tokens,
+    )
+    captions = [(image, text) for image, own in enumerate(val.texts) for text in own.captions]
+    validation = ValidationSet(
+        images=ImageTokens(images, val.places),
+        texts=tokens,
+        captions=[tokens.number[text] for _, text in captions],
+        owner=np.array([image for image, _ in captions]),
+    )
+    return data, validation
+
+
+def texts_by_shard(sources: Sources, split: str) -> dict[str, list[str]]:
+    """Distinct sorted texts per piece of work: captions apart from what triplets add, which changes more often."""
+    found: dict[str, set[str]] = {}
+    for (shard, _), own in zip(sources.places, sources.texts, strict=True):
+        captions = set(own.captions)
+        found.setdefault(f"{split}-captions-{shard}", set()).update(captions)
+        found.setdefault(f"{split}-triplets-{shard}", set()).update(set(own.all()) - captions)
+    return {name: sorted(texts) for name, texts in sorted(found.items()) if texts}
+
+
+def tell_size(
+    train: Sources, val: Sources, texts: dict[str, list[str]], encoders: Encoders, params: AlignParams
+) -> None:
+    """Say, before the work starts, how much disk the tokens will take."""
+    rows, columns = pooled_grid(encoders.image, params.features.image_grid)
+    per_view = (encoders.image.prefix_tokens + rows * columns) * encoders.image.dim * BYTES_PER_VALUE
+    views = len(train.keys) * (2 if params.features.flips else 1)
+    views += len(val.keys) * (2 if params.features.mirror_average else 1)
+    lengths = sum(token_count(own, encoders.text) for own in texts.values())
+    sizes = views * per_view, lengths * encoders.text.dim * BYTES_PER_VALUE
+    print(
+        f"align: tokens of {len(train.keys) + len(val.keys)} images take {sizes[0] / 1e6:.0f} MB of disk, "
+        f"of {sum(map(len, texts.values()))} texts {sizes[1] / 1e6:.0f} MB",
+        flush=True,
+    )
+
+
+def token_count(texts: Iterable[str], encoder: TextEncoder) -> int:
+    """Tokens of texts as the encoder will see them."""
+    return int(encoder.tokenize(list(texts))[1].sum())
+
+
+def compute_images(shards: ImageShards, encoders: Encoders, params: AlignParams, folder: Path, scratch: Path) -> Path:
+    """The folder of image tokens, one file per shard."""
+    step = ImageFeatures(params.image_encoder, params.features, encoders.root, machine().device)
+    work = [
+        Shard(name, (shards.path(name),), {"flips": wanted})
+        for split, wanted in ((TRAIN, params.features.flips), (VAL, params.features.mirror_average))
+        for name in shards.shards(split)
+    ]
+    map_shards(step, work, {image_features.TOKENS: folder / "images"}, scratch)
+    return folder / "images"
+
+
+def compute_texts(
+    texts: dict[str, list[str]], encoders: Encoders, params: AlignParams, folder: Path, scratch: Path
+) -> TextTokens:
+    """The tokens of all texts."""
+    work = []
+    for name, own in texts.items():
+        path = folder / "texts" / f"{name}.parquet"
+        TEXTS.write(path, [{"text": text} for text in own])
+        work.append(Shard(name, (path,)))
+    step = TextFeatures(params.text_encoder, encoders.root, machine().device)
+    map_shards(step, work, {text_features.TOKENS: folder / "text_tokens"}, scratch)
+    return TextTokens(folder / "text_tokens", texts)

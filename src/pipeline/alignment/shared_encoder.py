@@ -1,0 +1,164 @@
+"""The shared encoder: a few Transformer blocks that image tokens and text tokens both pass through.
+
+Per modality, by itself (there is no attention between an image and a text):
+
+1. Standardise the unimodal encoder's tokens per channel, with mean and deviation measured on the training set:
+   encoders differ in scale by orders of magnitude.
+2. Project to the shared width where it differs; put a learned class token in front if it is to be the readout;
+   add the modality-type embedding, scaled by 1e-5 at the start, so that training decides what it is worth.
+3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
+   LayerScale γ. `separate` gives each modality its own blocks, as a control.
+4. Read out the class token or the mean over tokens, through a final LayerNorm and an optional projection.
+5. Optionally add a linear map of the mean of the standardised encoder tokens: the pretrained summary, which a
+   small data set cannot teach a block to compute again.
+6. L2-normalise.
+
+Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for LayerScale; 1 and 5 are additions.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.alignment.params import SharedEncoderParams
+
+Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, Modality] = ("image", "text")
+SMALLEST_DEVIATION = 0.02
+
+
+class Standardise(nn.Module):
+    """(x - mean) / deviation per channel, with figures measured once; identity until `fit`."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("deviation", torch.ones(dim))
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take over measured figures, both [dim]; channels that hardly vary are not blown up."""
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation.clamp(min=SMALLEST_DEVIATION * float(deviation.max())))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[…,dim] to […,dim], float32."""
+        return (tokens.float() - self.mean) / self.deviation
+
+
+class Block(nn.Module):
+    """A pre-norm Transformer block with LayerScale."""
+
+    def __init__(self, params: SharedEncoderParams, width: int) -> None:
+        super().__init__()
+        hidden = int(params.mlp_ratio * width)
+        self.heads = params.heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.attention_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp_in, self.mlp_out = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.scale1 = nn.Parameter(torch.full((width,), params.layer_scale))
+        self.scale2 = nn.Parameter(torch.full((width,), params.layer_scale))
+        self.dropout = nn.Dropout(params.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """x: [B, T, W]; mask: [B, T] bool, True where a token is, or None if all are."""
+        x = x + self.dropout(self.scale1 * self._attend(self.norm1(x), mask))
+        return x + self.dropout(self.scale2 * self.mlp_out(self.dropout(functional.gelu(self.mlp_in(self.norm2(x))))))
+
+    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        keys = None if mask is None else mask[:, None, None, :]
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        return self.attention_out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+
+
+class SharedEncoder(nn.Module):
+    """Tokens of the unimodal encoders to one space.
+
+    image_dim, text_dim: widths of the encoders' tokens. `embed` gives the L2-normalised embedding;
+    `tokens` and `readout` are its two halves, for losses that need tokens.
+    """
+
+    def __init__(self, params: SharedEncoderParams, image_dim: int, text_dim: int) -> None:
+        super().__init__()
+        self.params = params
+        width = params.width or text_dim
+        dims = {"image": image_dim, "text": text_dim}
+        self.width, self.output_dim = width, params.projection or width
+        self.standardise = nn.ModuleDict({name: Standardise(dim) for name, dim in dims.items()})
+        self.enter = nn.ModuleDict(
+            {n: nn.Identity() if dim == width else nn.Linear(dim, width) for n, dim in dims.items()}
+        )
+        self.type_embedding = nn.Parameter(torch.randn(2, width) * 0.02)
+        self.type_scale = nn.Parameter(torch.full((width,), params.type_embedding_scale))
+        stacks = MODALITIES if params.separate else ("shared",)
+        self.blocks = nn.ModuleDict(
+            {name: nn.ModuleList(Block(params, width) for _ in range(params.blocks)) for name in stacks}
+        )
+        self.class_token = nn.Parameter(torch.randn(width) * 0.02) if params.pooling == "cls" else None
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, params.projection) if params.projection else nn.Identity()
+        if params.summary_path:
+            self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in dims.items()})
+        self.summary_dropout = nn.Dropout(params.summary_dropout)
+
+    def embed(self, modality: Modality, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """L2-normalised embeddings [B, output_dim] of encoder tokens [B, T, dim], mask [B, T] bool or None."""
+        standard = self.standardise[modality](tokens)
+        return self.readout(modality, self._blocks(modality, standard, mask), standard, mask)
+
+    def embed_regions(self, tokens: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and their regions at once: [B, output_dim] and [B, R, output_dim].
+
+        tokens: [B, T, image_dim]; weights: [B, R, T], each row the shares of a box in the tokens' places, summing
+        to 1 (or all 0 where padded). A region is read out like an image, from the tokens in its box.
+        """
+        standard = self.standardise["image"](tokens)
+        states = self._blocks("image", standard, None)
+        places = states[:, states.shape[1] - tokens.shape[1] :]
+        found = self.project(self.norm(weights @ places))
+        if self.params.summary_path:
+            found = found + self.summary["image"](self.summary_dropout(weights @ standard))
+        return self.readout("image", states, standard, None), functional.normalize(found, dim=-1)
+
+    def readout(self, modality: Modality, states: Tensor, standard: Tensor, mask: Tensor | None) -> Tensor:
+        """Embedding from the blocks' states [B, T(+1), width] and the standardised tokens [B, T, dim]."""
+        found = states[:, 0] if self.class_token is not None else masked_mean(states, mask)
+        found = self.project(self.norm(found))
+        if self.params.summary_path:
+            found = found + self.summary[modality](self.summary_dropout(masked_mean(standard, mask)))
+        return functional.normalize(found, dim=-1)
+
+    def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.enter[modality](standard)
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
+            mask = None if mask is None else functional.pad(mask, (1, 0), value=True)
+        x = x + self.type_scale * self.type_embedding[MODALITIES.index(modality)]
+        mask = self._drop_tokens(x, mask)
+        for block in self.blocks[modality if self.params.separate else "shared"]:
+            x = block(x, mask)
+        return x
+
+    def _drop_tokens(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
+        """Hide a share of the tokens from attention while training; the first one always stays."""
+        if not self.training or self.params.token_dropout == 0.0:
+            return mask
+        kept = torch.rand(x.shape[:2], device=x.device) >= self.params.token_dropout
+        kept[:, 0] = True
+        return kept if mask is None else kept & mask
+
+
+def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over tokens, [B, D] of [B, T, D]; mask [B, T] bool, True where a token counts."""
+    if mask is None:
+        return x.mean(dim=1)
+    weights = mask.to(x.dtype)[..., None]
+    return (x * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

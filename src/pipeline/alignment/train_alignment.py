@@ -1,0 +1,159 @@
+"""The body of the stage `align`: read, prepare, train on stored tokens, save."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.alignment.feature_store import ImageTokens, TextTokens
+from pipeline.alignment.model import AlignmentModel
+from pipeline.alignment.model_folder import ModelConfig, save
+from pipeline.alignment.objective import AlignmentObjective
+from pipeline.alignment.params import AlignParams
+from pipeline.alignment.prepare import Encoders, Sources, prepare, read_sources
+from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
+
+from pipeline.alignment.training_set import TrainingSet, ValidationSet
+from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.text import load_text_encoder
+from pipeline.settings import machine
+from pipeline.stage import Paths
+from pipeline.storage.files import hash_file, remove
+from pipeline.storage.images import ImageShards
+from pipeline.training.fingerprint import training_fingerprint
+from pipeline.training.history import History
+from pipeline.training.loop import train
+
+MEASURED = 2_000
+"""Images, and texts, on which means and deviations of the tokens are measured."""
+
+
+def align(params: AlignParams, teacher: Any, paths: Paths) -> dict[str, Any]:
+    """Train the shared encoder, write `models/alignment/` and the curves; returns the metrics."""
+    shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
+    encoders = Encoders(
+        load_image_encoder(params.image_encoder, paths.root),
+        load_text_encoder(params.text_encoder, paths.root),
+        paths.root,
+    )
+    wanted = params.loss_weights.distillation > 0
+    embeddings = stored_embeddings(paths.teacher, training.keys, teacher, paths.root) if wanted else None
+    data, validation = prepare(shards, training, held_out, encoders, params, paths.scratch)
+    data.teacher = embeddings
+    objective = build(params, encoders, data, validation)
+    inputs = input_files(params, paths, shards)
+    described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders)}
+    history = train(
+        objective,
+        params.training,
+        name="align",
+        fingerprint=training_fingerprint(Path(__file__), described, inputs),
+        scratch=paths.scratch,
+        device=machine().device,
+    )
+    history.write(paths.plots)
+    publish(params, paths, encoders, objective, inputs)
+    remove(paths.scratch / "align")
+    return metrics(history, objective, training, held_out)
+
+
+def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:
+    """The objective with fresh weights and measured token statistics, a function of the seed and the data."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(params.training.seed)
+        shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
+        for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
+            standardise = shared.standardise[name]
+            assert isinstance(standardise, Standardise)
+            standardise.fit(tokens.mean(dim=0), tokens.std(dim=0))
+        return AlignmentObjective(shared, data, validation, params)
+
+
+def sample_images(images: ImageTokens) -> Tensor:
+    """Tokens [·, D] of images spread evenly over the training set."""
+    chosen = spread(len(images))
+    return images.get(chosen, [0] * len(chosen)).flatten(0, 1).float()
+
+
+def sample_texts(texts: TextTokens) -> Tensor:
+    """Tokens [·, D] of texts spread evenly over all of them."""
+    tokens, mask = texts.get(spread(len(texts.lengths)))
+    return tokens[mask].float()
+
+
+def spread(count: int) -> list[int]:
+    """At most MEASURED numbers below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, MEASURED)).astype(int)).tolist()
+
+
+def input_files(params: AlignParams, paths: Paths, shards: ImageShards) -> Sequence[Path]:
+    """The files that decide the training; the manifest stands for the tars, whose images' digests it holds."""
+    files = [shards.folder / "manifest.parquet"]
+    if params.loss_weights.distillation:
+        files += sorted(paths.teacher.glob("*.parquet"))
+    return [*files, *sorted(paths.triplets.glob("*.parquet"))]
+
+
+def weights_of(encoders: Encoders) -> dict[str, str]:
+    """Digests of both encoders' weights."""
+    return {"image": encoders.image.weights_hash, "text": encoders.text.weights_hash}
+
+
+def publish(
+    params: AlignParams, paths: Paths, encoders: Encoders, objective: AlignmentObjective, inputs: Sequence[Path]
+) -> None:
+    """Write the model folder."""
+    model = AlignmentModel(encoders.image, encoders.text, params.shared_encoder, params.features)
+    model.shared.load_state_dict(objective.shared.state_dict())
+    config = ModelConfig(
+        image_encoder=params.image_encoder,
+        text_encoder=params.text_encoder,
+        shared_encoder=params.shared_encoder,
+        features=params.features,
+    )
+    provenance = {
+        "params": params.model_dump(mode="json"),
+        "encoders": weights_of(encoders),
+        "inputs": {str(path.relative_to(paths.root)): hash_file(path) for path in inputs},
+    }
+    save(paths.alignment, model, config, paths.root, provenance)
+
+
+def metrics(history: History, objective: AlignmentObjective, training: Sources, held_out: Sources) -> dict[str, Any]:
+    """Validation retrieval at the best step, and what was trained on what."""
+    best = next(row for row in history.validation if row["step"] == history.best_step)
+    directions = {
+        name: {f"R@{k}": round(best[f"{short}_R@{k}"], 2) for k in (1, 5, 10)}
+        for short, name in (("t2i", "text_to_image"), ("i2t", "image_to_text"))
+    }
+    return {
+        "retrieval": {
+            "val": {
+                **directions,
+                "mean_recall": round(best["mean_recall"], 2),
+                "images": len(held_out.keys),
+                "captions": len(objective.validation.captions),
+            }
+        },
+        "training": {
+            "images": len(training.keys),
+            "captions": sum(len(own.captions) for own in training.texts),
+            "composed_texts": sum(len(own.composed) for own in training.texts),
+            "region_captions": sum(len(own.regions) for own in training.texts),
+            "statements": sum(len(own.questions) for own in training.texts),
+            "steps": int(history.validation[-1]["step"]),
+            "best_step": history.best_step,
+            "parameters_trained": sum(p.numel() for p in objective.parameters() if p.requires_grad),
+            "parameters_shared_encoder": model_size(objective),
+        },
+    }
+
+
+def model_size(objective: AlignmentObjective) -> int:
+    """Parameters of the shared encoder, which is what the finished model adds to its two encoders."""
+    return sum(p.numel() for p in objective.shared.parameters())
