@@ -112,7 +112,7 @@ class PackShards(Step):
         """
         argument = shard.argument
         location = argument["location"]
-        path = self._local(location)
+        path = self._local(location, argument["source"])
         try:
             check_sum(path, argument["sha256"], location)
             packing = Packing(
@@ -132,10 +132,10 @@ class PackShards(Step):
             if is_url(location):
                 path.unlink(missing_ok=True)
 
-    def _local(self, location: str) -> Path:
+    def _local(self, location: str, source: str) -> Path:
         if not is_url(location):
             return self.root / location
-        return self.downloader.fetch(location, self.downloads / f"{hash_bytes(location.encode())}.tar")
+        return self.downloader.fetch(location, self.downloads / f"{source}-{hash_bytes(location.encode())}.tar")
 
 
 def check_sum(path: Path, sha256: str | None, where: str) -> None:
