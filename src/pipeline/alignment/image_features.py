@@ -7,8 +7,6 @@ the bytes do not depend on the number of workers.
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +18,7 @@ from pipeline.alignment.params import FeatureParams
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.shard_pixels import shard_pixels
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.files import atomic_path
 
@@ -58,7 +57,7 @@ class ImageFeatures(Step):
         (tar,) = shard.files
         parts = []
         with torch.inference_mode():
-            for pixels in batches(pixels_of(tar, self._model), BATCH):
+            for _, pixels in shard_pixels(tar, self._model.preprocessing, BATCH):
                 inputs = self._model.preprocessing.normalise(pixels).to(self.device)
                 views = [inputs, inputs.flip(-1)] if shard.argument["flips"] else [inputs]
                 tokens = [pool_tokens(self._model(view), self._model, self.features.image_grid) for view in views]
@@ -67,24 +66,3 @@ class ImageFeatures(Step):
         target.parent.mkdir()
         with atomic_path(target) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.concatenate(parts))
-
-
-def pixels_of(tar: Path, model: ImageEncoder) -> Iterator[np.ndarray]:
-    """Pixels [S, S, 3] of a shard's images, in order."""
-    with tarfile.open(tar) as archive:
-        for member in archive:
-            stream = archive.extractfile(member) if member.name.endswith(".jpg") else None
-            if stream is not None:
-                yield model.preprocessing.decode(stream.read(), where=f"{tar.name}: {member.name}")
-
-
-def batches(items: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Stacks of at most `size` arrays."""
-    batch: list[np.ndarray] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)

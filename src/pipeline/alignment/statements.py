@@ -21,39 +21,57 @@ import numpy as np
 
 YES_NO = {"yes": "no", "no": "yes"}
 OPENING_WORDS = 2
+_KIND = r"(?:colou?r|shape|size|pattern|kind|type|material)"
 _PLACE = r"(?:in|on|at|under|behind|near|next|above|below|left|right|to|beside|between|inside|around)\b"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), template)
     for pattern, template in (
         (r"^how many (.+?) (are|is) there(.*)$", r"there {1} {a} {0}{2}"),
+        (r"^how many (.+?) can you see(.*)$", r"there are {a} {0}{1}"),
         (r"^how many (.+?) (are|is|have|has|can)\b(.*)$", r"{a} {0} {1}{2}"),
-        (r"^what (?:colou?r|shape|size|pattern|kind|type) (is|are) (.+)$", r"{1} {0} {a}"),
+        (rf"^what {_KIND} (is|are) (?:on )?(.+)$", r"{1} {0} {a}"),
+        (rf"^what (is|are) the {_KIND} of (.+)$", r"{1} {0} {a}"),
+        (rf"^what {_KIND} (?:does|do) (.+) have$", r"{0} is {a}"),
         (rf"^(?:what|who|which \w+) (is|are) ({_PLACE}.*)$", r"{a} {0} {1}"),
         (r"^what (is|are) (.+) doing(.*)$", r"{1} {0} {a}{2}"),
         (r"^what (is|are|was|were) (.+) (\w+ing)$", r"{1} {0} {2} {a}"),
-        (r"^(?:what|who|where|how|which) (is|are|was|were) (.+)$", r"{1} {0} {a}"),
+        (r"^where(?: in the \w+)? (is|are) (.+?)(?: located)?$", r"{1} {0} {a}"),
+        (r"^how \w+ (is|are) (.+)$", r"{1} {0} {a}"),
+        (r"^(?:what|who|how|which) (is|are|was|were) (.+?)(?: like)?$", r"{1} {0} {a}"),
         (r"^(?:what|which) (\w+) (is|are) (.+)$", r"{2} {1} {a}"),
+        (r"^(is|are) (the .+) \w+ or (?:an? )?\w+$", r"{1} {0} {a}"),
     )
 )
-_EXISTS = re.compile(r"^(is|are) there (?:(an?|any) )?(.+)$")
+_EXISTS = re.compile(r"^(?:(is|are) there|can you see|(?:does|do) the \w+ show) (?:(an?|any) )?(.+)$")
+_IS_SO = re.compile(rf"^(is|are) (the (?:(?!an? |the |{_PLACE}|\w+ing )\S+ )+)(\w+)$")
 
 
 def statement(question: str, answer: str) -> str:
     """The question and its answer as one text in lower case, without a question mark where a rule fits."""
     asked, answer = question.strip().lower().rstrip("?").strip(), answer.strip().lower()
     if answer in YES_NO:
-        found = _EXISTS.match(asked)
-        if found is None:
-            return f"{asked}? {answer}"
-        verb, article, rest = found.groups()
-        if answer == "no":
-            return f"there {verb} no {rest}"
-        return " ".join(["there", verb, *([article] if article in ("a", "an") else []), rest])
+        return _confirmed(asked, answer == "yes") or f"{asked}? {answer}"
     for pattern, template in _RULES:
         found = pattern.match(asked)
         if found is not None:
             return template.format(*found.groups(default=""), a=answer)
     return f"{asked}? {answer}"
+
+
+def _confirmed(asked: str, so: bool) -> str:
+    """A yes-or-no question as what is, or is not, the case; empty if no rule fits."""
+    found = _EXISTS.match(asked)
+    if found is not None:
+        verb, article, rest = found.groups()
+        verb = verb or "is"
+        if not so:
+            return f"there {verb} no {rest}"
+        return " ".join(["there", verb, *([article] if article in ("a", "an") else []), rest])
+    found = _IS_SO.match(asked)
+    if found is not None:
+        verb, subject, rest = found.groups()
+        return f"{subject.strip()} {verb} {'' if so else 'not '}{rest}"
+    return ""
 
 
 def opening(question: str) -> str:

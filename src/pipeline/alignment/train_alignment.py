@@ -17,7 +17,6 @@ from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.prepare import Encoders, Sources, prepare, read_sources
 from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
-
 from pipeline.alignment.training_set import TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.text import load_text_encoder
@@ -25,6 +24,7 @@ from pipeline.settings import machine
 from pipeline.stage import Paths
 from pipeline.storage.files import hash_file, remove
 from pipeline.storage.images import ImageShards
+from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.training.fingerprint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
@@ -33,7 +33,7 @@ MEASURED = 2_000
 """Images, and texts, on which means and deviations of the tokens are measured."""
 
 
-def align(params: AlignParams, teacher: Any, paths: Paths) -> dict[str, Any]:
+def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
     """Train the shared encoder, write `models/alignment/` and the curves; returns the metrics."""
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
     encoders = Encoders(
@@ -41,8 +41,9 @@ def align(params: AlignParams, teacher: Any, paths: Paths) -> dict[str, Any]:
         load_text_encoder(params.text_encoder, paths.root),
         paths.root,
     )
-    wanted = params.loss_weights.distillation > 0
-    embeddings = stored_embeddings(paths.teacher, training.keys, teacher, paths.root) if wanted else None
+    embeddings = None
+    if params.loss_weights.distillation:
+        embeddings = teacher_embeddings(teacher, training.keys, paths)
     data, validation = prepare(shards, training, held_out, encoders, params, paths.scratch)
     data.teacher = embeddings
     objective = build(params, encoders, data, validation)
@@ -60,6 +61,19 @@ def align(params: AlignParams, teacher: Any, paths: Paths) -> dict[str, Any]:
     publish(params, paths, encoders, objective, inputs)
     remove(paths.scratch / "align")
     return metrics(history, objective, training, held_out)
+
+
+def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: Paths) -> Tensor:
+    """L2-normalised float16 [images, D], made as the parameters of `embed_teacher` say; else UserError."""
+    preprocessing = load_image_encoder(teacher.encoder, paths.root).preprocessing
+    origin = TeacherOrigin(
+        model=teacher.encoder.name,
+        weights=image_weights_hash(teacher.encoder, paths.root),
+        preprocessing=preprocessing.fingerprint(),
+        pooling=teacher.pooling,
+    )
+    stored = read_teacher(paths.teacher, origin).of(keys, named_in=paths.pairs / "manifest.parquet")
+    return functional.normalize(torch.from_numpy(stored).float(), dim=1).half()
 
 
 def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:

@@ -1,0 +1,27 @@
+"""Train the shared encoder that images and texts both pass, on top of two pretrained encoders.
+
+Reads   data/pairs/  data/teacher/  data/triplets/  and, where the parameters name them, data/raw/encoders/
+Writes  models/alignment/  results/align/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.alignment.params import AlignParams
+from pipeline.settings import load_params
+from pipeline.stage import Paths, stage
+from pipeline.teacher.params import EmbedTeacherParams
+
+
+@stage(writes=["alignment"])
+def main(params: AlignParams, paths: Paths) -> dict:
+    from pipeline.alignment.train_alignment import align
+
+    teacher = load_params(paths.params, "embed_teacher", EmbedTeacherParams)
+    return align(params, teacher, paths)
+
+
+if __name__ == "__main__":
+    main()
