@@ -57,13 +57,11 @@ def _paste(picture: Image.Image, thing: Thing) -> None:
     centre = ((thing.x * SIDE - left) * FINE, (thing.y * SIDE - top) * FINE)
     mask = Image.new("L", (tile * FINE, tile * FINE))
     ImageDraw.Draw(mask).polygon(_outline(thing, centre), fill=255)
-    colour = _shaded(RGB[thing.colour], thing.shade)
-    paint: Image.Image | tuple[int, int, int] = colour
+    paint = Image.new("RGB", (tile, tile), _shaded(RGB[thing.colour], thing.shade))
     if thing.pattern != "solid":
         second = (24, 24, 24) if thing.colour in BRIGHT else (248, 248, 248)
         marks = Image.new("L", mask.size)
         (_stripes if thing.pattern == "striped" else _dots)(ImageDraw.Draw(marks), thing, centre)
-        paint = Image.new("RGB", (tile, tile), colour)
         paint.paste(second, (0, 0), marks.reduce(FINE))
     picture.paste(paint, (left, top, left + tile, top + tile), mask.reduce(FINE))
 

@@ -30,7 +30,7 @@ from pipeline.toyworld.words import (
     trait,
 )
 
-RESPELL = {
+RESPELL: dict[str, str] = {
     "colour": "color",
     "coloured": "colored",
     "colours": "colors",
