@@ -47,6 +47,10 @@ class ImageEncoder(nn.Module):
         found = self._features(pixels)
         return found.flatten(1, 2) if found.ndim == 4 else found
 
+    def mean_pool(self, tokens: Tensor) -> Tensor:
+        """Mean [B,dim] of the tokens that belong to places."""
+        return tokens[:, self.prefix_tokens :].mean(dim=1)
+
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Training mode, in which batch norms keep their pretrained statistics."""
         super().train(mode)

@@ -74,9 +74,10 @@ class Preprocessing:
         """Pixels of a decoded picture, uint8 [size,size,3]."""
         image = image.convert("RGB")
         if image.size == (self.size, self.size):
-            return np.asarray(image)
-        box = centre_square(*image.size) if self.resize == "crop" else None
-        return np.asarray(image.resize((self.size, self.size), FILTERS[self.interpolation], box=box))
+            return np.array(image)
+        if self.resize == "crop":
+            image = image.crop(centre_square(*image.size))
+        return np.array(image.resize((self.size, self.size), FILTERS[self.interpolation]))
 
     def normalise(self, pixels: "np.ndarray | Tensor") -> "Tensor":
         """Encoder input, float32 [B,3,H,W], from uint8 pixels [B,H,W,3]; on the device of `pixels`."""
@@ -88,8 +89,8 @@ class Preprocessing:
         return (batch - mean) / std
 
 
-def centre_square(width: int, height: int) -> tuple[float, float, float, float]:
+def centre_square(width: int, height: int) -> tuple[int, int, int, int]:
     """The largest centred square of a picture, as left, upper, right, lower."""
     side = min(width, height)
-    left, upper = (width - side) / 2, (height - side) / 2
+    left, upper = (width - side) // 2, (height - side) // 2
     return left, upper, left + side, upper + side

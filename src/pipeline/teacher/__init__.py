@@ -1,0 +1,1 @@
+"""Embeddings of a frozen image teacher, computed once per picture and stored."""

@@ -1,0 +1,89 @@
+"""Embed the pictures of one shard with the teacher, and write them as one file.
+
+Batches are small, of a fixed size, and never cross a shard's border, so the bytes do not depend on the
+number of workers.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pipeline.encoders.image_weights import image_weights_hash
+from pipeline.encoders.shard_pixels import shard_pixels
+from pipeline.errors import UserError
+from pipeline.execution.step import Shard, Step
+from pipeline.teacher.params import EmbedTeacherParams
+from pipeline.teacher.table import TeacherOrigin, write_teacher
+
+if TYPE_CHECKING:
+    from pipeline.encoders.image import ImageEncoder
+    from pipeline.storage.images import ImageShards
+
+BATCH = 16
+OUTPUT = "teacher"
+
+
+@dataclass
+class TeacherStep(Step):
+    """The step; `root` is where the paths of weights start, `device` where to compute."""
+
+    name: ClassVar[str] = "embed_teacher"
+    on_device: ClassVar[bool] = True
+
+    params: EmbedTeacherParams
+    root: Path
+    device: str = "cpu"
+    _encoder: "ImageEncoder | None" = field(default=None, repr=False)
+
+    @staticmethod
+    def shards(pairs: "ImageShards") -> list[Shard]:
+        """The work: every shard of pictures."""
+        return [Shard(name, (pairs.path(name),)) for name in pairs.shards()]
+
+    def parameters(self) -> dict[str, Any]:
+        """Parameters, weights' digest and batch size."""
+        return {
+            "params": self.params.model_dump(mode="json"),
+            "weights": image_weights_hash(self.params.encoder, self.root),
+            "batch": BATCH,
+        }
+
+    def setup(self) -> None:
+        """Load the teacher. Raises UserError if it cannot be, or has no class token to pool."""
+        from pipeline.encoders.image import load_image_encoder
+
+        self._encoder = load_image_encoder(self.params.encoder, self.root).to(self.device)
+        if self.params.pooling == "cls" and self._encoder.prefix_tokens == 0:
+            raise UserError(
+                f"The image encoder '{self.params.encoder.name}' has no class token.",
+                where="embed_teacher.pooling",
+                found="cls",
+                fix="say `pooling: mean`",
+            )
+
+    def run(self, shard: Shard, folder: Path) -> None:
+        """Write `teacher/<shard>.parquet`."""
+        import torch
+
+        assert self._encoder is not None
+        keys: list[str] = []
+        parts: list[np.ndarray] = []
+        with torch.inference_mode():
+            for some, pixels in shard_pixels(shard.files[0], self._encoder.preprocessing, BATCH):
+                tokens = self._encoder(self._encoder.preprocessing.normalise(pixels).to(self.device))
+                pooled = tokens[:, 0] if self.params.pooling == "cls" else self._encoder.mean_pool(tokens)
+                keys += some
+                parts.append(pooled.float().cpu().numpy())
+        write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.origin())
+
+    def origin(self) -> TeacherOrigin:
+        """What the files say of how they were made."""
+        assert self._encoder is not None
+        return TeacherOrigin(
+            model=self.params.encoder.name,
+            weights=self._encoder.weights_hash,
+            preprocessing=self._encoder.preprocessing.fingerprint(),
+            pooling=self.params.pooling,
+        )

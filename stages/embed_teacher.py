@@ -1,0 +1,31 @@
+"""Embed every picture once with a frozen image teacher.
+
+Reads   data/pairs/  and, where the parameters name weights there, data/raw/encoders/
+Writes  data/teacher/  results/embed_teacher/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.stage import Paths, stage
+from pipeline.teacher.params import EmbedTeacherParams
+
+
+@stage(writes=["teacher"])
+def main(params: EmbedTeacherParams, paths: Paths) -> dict:
+    from pipeline.execution.shard_map import map_shards
+    from pipeline.settings import machine
+    from pipeline.storage.images import ImageShards
+    from pipeline.teacher.step import OUTPUT, TeacherStep
+    from pipeline.teacher.table import teacher_figures
+
+    pairs = ImageShards(paths.pairs)
+    step = TeacherStep(params, paths.root, machine().device)
+    map_shards(step, step.shards(pairs), into={OUTPUT: paths.teacher}, scratch=paths.scratch)
+    return teacher_figures(paths.teacher, pairs.manifest)
+
+
+if __name__ == "__main__":
+    main()

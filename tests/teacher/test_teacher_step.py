@@ -1,0 +1,96 @@
+"""Embedding shards of pictures: against the obvious way, and the same bytes however it runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.params import ImageEncoderParams
+from pipeline.errors import UserError
+from pipeline.execution.shard_map import map_shards
+from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
+from pipeline.teacher.params import EmbedTeacherParams
+from pipeline.teacher.step import OUTPUT, TeacherStep
+from pipeline.teacher.table import read_teacher
+
+COUNTS = {"train-00000": 18, "train-00001": 3, "val-00000": 2}
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, jpeg: Callable[..., bytes]) -> ImageShards:
+    """Three small shards."""
+    rows = []
+    for shard, count in COUNTS.items():
+        with ShardWriter(tmp_path / "pairs" / f"{shard}.tar", split=shard.split("-")[0]) as writer:
+            for index in range(count):
+                writer.add(f"{shard}-{index}", jpeg(index, 60, 40), ["a caption"])
+        rows += writer.rows
+    MANIFEST.write(tmp_path / "pairs" / "manifest.parquet", rows)
+    return ImageShards(tmp_path / "pairs")
+
+
+def test_embeddings_are_means_of_tokens(tmp_path: Path, pairs: ImageShards) -> None:
+    params = EmbedTeacherParams()
+    step = TeacherStep(params, tmp_path)
+    map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
+    teacher = read_teacher(tmp_path / "teacher")
+    assert teacher.keys == pairs.manifest["key"].to_pylist()
+
+    encoder = load_image_encoder(params.encoder, tmp_path)
+    assert teacher.origin.weights == encoder.weights_hash
+    assert teacher.origin.preprocessing == encoder.preprocessing.fingerprint()
+    for key in ("train-00000-17", "val-00000-0"):
+        pixels = encoder.preprocessing.pixels(pairs.image(key))
+        with torch.inference_mode():
+            expected = encoder(encoder.preprocessing.normalise(pixels[None])).mean(dim=1)[0]
+        np.testing.assert_allclose(teacher.of([key], tmp_path)[0], expected.numpy(), rtol=5e-3, atol=5e-3)
+
+
+def test_same_bytes_with_any_number_of_workers(
+    tmp_path: Path, pairs: ImageShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = TeacherStep(EmbedTeacherParams(), tmp_path)
+    for workers in ("1", "2"):
+        monkeypatch.setenv("FINEALIGN_WORKERS", workers)
+        into, scratch = tmp_path / f"teacher{workers}", tmp_path / f"scratch{workers}"
+        map_shards(step, step.shards(pairs), into={OUTPUT: into}, scratch=scratch)
+    for shard in COUNTS:
+        one, two = (tmp_path / f"teacher{workers}" / f"{shard}.parquet" for workers in (1, 2))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_class_token(tmp_path: Path, pairs: ImageShards) -> None:
+    encoder = ImageEncoderParams(name="timm:test_vit", weights="random", options={"img_size": 64})
+    step = TeacherStep(EmbedTeacherParams(encoder=encoder, pooling="cls"), tmp_path)
+    step.setup()
+    (shard,) = [shard for shard in step.shards(pairs) if shard.name == "val-00000"]
+    step.run(shard, tmp_path / "out")
+    loaded = load_image_encoder(encoder, tmp_path)
+    pixels = np.stack([loaded.preprocessing.pixels(pairs.image(f"val-00000-{index}")) for index in range(2)])
+    with torch.inference_mode():
+        expected = loaded(loaded.preprocessing.normalise(pixels))[:, 0]
+    found = read_teacher(tmp_path / "out" / OUTPUT).embeddings
+    np.testing.assert_allclose(found, expected.numpy(), rtol=5e-3, atol=5e-3)
+
+
+def test_class_token_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no class token"):
+        TeacherStep(EmbedTeacherParams(pooling="cls"), tmp_path).setup()
+
+
+def test_fingerprint_follows_parameters_and_weights(tmp_path: Path) -> None:
+    one = TeacherStep(EmbedTeacherParams(), tmp_path).parameters()
+    random = ImageEncoderParams(weights="random")
+    assert one == TeacherStep(EmbedTeacherParams(), tmp_path / "elsewhere").parameters()
+    assert one["weights"] != TeacherStep(EmbedTeacherParams(encoder=random), tmp_path).parameters()["weights"]
+
+
+def test_damaged_shard(tmp_path: Path, pairs: ImageShards) -> None:
+    step = TeacherStep(EmbedTeacherParams(), tmp_path)
+    path = pairs.path("train-00001")
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(UserError, match=r"train-00001\.tar"):
+        map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")

@@ -1,0 +1,94 @@
+"""The table of teacher embeddings and its origin."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.teacher.table import TeacherOrigin, read_teacher, teacher_figures, write_teacher
+
+ORIGIN = TeacherOrigin(model="timm:x", weights="w0", preprocessing="p0", pooling="mean")
+
+
+def write(folder: Path, shard: int, origin: TeacherOrigin = ORIGIN, dim: int = 4, rows: int = 3) -> Path:
+    embeddings = np.random.default_rng(shard).normal(size=(rows, dim)).astype(np.float32)
+    path = folder / f"train-{shard:05d}.parquet"
+    write_teacher(path, [f"{shard}-{row}" for row in range(rows)], embeddings, origin)
+    return path
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    for shard in (1, 0):
+        write(tmp_path, shard)
+    teacher = read_teacher(tmp_path, expected=ORIGIN)
+    assert teacher.keys == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
+    assert teacher.embeddings.dtype == np.float16
+    expected = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(teacher.of(["1-2", "1-0"], tmp_path), expected[[2, 0]], rtol=1e-3, atol=1e-3)
+    schema = pq.read_schema(tmp_path / "train-00000.parquet")
+    assert schema.field("embedding").type == pa.list_(pa.field("item", pa.float16()), 4)
+
+
+def test_bytes_are_the_same_twice(tmp_path: Path) -> None:
+    assert write(tmp_path / "a", 0).read_bytes() == write(tmp_path / "b", 0).read_bytes()
+
+
+@pytest.mark.parametrize("field", ["model", "weights", "preprocessing", "pooling"])
+def test_two_origins_are_refused_by_both_names(tmp_path: Path, field: str) -> None:
+    write(tmp_path, 0)
+    write(tmp_path, 1, origin=replace(ORIGIN, **{field: "other"}))
+    with pytest.raises(UserError, match=r"train-00000\.parquet and .*train-00001\.parquet"):
+        read_teacher(tmp_path)
+
+
+def test_two_widths_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, 0)
+    write(tmp_path, 1, dim=5)
+    with pytest.raises(UserError, match="same way"):
+        read_teacher(tmp_path)
+
+
+def test_unexpected_origin_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, 0)
+    with pytest.raises(UserError, match="another way than the parameters"):
+        read_teacher(tmp_path, expected=replace(ORIGIN, preprocessing="p1"))
+
+
+def test_missing_pictures_are_named(tmp_path: Path) -> None:
+    write(tmp_path, 0)
+    with pytest.raises(UserError, match=r"manifest[\s\S]*9-9"):
+        read_teacher(tmp_path).of(["0-1", "9-9"], tmp_path / "manifest.parquet")
+
+
+def test_not_finite(tmp_path: Path) -> None:
+    for value in (np.nan, np.inf, 1e6):
+        with pytest.raises(UserError, match=r"not finite[\s\S]*'b'"):
+            write_teacher(tmp_path / "x.parquet", ["a", "b"], np.array([[1.0], [value]]), ORIGIN)
+    assert not (tmp_path / "x.parquet").exists()
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no teacher embeddings"):
+        read_teacher(tmp_path)
+    path = tmp_path / "train-00000.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="damaged"):
+        read_teacher(tmp_path)
+    pq.write_table(pa.table({"key": ["a"]}), path)
+    with pytest.raises(UserError, match="does not say"):
+        read_teacher(tmp_path)
+    pq.write_table(pa.table({"key": ["a"]}).replace_schema_metadata(ORIGIN.metadata()), path)
+    with pytest.raises(UserError, match="no table 'teacher'"):
+        read_teacher(tmp_path)
+
+
+def test_figures_count_against_the_manifest(tmp_path: Path) -> None:
+    write(tmp_path, 0)
+    manifest = pa.table({"shard": ["train-00000"] * 3, "split": ["train"] * 3})
+    assert teacher_figures(tmp_path, manifest)["images"] == {"train": 3}
+    with pytest.raises(UserError, match=r"train-00000\.parquet and the manifest"):
+        teacher_figures(tmp_path, manifest.slice(1))
