@@ -62,7 +62,8 @@ _RELATIONS = {
 
 def words_of(text: str) -> list[str]:
     """A text's words in lower case, in the spelling that the grammar knows; commas are words, other marks not."""
-    return [RESPELL.get(word, word) for word in re.findall(r"[a-z]+|\d+|,", text.lower())]
+    found: list[str] = re.findall(r"[a-z]+|\d+|,", text.lower())
+    return [RESPELL.get(word, word) for word in found]
 
 
 @cache
