@@ -231,7 +231,7 @@ def test_failed_presuppositions_are_unanswerable(question: str) -> None:
         *("", "?", "red", "who is this?", "why is the moon green?", "when is the star red?", "where is?"),
         *("what color is", "what color is the the moon?", "what color is the moon of the star is"),
         *("is the moon?", "is the moon green or", "is the moon green or star?", "what the is moon"),
-        "how many are there?",
+        *("how many are there?", "what shape is on the moon?"),
     ],
 )
 def test_what_makes_no_sense_is_not_understood(question: str) -> None:

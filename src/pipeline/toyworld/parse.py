@@ -144,7 +144,10 @@ def _attribute(reader: Reader) -> Question | None:
     if reader.take("does", "do"):
         noun = reader.noun()
         return Question(_ASKED[asked], noun) if noun and reader.take("have") else None
-    return _of_what(reader, _ASKED[asked]) if reader.take("is on", "is", "are") else None
+    if asked == "pattern" and reader.take("is on"):
+        noun = reader.noun()
+        return Question("pattern", noun) if noun else None
+    return _of_what(reader, _ASKED[asked]) if reader.take("is", "are") else None
 
 
 def _what(reader: Reader) -> Question | None:
