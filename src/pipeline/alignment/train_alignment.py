@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.model import AlignmentModel
@@ -19,12 +20,14 @@ from pipeline.alignment.prepare import Encoders, Sources, prepare, read_sources
 from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
 from pipeline.alignment.training_set import TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.text import load_text_encoder
 from pipeline.settings import machine
 from pipeline.stage import Paths
 from pipeline.storage.files import hash_file, remove
 from pipeline.storage.images import ImageShards
 from pipeline.teacher.params import EmbedTeacherParams
+from pipeline.teacher.table import TeacherOrigin, read_teacher
 from pipeline.training.fingerprint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
