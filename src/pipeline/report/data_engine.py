@@ -1,0 +1,168 @@
+"""The data engine in tables: the funnel with its reasons, the verdicts, and rates by type and kind of question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.report.charts import bar, stacked_bar
+from pipeline.report.words import VERDICTS, count, percent, plain, reason_words
+from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, funnel
+
+VERDICT_COLOURS = {"correct": 2, "wrong": 1, "unanswerable": 3, "not_understood": 5}
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """What is left after one step, and what fell there for which reasons."""
+
+    name: str
+    left: str
+    share: str
+    bar: Markup
+    lost: str
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """All steps for one kind of rows."""
+
+    name: str
+    steps: list[FunnelStep]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A share with its bar; empty where it does not apply."""
+
+    text: str
+    bar: Markup
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """One type or kind of question: how many, how many stay, how many are correct before and after."""
+
+    name: str
+    generated: str
+    kept: Measure
+    before: Measure | None
+    after: Measure | None
+
+
+@dataclass(frozen=True)
+class RateTable:
+    """Rates by one property of questions; `judged` if correctness is known."""
+
+    name: str
+    rows: list[RateRow]
+    judged: bool
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One table's verdicts: a stacked bar and its numbers in the order of VERDICTS."""
+
+    name: str
+    count: str
+    bar: Markup | None
+    shares: list[str]
+    distinct: str
+    blind: str
+
+
+def funnels(metrics: Mapping[str, Any]) -> list[Funnel]:
+    """The funnels of question-answer pairs and of region captions, from the filter's metrics."""
+    return [
+        Funnel(name, funnel_steps(metrics[kind], steps))
+        for name, kind, steps in (
+            ("Question-answer pairs", "pairs", PAIR_STEPS),
+            ("Region captions", "captions", CAPTION_STEPS),
+        )
+        if metrics[kind]["generated"]
+    ]
+
+
+def funnel_steps(metrics: Mapping[str, Any], steps: Mapping[str, Sequence[str]]) -> list[FunnelStep]:
+    """What is left after each step, from everything generated to what is kept."""
+    reasons, total = metrics["reasons"], metrics["generated"]
+    table = funnel(total, reasons, steps)
+    shown, before = [], total
+    for name, left in table:
+        met = [reason for reason in steps.get(name, ()) if reasons.get(reason)]
+        share = 100.0 * left / total
+        shown.append(
+            FunnelStep(
+                name,
+                count(left),
+                percent(share),
+                bar(share),
+                f"− {count(before - left)}" if before > left else "",
+                [f"{reason_words(reason)} {count(reasons[reason])}" for reason in met],
+            )
+        )
+        before = left
+    last = 100.0 * metrics["kept"] / total
+    return [*shown, FunnelStep("kept", count(metrics["kept"]), percent(last), bar(last, 2), "", [])]
+
+
+def rate_tables(metrics: Mapping[str, Any], quality: Mapping[str, Any]) -> list[RateTable]:
+    """Keep rates and correctness by type of question, and by what they ask about where an oracle knows it."""
+    generated, kept = quality["generated"], quality["kept"]
+    by_type = {name: (rate["generated"], rate["kept"]) for name, rate in metrics["pairs"]["by_type"].items()}
+    kinds, kept_kinds = generated.get("by_kind", {}), kept.get("by_kind", {})
+    by_kind = {name: (shares["count"], kept_kinds.get(name, {"count": 0})["count"]) for name, shares in kinds.items()}
+    tables = (
+        ("type of question", by_type, generated.get("by_type", {}), kept.get("by_type", {})),
+        ("what is asked about", by_kind, kinds, kept_kinds),
+    )
+    return [
+        RateTable(name, rate_rows(counts, before, after), judged=bool(before))
+        for name, counts, before, after in tables
+        if counts
+    ]
+
+
+def rate_rows(
+    counts: Mapping[str, tuple[int, int]], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[RateRow]:
+    """One row per name, the most frequent first; counts: generated and kept rows."""
+    return [
+        RateRow(
+            plain(name),
+            count(generated),
+            measure(100.0 * kept / generated if generated else 0.0, 0),
+            measure(before[name]["correct"], 2) if name in before else None,
+            measure(after[name]["correct"], 2) if name in after else None,
+        )
+        for name, (generated, kept) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
+    ]
+
+
+def verdict_rows(quality: Mapping[str, Any]) -> list[VerdictRow]:
+    """All generated pairs, the kept and the rejected ones, with verdicts where there are any."""
+    rows = []
+    for name in ("generated", "kept", "rejected"):
+        figures = quality[name]
+        judged = "correct" in figures
+        shares = [(figures[verdict], VERDICT_COLOURS[verdict]) for verdict in VERDICTS] if judged else []
+        rows.append(
+            VerdictRow(
+                name,
+                count(figures["count"]),
+                stacked_bar(shares) if judged else None,
+                [percent(share) for share, _ in shares],
+                percent(figures["distinct_questions"]),
+                percent(figures["blind_accuracy"]),
+            )
+        )
+    return rows
+
+
+def measure(share: float, colour: int) -> Measure:
+    """A share in percent with its bar."""
+    return Measure(percent(share), bar(share, colour))

@@ -1,0 +1,136 @@
+"""The first thing on the page: a few big numbers with what they mean, and the chain with its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.report.chain import LYING, UPRIGHT, Edge, Node, chain
+from pipeline.report.charts import bar
+from pipeline.report.inputs import Results
+from pipeline.report.words import count, percent
+
+MEANING = {
+    "text_to_image": "captions that find their image {place} {total} images",
+    "image_to_text": "images that find one of their captions {place} {total}",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A big number, what it counts, what it is compared with, and a bar where it is a share."""
+
+    value: str
+    meaning: str
+    notes: list[str]
+    bar: Markup | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Figures that belong together, under a name."""
+
+    name: str
+    figures: list[Figure]
+
+
+def headline(results: Results, images: int, captions: int) -> list[Group]:
+    """Groups of figures: each benchmark's recalls, the quality and the amount of data.
+
+    images, captions: how many there are to train on.
+    """
+    groups = [Group(f"Retrieval on {name}", recalls(m)) for name, m in results.evaluate["retrieval"].items()]
+    correctness = quality(results.evaluate["data_quality"])
+    if correctness:
+        groups.append(Group("Correctness of the generated data, before → after the filter", correctness))
+    return [*groups, Group("Data to learn from", amounts(results.filter, images, captions))]
+
+
+def recalls(metrics: Mapping[str, Any]) -> list[Figure]:
+    """R@1 and R@10 in both directions, with the bound and chance where they are known."""
+    figures = []
+    for direction in ("text_to_image", "image_to_text"):
+        total = count(metrics["images"] if direction == "text_to_image" else metrics["captions"])
+        for name, place in (("R@1", "first of"), ("R@10", "among the first 10 of")):
+            value = metrics[direction][name]
+            bound = metrics.get("bound", {}).get(direction, {}).get(name)
+            chance = metrics.get("chance", {}).get(direction, {}).get(name)
+            half_width = metrics[direction].get(f"{name}_half_width")
+            notes = [f"± {half_width:.1f} (95 % interval)"] if half_width is not None else []
+            compared = [] if bound is None else [f"bound {percent(bound)}"]
+            compared += [] if chance is None else [f"chance {percent(chance)}"]
+            figures.append(
+                Figure(
+                    percent(value),
+                    f"{name}, " + MEANING[direction].format(place=place, total=total),
+                    notes + ([" · ".join(compared)] if compared else []),
+                    bar(value, colour=0, mark=bound),
+                )
+            )
+    return figures
+
+
+def quality(measured: Mapping[str, Any]) -> list[Figure]:
+    """Shares of correct pairs and of true region captions before and after the filter, where judged."""
+    figures = []
+    before, after = measured["generated"].get("correct"), measured["kept"].get("correct")
+    if before is not None and after is not None:
+        figures.append(
+            Figure(
+                f"{before:.0f} → {after:.0f} %",
+                "questions with a correct answer among all generated and among the kept",
+                effect(measured["filter_effect"], "pairs"),
+                bar(after, colour=2, mark=before),
+            )
+        )
+    captions = measured.get("captions")
+    if captions:
+        before, after = captions["generated"]["true"], captions["kept"]["true"]
+        figures.append(
+            Figure(
+                f"{before:.0f} → {after:.0f} %",
+                "region captions that are true of their region",
+                effect(captions["filter_effect"], "captions"),
+                bar(after, colour=2, mark=before),
+            )
+        )
+    return figures
+
+
+def effect(figures: Mapping[str, float], things: str) -> list[str]:
+    """What the filter does to right and to wrong rows."""
+    return [
+        f"keeps {figures['right_kept']:.0f} % of the right {things}",
+        f"drops {100 - figures['wrong_kept']:.0f} % of the wrong ones",
+    ]
+
+
+def amounts(funnel: Mapping[str, Any], images: int, captions: int) -> list[Figure]:
+    """Counts of images, kept pairs and kept region captions."""
+    figures = [Figure(count(images), "images to train on", [f"with {count(captions)} captions"])]
+    for kind, meaning in (("pairs", "question-answer pairs kept"), ("captions", "region captions kept")):
+        kept = funnel[kind]
+        note = f"{kept['keep_rate']:.0f} % of {count(kept['generated'])} generated"
+        figures.append(Figure(count(kept["kept"]), meaning, [note]))
+    return figures
+
+
+def chain_drawings(results: Results, images: int) -> list[Markup]:
+    """The chain for wide and for narrow screens."""
+    pairs, captions = results.filter["pairs"], results.filter["captions"]
+    benchmarks = results.evaluate["retrieval"]
+    best = next(iter(benchmarks.values()), None)
+    nodes = [
+        Node(0, 0, "Pairs", f"{count(images)} images"),
+        Node(0, 2, "Annotations", "questions, regions"),
+        Node(1, 0, "Teacher", "embeddings, once"),
+        Node(1, 1, "Generator", f"{count(pairs['generated'] + captions['generated'])} texts"),
+        Node(2, 1, "Filter", f"{count(pairs['kept'] + captions['kept'])} kept"),
+        Node(3, 0, "Alignment", "one shared encoder", strong=True),
+        Node(4, 0, "Retrieval", f"R@1 {percent(best['text_to_image']['R@1'])}" if best else "no benchmark"),
+    ]
+    edges: list[Edge] = [(0, 2), (0, 3), (1, 3), (1, 4), (2, 5), (3, 4), (4, 5), (5, 6)]
+    return [chain(nodes, edges, layout) for layout in (LYING, UPRIGHT)]

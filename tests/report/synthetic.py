@@ -1,0 +1,210 @@
+"""Results as a whole run would leave them, made by the real filter figures and evaluation from invented models."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image, ImageDraw
+
+from pipeline.evaluation.data_quality import VERDICTS, Verdict
+from pipeline.evaluation.measure_data import measure_data
+from pipeline.evaluation.measure_retrieval import measure_retrieval
+from pipeline.evaluation.params import EvaluateParams, GalleryParams
+from pipeline.report.params import ReportParams
+from pipeline.storage.files import write_json
+from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter, shard_name
+from pipeline.training.history import write_csv
+from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, filter_figures, write_plots
+from pipeline.triplets.tables import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+
+COLOURS = ("red", "orange", "gold", "green", "teal", "blue", "purple", "pink")
+SHAPES = ("circle", "square", "bar")
+PARAMS = ReportParams(
+    title="A synthetic run",
+    queries=4,
+    kept_pairs=4,
+    rejected_pairs=6,
+    region_captions=6,
+    picture_pixels=256,
+)
+HOSTILE = '<script>alert("1 & 2")</script>'
+
+
+def picture(number: int, side: int = 96) -> tuple[bytes, str, tuple[float, float, float, float]]:
+    """A shape on a grey ground: JPEG, caption, box."""
+    colour, shape = COLOURS[number % len(COLOURS)], SHAPES[number % len(SHAPES)]
+    x, y = 0.1 + 0.4 * (number * 7 % 10) / 10, 0.1 + 0.4 * (number * 3 % 10) / 10
+    box = (x, y, x + 0.4, y + (0.15 if shape == "bar" else 0.4))
+    image = Image.new("RGB", (side, side), (200 - number % 60, 205, 210))
+    place = [value * side for value in box]
+    draw = ImageDraw.Draw(image)
+    (draw.ellipse if shape == "circle" else draw.rectangle)(place, fill=colour)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=90)
+    return stream.getvalue(), f"a {colour} {shape}", box
+
+
+def write_images(folder: Path, split: str, count: int, captions: int, known: bool, side: int = 96) -> None:
+    """One shard with its manifest; `known` images have a url that the invented judge knows."""
+    with ShardWriter(folder / f"{shard_name(split, 0)}.tar", split) as shard:
+        for number in range(count):
+            jpeg, caption, _ = picture(number, side)
+            texts = [f"{caption}, take {n}" for n in range(captions)]
+            shard.add(f"{split}{number:04d}", jpeg, texts, url=f"known://{number}" if known else "")
+    MANIFEST.write(folder / "manifest.parquet", pa.concat_tables([shard.manifest()]))
+
+
+class InventedJudge:
+    """Knows images with a `known://` url; decides by arithmetic."""
+
+    def knows(self, url: str) -> bool:
+        return url.startswith("known://")
+
+    def verdict(self, url: str, question: str, answer: str) -> Verdict:
+        return VERDICTS[len(question + answer) % 4]
+
+    def answer(self, url: str, question: str) -> str | None:
+        return COLOURS[len(question) % 8]
+
+    def kind(self, question: str) -> str | None:
+        return ("colour", "number", "place", None)[len(question) % 4]
+
+    def is_true(self, url: str, box: Sequence[float], caption: str) -> bool:
+        return len(caption) % 3 > 0
+
+
+class InventedEmbedder:
+    """Puts a caption near its image: both are told by the number in the image's key or the caption's words."""
+
+    def images(self, shards: ImageShards, keys: Sequence[str]) -> np.ndarray:
+        return unit([hash_of(picture(int(key[-4:]))[1], int(key[-4:])) for key in keys])
+
+    def texts(self, captions: Sequence[str]) -> np.ndarray:
+        return unit([hash_of(text.split(",")[0], n) for n, text in enumerate(captions)])
+
+
+def hash_of(text: str, noise: int) -> np.ndarray:
+    """A direction decided by the text, with some noise."""
+    seed = sum(ord(letter) * 31**n for n, letter in enumerate(text)) % 2**32
+    return np.random.default_rng(seed).normal(size=32) + 0.5 * np.random.default_rng(noise).normal(size=32)
+
+
+def unit(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of length one."""
+    matrix = np.stack(rows).astype(np.float32)
+    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+def write_rows(root: Path, images: int, hostile: bool, keep: bool) -> None:
+    """Kept and rejected rows, every reason among them."""
+    rng = np.random.default_rng(1)
+    reasons = [None, None, None, *(reason for step in PAIR_STEPS.values() for reason in step)]
+    caption_reasons = [None, None, None, *(reason for step in CAPTION_STEPS.values() for reason in step)]
+    if not keep:
+        reasons, caption_reasons = reasons[3:], caption_reasons[3:]
+    pairs, captions = [], []
+    for number in range(images * 6):
+        key, (_, caption, box) = f"train{number // 6:04d}", picture(number // 6)
+        kind = ("what", "how", "binary")[number % 3]
+        asked = {"what": "what colour is it?", "how": "how many shapes are there?", "binary": f"is it {caption}?"}
+        reason = reasons[int(rng.integers(len(reasons)))]
+        answered = reason in (None, *PAIR_STEPS["agreement"], *PAIR_STEPS["filter confidence"], *PAIR_STEPS["limits"])
+        pairs.append(
+            {
+                "key": key,
+                "pair_id": number % 6,
+                "box": box,
+                "region_caption": caption,
+                "question": HOSTILE if hostile else asked[kind],
+                "answer": {"what": caption.split()[1], "how": "1", "binary": "yes"}[kind],
+                "question_type": kind,
+                "answer_confidence": float(rng.uniform(0.3, 1)),
+                "filter_answer": "red" if answered else None,
+                "filter_confidence": float(rng.uniform(0.3, 1)) if answered else None,
+                "reason": reason,
+            }
+        )
+        captions.append(
+            {
+                "key": key,
+                "region_id": number % 6,
+                "box": box,
+                "caption": HOSTILE if hostile else caption,
+                "confidence": 0.7,
+                "reason": caption_reasons[int(rng.integers(len(caption_reasons)))],
+            }
+        )
+    for rows, kept, rejected, kind in (
+        (pairs, KEPT_QA, REJECTED_QA, "qa"),
+        (captions, KEPT_DC, REJECTED_DC, "dc"),
+    ):
+        stays = [{k: v for k, v in row.items() if k != "reason"} for row in rows if row["reason"] is None]
+        kept.write(root / "data" / "triplets" / f"train-00000-{kind}.parquet", stays)
+        falls = [row for row in rows if row["reason"] is not None]
+        rejected.write(root / "data" / "rejected" / f"train-00000-{kind}.parquet", falls)
+
+
+def write_curves(results: Path) -> None:
+    """Curves of three trainings that fall and rise as they should."""
+    steps = range(10, 610, 10)
+    for name, losses, figures in (
+        ("train_generator", ["question", "caption"], ["loss", "answer_accuracy"]),
+        ("train_filter", ["answer"], ["vqa_accuracy"]),
+        ("align", ["contrastive", "distillation", "regions"], ["mean_recall", "temperature"]),
+    ):
+        plots = results / name / "plots"
+        training = [
+            {"step": s, "rate": 1e-3, "norm": 1.0}
+            | {loss: (n + 1) * math.exp(-s / 200) + 0.05 * math.sin(s * (n + 1)) + 0.3 for n, loss in enumerate(losses)}
+            for s in steps
+        ]
+        validation = [{"step": s} | {f: 60 * (1 - math.exp(-s / 250)) for f in figures} for s in range(100, 700, 100)]
+        write_csv(plots / "training.csv", training)
+        write_csv(plots / "validation.csv", validation)
+
+
+def write_results(
+    root: Path, judged: bool = True, hostile: bool = False, keep: bool = True, images: int = 40, side: int = 96
+) -> None:
+    """`data/` and `results/` of an invented run below `root`; without an oracle if not `judged`."""
+    pairs, benchmarks, results = root / "data" / "pairs", root / "data" / "benchmarks", root / "results"
+    write_images(pairs, "train", images, 1, judged, side)
+    write_images(benchmarks / "shapes", "test", images, 5, judged, side)
+    write_rows(root, images, hostile, keep)
+    write_curves(results)
+    figures = filter_figures(root / "data" / "triplets", root / "data" / "rejected")
+    write_json(results / "filter" / "metrics.json", figures)
+    write_plots(figures, results / "filter" / "plots")
+    params = EvaluateParams(
+        seed=1,
+        batch_size=8,
+        bootstrap_samples=100,
+        judged_images=None,
+        gallery=GalleryParams(queries=12, candidates=5, rows_per_reason=3),
+    )
+    manifest = ImageShards(pairs).manifest
+    urls = dict(zip(manifest["key"].to_pylist(), manifest["url"].to_pylist(), strict=True))
+    metrics = {
+        "retrieval": measure_retrieval(
+            params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], results / "evaluate"
+        ),
+        "data_quality": measure_data(
+            params, root / "data" / "triplets", root / "data" / "rejected", urls, InventedJudge(), results / "evaluate"
+        ),
+    }
+    write_json(results / "evaluate" / "metrics.json", metrics)
+
+
+def holds(captions: Sequence[str], urls: Sequence[str]) -> np.ndarray:
+    """A caption is true of every image with the same colour and shape."""
+    shown = [picture(int(url.split("//")[1]))[1] for url in urls]
+    return np.array([[caption.split(",")[0] == there for there in shown] for caption in captions])
+
+
+def unknown(captions: Sequence[str], urls: Sequence[str]) -> None:
+    """No oracle."""

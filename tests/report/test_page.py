@@ -1,0 +1,148 @@
+"""The whole page from invented results."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.report.page import write_page
+from pipeline.settings import read_params
+from tests.report.synthetic import PARAMS, write_results
+
+VOID = {"meta", "img", "br", "link", "line", "rect", "circle", "path", "polyline"}
+
+
+class Outline(HTMLParser):
+    """Checks that tags close in order; notes ids, links, pictures and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.addresses: list[str] = []
+        self.without_alt = 0
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in found:
+            self.ids.append(found["id"] or "")
+        if tag == "a":
+            self.links.append(found["href"] or "")
+        if "src" in found:
+            self.addresses.append(found["src"] or "")
+        if tag == "img" and not found.get("alt"):
+            self.without_alt += 1
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def make(root: Path, **kind) -> tuple[str, dict[str, int]]:
+    write_results(root, **kind)
+    return page(root)
+
+
+def page(root: Path) -> tuple[str, dict[str, int]]:
+    content = {"align": {"seed": 3}, "filter": {"rules": {}}}
+    data = root / "data"
+    figures = write_page(PARAMS, root / "results", data / "pairs", data / "benchmarks", content, root / "page")
+    return (root / "page" / "index.html").read_text(), figures
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory) -> tuple[str, dict[str, int]]:
+    return make(tmp_path_factory.mktemp("judged"))
+
+
+def test_it_is_one_file_that_needs_nothing_else(judged):
+    text, figures = judged
+    outline = Outline()
+    outline.feed(text)
+    assert not outline.open and not outline.without_alt and "script" not in outline.tags
+    assert outline.addresses and all(address.startswith("data:image/jpeg;base64,") for address in outline.addresses)
+    assert len(outline.addresses) == figures["pictures"]
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert {link.removeprefix("#") for link in outline.links} == set(outline.ids)
+
+
+def test_it_tells_what_was_measured(judged):
+    text, figures = judged
+    assert figures["retrieval_examples"] == 8 and figures["rejected_pairs"] == 6 and figures["kept_pairs"]
+    for words in ("A synthetic run", "R@1", "chance", "bound", "second answer differs", "also true", "align", "seed"):
+        assert words in text
+    assert "rules" in text and "before and after" in text
+
+
+def test_equal_results_give_equal_bytes(judged, tmp_path: Path):
+    assert make(tmp_path)[0] == judged[0]
+    assert str(tmp_path) not in judged[0]
+
+
+def test_without_an_oracle_its_parts_are_left_out(tmp_path: Path):
+    text, figures = make(tmp_path, judged=False)
+    assert figures["kept_pairs"] and figures["region_captions"]
+    for words in ("oracle", "correct before", "bound", "unanswerable", "also true"):
+        assert words not in text
+    assert "blind answerer" in text and "chance" in text
+
+
+def test_what_models_write_is_text_not_markup(tmp_path: Path):
+    text, _ = make(tmp_path, hostile=True)
+    assert "<script" not in text and "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("evaluate/metrics.json", "evaluate"),
+        ("evaluate/details/pairs.parquet", "evaluate"),
+        ("filter/metrics.json", "filter"),
+        ("align/plots/training.csv", "align"),
+    ],
+)
+def test_a_missing_result_names_its_stage(tmp_path: Path, file: str, stage: str):
+    write_results(tmp_path, images=12)
+    (tmp_path / "results" / file).unlink()
+    with pytest.raises(UserError, match=f"dvc repro {stage}") as error:
+        page(tmp_path)
+    assert file in error.value.where
+    assert not (tmp_path / "page").exists()
+
+
+def test_metrics_of_another_kind_are_a_clear_error(tmp_path: Path):
+    write_results(tmp_path, images=12)
+    (tmp_path / "results" / "filter" / "metrics.json").write_text('{"rows": 3}')
+    with pytest.raises(UserError, match="not what the stage writes"):
+        page(tmp_path)
+
+
+def test_a_filter_that_keeps_nothing(tmp_path: Path):
+    text, figures = make(tmp_path, images=12, keep=False)
+    assert not figures["kept_pairs"] and figures["rejected_pairs"]
+    assert "Kept</h3>" not in text and "Rejected</h3>" in text
+
+
+def test_examples_may_be_absent(tmp_path: Path):
+    write_results(tmp_path, images=12)
+    none = PARAMS.model_copy(
+        update={"queries": 0, "kept_pairs": 0, "rejected_pairs": 0, "region_captions": 0},
+    )
+    data = tmp_path / "data"
+    figures = write_page(none, tmp_path / "results", data / "pairs", data / "benchmarks", {}, tmp_path / "page")
+    assert not any(figures.values())
+
+
+def test_dvc_watches_the_settings_that_the_page_lists(root: Path):
+    from pipeline.report.settings_table import SHOWN
+
+    assert set(SHOWN) < set(read_params(root / "dvc.yaml")["stages"]["report"]["params"])
