@@ -76,8 +76,14 @@ class Questioner(nn.Module):
         ids = torch.cat([target, prompt], dim=1)
         states = self.text.bert.embeddings(ids, position_ids=place, token_type_ids=kind)
         mask = four_part_mask(target_mask, prompt_mask)
-        states, _ = self.text.bert.run_layers(states, mask, cross=cross)
-        return states[:, : target.shape[1]]
+        length = target.shape[1]
+        for index, layer in enumerate(self.text.bert.layers):
+            keys_values = layer.attention.project(states)
+            if index + 1 == self.text.config.num_hidden_layers:
+                # Of the last layer only the target's states are wanted.
+                states, mask = states[:, :length], mask[:, :, :length]
+            states = layer(states, keys_values, mask, cross[index])
+        return states
 
     def logits(self, states: Tensor) -> Tensor:
         """Scores of every word […,V] from states […,D]."""

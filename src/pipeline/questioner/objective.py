@@ -21,7 +21,7 @@ from pipeline.questioner.images import PixelStore
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.params import SampleParams
 from pipeline.questioner.prompts import FULL_IMAGE, Prompts
-from pipeline.questioner.rows import Row, tensors, word_losses
+from pipeline.questioner.rows import Row, by_length, tensors, word_losses
 from pipeline.questioner.sampler import Item, Sampler
 from pipeline.questioner.samples import Samples
 from pipeline.questioner.sight import Sight
@@ -60,7 +60,7 @@ class HiddenWords(Objective):
         self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
 
     def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
-        """A sample's boxes (one per view), and its rows by group of rows that run together; views from 0."""
+        """A sample's boxes (one per view), and its rows by kind; views from 0."""
         raise NotImplementedError
 
     def batch(self, step: int) -> Sequence[Item]:
@@ -87,7 +87,9 @@ class HiddenWords(Objective):
             "images": picked(pictures, [item.image for item in items]),
             "image_of_view": torch.tensor(image_of_view),
             "boxes": torch.from_numpy(np.asarray(boxes, dtype=np.float32).reshape(-1, 4)),
-            "groups": [tensors(group, self.prompts.tokenizer, self.words) for group in groups if group],
+            "groups": [
+                tensors(part, self.prompts.tokenizer, self.words) for group in groups for part in by_length(group)
+            ],
         }
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
@@ -149,7 +151,7 @@ class GeneratorObjective(HiddenWords):
     losses_named = ("question", "answer", "caption")
 
     def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
-        """A view per drawn question and per drawn region; questions and answers run together, captions apart."""
+        """A view per drawn question and per drawn region; question and answer rows are one kind, captions another."""
         boxes: list[Any] = []
         pairs: list[Row] = []
         captions: list[Row] = []

@@ -34,8 +34,18 @@ class Row:
     loss: int
 
 
+GROUPS = 4
+"""Rows of one kind run in so many groups of like length, which spares padding."""
+
 Batch = dict[str, Tensor]
 """Tensors of rows that run together; see `tensors`."""
+
+
+def by_length(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows in groups of like length."""
+    ordered = sorted(rows, key=lambda row: len(row.prompt) + len(row.target))
+    size = max(1, -(-len(ordered) // GROUPS))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Batch:
