@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from pipeline.alignment.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.shared_encoder import SharedEncoder
+from pipeline.alignment.text_layers import LayeredText
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.text import TextEncoder
@@ -27,8 +28,9 @@ class AlignmentModel(nn.Module):
         self, image: ImageEncoder, text: TextEncoder, shared: SharedEncoderParams, features: FeatureParams
     ) -> None:
         super().__init__()
-        self.image_encoder, self.text_encoder, self.features = image, text, features
-        self.shared = SharedEncoder(shared, image.dim, text.dim)
+        self.image_encoder, self.text_encoder = image, LayeredText(text, features.text_layers)
+        self.features = features
+        self.shared = SharedEncoder(shared, image.dim, self.text_encoder.dim)
         self.dim = self.shared.output_dim
 
     def encode_image(self, pixels: Tensor) -> Tensor:

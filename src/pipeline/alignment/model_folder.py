@@ -90,4 +90,4 @@ def load(folder: Path, device: str = "cpu") -> tuple[AlignmentModel, ImageTransf
             "Weights and configuration of an aligned model do not fit.", where=folder, found=str(error)[:300]
         ) from None
     model.eval().requires_grad_(False).to(device)
-    return model, ImageTransform(model.image_encoder.preprocessing), TextTokenizer(model.text_encoder)
+    return model, ImageTransform(model.image_encoder.preprocessing), TextTokenizer(model.text_encoder.encoder)

@@ -23,8 +23,18 @@ class SharedEncoderParams(Params):
     type_embedding_scale: float = Field(default=1e-5, ge=0, description="initial scale of the modality embedding")
     pooling: Literal["cls", "mean"] = Field(default="cls", description="readout: class token or mean over tokens")
     projection: int | None = Field(default=None, ge=2, description="width of the embedding; null: that of the blocks")
-    summary_path: bool = Field(
-        default=True, description="add a linear map of the mean of the encoder's tokens to the readout"
+    summary: list[Literal["mean", "max"]] = Field(
+        default=["mean"],
+        max_length=2,
+        description="pooled encoder tokens whose linear map joins the readout; or []",
+    )
+    summary_ridge: float | None = Field(
+        default=1.0,
+        gt=0,
+        description="start that map by canonical correlation analysis with this ridge; null: start at random",
+    )
+    block_start: float = Field(
+        default=0.1, gt=0, description="size of the blocks' readout at the start, beside that of the summary's map"
     )
     dropout: float = Field(default=0.1, ge=0, lt=1)
     summary_dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -34,6 +44,8 @@ class SharedEncoderParams(Params):
     def _heads_divide_width(self) -> SharedEncoderParams:
         if self.width and self.width % self.heads:
             raise ValueError("heads must divide width")
+        if len(set(self.summary)) < len(self.summary):
+            raise ValueError("summary names one pooling twice")
         return self
 
 
@@ -42,6 +54,9 @@ class FeatureParams(Params):
 
     image_grid: int | None = Field(
         default=None, ge=1, description="average the image's tokens to this many rows and columns; null: as they are"
+    )
+    text_layers: list[int] | None = Field(
+        default=None, min_length=1, description="layers whose states, side by side, are a text's tokens; null: the last"
     )
     flips: bool = Field(default=False, description="of every training image also mirrored; one of both at random")
     mirror_average: bool = Field(

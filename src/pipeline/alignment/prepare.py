@@ -16,6 +16,7 @@ from pipeline.alignment.image_texts import ImageTexts, describe_images
 from pipeline.alignment.model import pooled_grid
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.text_features import TEXTS, TextFeatures
+from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, group_numbers
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder
@@ -104,7 +105,7 @@ class Encoders:
     """Both unimodal encoders, loaded."""
 
     image: ImageEncoder
-    text: TextEncoder
+    text: LayeredText
     root: Path
 
 
@@ -154,7 +155,7 @@ def tell_size(
     per_view = (encoders.image.prefix_tokens + rows * columns) * encoders.image.dim * BYTES_PER_VALUE
     views = len(train.keys) * (2 if params.features.flips else 1)
     views += len(val.keys) * (2 if params.features.mirror_average else 1)
-    lengths = sum(token_count(own, encoders.text) for own in texts.values())
+    lengths = sum(token_count(own, encoders.text.encoder) for own in texts.values())
     sizes = views * per_view, lengths * encoders.text.dim * BYTES_PER_VALUE
     print(
         f"align: tokens of {len(train.keys) + len(val.keys)} images take {sizes[0] / 1e6:.0f} MB of disk, "
@@ -189,6 +190,6 @@ def compute_texts(
         path = folder / "texts" / f"{name}.parquet"
         TEXTS.write(path, [{"text": text} for text in own])
         work.append(Shard(name, (path,)))
-    step = TextFeatures(params.text_encoder, encoders.root, machine().device)
+    step = TextFeatures(params.text_encoder, params.features.text_layers, encoders.root, machine().device)
     map_shards(step, work, {text_features.TOKENS: folder / "text_tokens"}, scratch)
     return TextTokens(folder / "text_tokens", texts)

@@ -2,15 +2,15 @@
 
 Per modality, by itself (there is no attention between an image and a text):
 
-1. Standardise the unimodal encoder's tokens per channel, with mean and deviation measured on the training set:
-   encoders differ in scale by orders of magnitude.
+1. Centre the unimodal encoder's tokens and divide by one deviation, both measured on the training set: encoders
+   differ in scale by orders of magnitude.
 2. Project to the shared width where it differs; put a learned class token in front if it is to be the readout;
    add the modality-type embedding, scaled by 1e-5 at the start, so that training decides what it is worth.
 3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
    LayerScale γ. `separate` gives each modality its own blocks, as a control.
 4. Read out the class token or the mean over tokens, through a final LayerNorm and an optional projection.
-5. Optionally add a linear map of the mean of the standardised encoder tokens: the pretrained summary, which a
-   small data set cannot teach a block to compute again.
+5. Add a linear map of the pooled encoder tokens (mean, maximum, or both): the pretrained summary, which a small data
+   set cannot teach a block to compute again. It may start from a closed form (`closed_form.py`).
 6. L2-normalise.
 
 Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for LayerScale; 1 and 5 are additions.
@@ -18,6 +18,7 @@ Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for La
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -28,11 +29,10 @@ from pipeline.alignment.params import SharedEncoderParams
 
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
-SMALLEST_DEVIATION = 0.02
 
 
 class Standardise(nn.Module):
-    """(x - mean) / deviation per channel, with figures measured once; identity until `fit`."""
+    """(x - mean per channel) / deviation over all channels, with figures measured once; identity until `fit`."""
 
     mean: Tensor
     deviation: Tensor
@@ -40,12 +40,12 @@ class Standardise(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("deviation", torch.ones(dim))
+        self.register_buffer("deviation", torch.ones(()))
 
-    def fit(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take over measured figures, both [dim]; channels that hardly vary are not blown up."""
-        self.mean.copy_(mean)
-        self.deviation.copy_(deviation.clamp(min=SMALLEST_DEVIATION * float(deviation.max())))
+    def fit(self, tokens: Tensor) -> None:
+        """Measure on tokens [N, dim]. Channels keep their proportions: those that hardly vary carry little."""
+        self.mean.copy_(tokens.mean(dim=0))
+        self.deviation.copy_((tokens - self.mean).square().mean().sqrt().clamp(min=1e-6))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[…,dim] to […,dim], float32."""
@@ -105,8 +105,10 @@ class SharedEncoder(nn.Module):
         self.class_token = nn.Parameter(torch.randn(width) * 0.02) if params.pooling == "cls" else None
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, params.projection) if params.projection else nn.Identity()
-        if params.summary_path:
-            self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in dims.items()})
+        self.readout_scale = nn.Parameter(torch.tensor(params.block_start if params.summary else 1.0))
+        if params.summary:
+            pooled = {name: dim * len(params.summary) for name, dim in dims.items()}
+            self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in pooled.items()})
         self.summary_dropout = nn.Dropout(params.summary_dropout)
 
     def embed(self, modality: Modality, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -123,17 +125,24 @@ class SharedEncoder(nn.Module):
         standard = self.standardise["image"](tokens)
         states = self._blocks("image", standard, None)
         places = states[:, states.shape[1] - tokens.shape[1] :]
-        found = self.project(self.norm(weights @ places))
-        if self.params.summary_path:
-            found = found + self.summary["image"](self.summary_dropout(weights @ standard))
-        return self.readout("image", states, standard, None), functional.normalize(found, dim=-1)
+        found = self._combine("image", weights @ places, box_pools(self.params.summary, standard, weights))
+        return self.readout("image", states, standard, None), found
 
     def readout(self, modality: Modality, states: Tensor, standard: Tensor, mask: Tensor | None) -> Tensor:
         """Embedding from the blocks' states [B, T(+1), width] and the standardised tokens [B, T, dim]."""
         found = states[:, 0] if self.class_token is not None else masked_mean(states, mask)
-        found = self.project(self.norm(found))
-        if self.params.summary_path:
-            found = found + self.summary[modality](self.summary_dropout(masked_mean(standard, mask)))
+        return self._combine(modality, found, self.summarise(standard, mask))
+
+    def summarise(self, standard: Tensor, mask: Tensor | None) -> Tensor:
+        """Pooled standardised tokens, [B, dim · poolings]."""
+        pools = {"mean": masked_mean, "max": masked_max}
+        return torch.cat([pools[name](standard, mask) for name in self.params.summary] or [standard[:, 0, :0]], dim=1)
+
+    def _combine(self, modality: Modality, states: Tensor, summary: Tensor) -> Tensor:
+        """Normalised sum of the blocks' readout […, width] and the summary's map […, dim · poolings]."""
+        found = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
+        if self.params.summary:
+            found = found + self.summary[modality](self.summary_dropout(summary))
         return functional.normalize(found, dim=-1)
 
     def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
@@ -162,3 +171,24 @@ def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
         return x.mean(dim=1)
     weights = mask.to(x.dtype)[..., None]
     return (x * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Maximum over tokens, [B, D] of [B, T, D]; mask [B, T] bool, True where a token counts."""
+    return x.amax(dim=1) if mask is None else x.masked_fill(~mask[..., None], -torch.inf).amax(dim=1)
+
+
+def box_pools(names: Sequence[str], standard: Tensor, weights: Tensor) -> Tensor:
+    """Poolings of tokens [B, T, D] over boxes, [B, R, D · poolings]; weights: [B, R, T].
+
+    The maximum is over the tokens that a box touches, and 0 for a box that touches none (padding).
+    """
+    found = [standard.new_zeros(*weights.shape[:2], 0)]
+    for name in names:
+        if name == "mean":
+            found.append(weights @ standard)
+        else:
+            touched = (weights > 0)[..., None]
+            largest = standard[:, None].masked_fill(~touched, -torch.inf).amax(dim=2)
+            found.append(torch.where(touched.any(dim=2), largest, 0.0))
+    return torch.cat(found, dim=-1)

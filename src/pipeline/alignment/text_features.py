@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from pipeline.alignment.text_layers import LayeredText
 from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.text import TextEncoder, load_text_encoder
+from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.text_weights import text_weights_hash
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.files import atomic_path
@@ -36,19 +37,21 @@ class TextFeatures(Step):
     on_device: ClassVar[bool] = True
 
     encoder: TextEncoderParams
+    layers: list[int] | None
     root: Path
     device: str = "cpu"
-    _model: TextEncoder | None = field(default=None, repr=False)
+    _model: LayeredText | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
         return {
             "encoder": self.encoder.model_dump(mode="json"),
             "weights": text_weights_hash(self.encoder, self.root),
+            "layers": self.layers,
             "batch": BATCH,
         }
 
     def setup(self) -> None:
-        self._model = load_text_encoder(self.encoder, self.root).to(self.device)
+        self._model = LayeredText(load_text_encoder(self.encoder, self.root), self.layers).to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None
@@ -62,7 +65,7 @@ class TextFeatures(Step):
                 np.save(stream, array)
 
 
-def encode(model: TextEncoder, texts: Sequence[str], device: str) -> list[np.ndarray]:
+def encode(model: LayeredText, texts: Sequence[str], device: str) -> list[np.ndarray]:
     """Tokens [length, dim] float16 of every text, in order."""
     import torch
 
@@ -71,7 +74,7 @@ def encode(model: TextEncoder, texts: Sequence[str], device: str) -> list[np.nda
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            ids, mask = model.tokenize([texts[index] for index in chosen])
+            ids, mask = model.encoder.tokenize([texts[index] for index in chosen])
             tokens = model(ids.to(device), mask.to(device)).half().cpu().numpy()
             for index, row, length in zip(chosen, tokens, mask.sum(dim=1).tolist(), strict=True):
                 rows[index] = row[:length]

@@ -18,6 +18,8 @@ from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.prepare import Encoders, Sources, prepare, read_sources
 from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
+from pipeline.alignment.summary_start import start_summary
+from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.training_set import TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
@@ -41,7 +43,7 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
     encoders = Encoders(
         load_image_encoder(params.image_encoder, paths.root),
-        load_text_encoder(params.text_encoder, paths.root),
+        LayeredText(load_text_encoder(params.text_encoder, paths.root), params.features.text_layers),
         paths.root,
     )
     embeddings = None
@@ -87,7 +89,8 @@ def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation
         for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
             standardise = shared.standardise[name]
             assert isinstance(standardise, Standardise)
-            standardise.fit(tokens.mean(dim=0), tokens.std(dim=0))
+            standardise.fit(tokens)
+        start_summary(shared, data, params)
         return AlignmentObjective(shared, data, validation, params)
 
 
@@ -118,14 +121,14 @@ def input_files(params: AlignParams, paths: Paths, shards: ImageShards) -> Seque
 
 def weights_of(encoders: Encoders) -> dict[str, str]:
     """Digests of both encoders' weights."""
-    return {"image": encoders.image.weights_hash, "text": encoders.text.weights_hash}
+    return {"image": encoders.image.weights_hash, "text": encoders.text.encoder.weights_hash}
 
 
 def publish(
     params: AlignParams, paths: Paths, encoders: Encoders, objective: AlignmentObjective, inputs: Sequence[Path]
 ) -> None:
     """Write the model folder."""
-    model = AlignmentModel(encoders.image, encoders.text, params.shared_encoder, params.features)
+    model = AlignmentModel(encoders.image, encoders.text.encoder, params.shared_encoder, params.features)
     model.shared.load_state_dict(objective.shared.state_dict())
     config = ModelConfig(
         image_encoder=params.image_encoder,

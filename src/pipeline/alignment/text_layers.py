@@ -1,0 +1,80 @@
+"""A text encoder whose tokens are the states of several of its layers, side by side.
+
+The last layer of a sentence encoder has forgotten much of the words that it read; a layer further down still knows
+them. Layer 0 is the sum of the embeddings, layer k the output of the k-th Transformer layer. With no layers named,
+tokens are those of the last layer, as the encoder gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.encoders.text import BertTokens, TextEncoder
+from pipeline.encoders.transformers_text import AutoTokens
+from pipeline.errors import UserError
+
+
+class LayeredText(nn.Module):
+    """`encoder`'s tokens [N, L, dim] from `layers`; dim is the encoder's times the number of layers.
+
+    Raises UserError if the encoder has no such layer.
+    """
+
+    def __init__(self, encoder: TextEncoder, layers: Sequence[int] | None) -> None:
+        super().__init__()
+        self.encoder, self.layers = encoder, layers
+        self.dim = encoder.dim * len(layers or [0])
+        if layers is not None:
+            self._check(len(self._modules_by_layer()) - 1)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens of ids and mask [N, L]; those at padding have no meaning."""
+        if self.layers is None:
+            return self.encoder(ids, mask)
+        wanted = self._modules_by_layer()
+        found: dict[int, Tensor] = {}
+        hooks = [
+            wanted[layer].register_forward_hook(lambda _, __, out, layer=layer: found.update({layer: first(out)}))
+            for layer in self.layers
+        ]
+        try:
+            self.encoder(ids, mask)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return torch.cat([found[layer] for layer in self.layers], dim=-1)
+
+    def _modules_by_layer(self) -> list[nn.Module]:
+        """The embeddings, then each Transformer layer. Raises UserError for a model that hides them."""
+        model = self.encoder.model
+        if isinstance(model, BertTokens):
+            return [model.bert.embeddings, *model.bert.layers]
+        inner = model.model if isinstance(model, AutoTokens) else model
+        stack = getattr(getattr(inner, "encoder", inner), "layer", None)
+        embeddings = getattr(inner, "embeddings", None)
+        if isinstance(stack, nn.ModuleList) and isinstance(embeddings, nn.Module):
+            return [embeddings, *stack]
+        raise UserError(
+            "This text encoder does not show its layers.",
+            where="features.text_layers",
+            found=type(inner).__name__,
+            fix="say `text_layers: null`",
+        )
+
+    def _check(self, last: int) -> None:
+        wrong = [layer for layer in self.layers or [] if layer > last]
+        if wrong:
+            raise UserError(
+                "The text encoder has no such layer.",
+                where="features.text_layers",
+                expected=f"0 to {last}",
+                found=", ".join(map(str, wrong)),
+            )
+
+
+def first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """A layer's states, which transformers' layers may give as the first of a tuple."""
+    return output if isinstance(output, Tensor) else output[0]
