@@ -1,4 +1,4 @@
-"""How fast the toy world is drawn on one core, beside a bare Pillow resize and JPEG encoding of the same size.
+"""How fast the toy world is drawn on one core, beside a bare Pillow resize and JPEG of the same size.
 
     python benchmarks/draw.py
 
@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-from PIL import Image  # noqa: E402
+from PIL import Image
 
-from pipeline.toyworld.drawing import SIDE, jpeg, render  # noqa: E402
-from pipeline.toyworld.scenes import draw_scene  # noqa: E402
+from pipeline.toyworld.drawing import SIDE, jpeg, render
+from pipeline.toyworld.scenes import draw_scene
 
 IMAGES = 2000
 
