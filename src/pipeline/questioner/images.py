@@ -81,5 +81,6 @@ def all_tokens(encoder: ImageEncoder, store: PixelStore, device: torch.device) -
 
 
 def normalised(encoder: ImageEncoder, pixels: np.ndarray | Tensor, device: torch.device) -> Tensor:
-    """Encoder input of 8-bit pixels [B,S,S,3]."""
-    return encoder.preprocessing.normalise(torch.as_tensor(pixels).to(device))
+    """Encoder input of 8-bit pixels [B,S,S,3], in the precision of its weights."""
+    precision = next((parameter.dtype for parameter in encoder.parameters()), torch.float32)
+    return encoder.preprocessing.normalise(torch.as_tensor(pixels).to(device)).to(precision)

@@ -90,8 +90,8 @@ class RegionCue(nn.Module):
         `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner
         features to width D. The last token is the box's.
         """
-        boxes = widened(boxes)
-        share = coverage(boxes, self.cells.to(boxes.dtype))
+        boxes = widened(boxes.to(visual.dtype))
+        share = coverage(boxes, self.cells.to(visual.dtype))
         share = torch.cat([share.new_zeros(len(share), self.prefix), share], dim=1)[..., None]
         rows = visual[image_of_row]
         pooled = (rows * share).sum(1) / share.sum(1)

@@ -1,0 +1,72 @@
+"""A little folder of annotations, and a questioner's parts with a random image encoder, for tests."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from pipeline.annotations.tables import QUESTIONS, REGIONS
+from pipeline.encoders.image import ImageEncoder
+from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.storage.images import MANIFEST, ShardWriter
+
+BOXES = ([0.0, 0.0, 0.5, 0.5], [0.25, 0.5, 1.0, 1.0])
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
+
+
+def picture(number: int) -> Image.Image:
+    """A picture with one of three colours in its first box."""
+    pixels = np.random.default_rng(number).integers(90, 160, (16, 16, 3), dtype=np.uint8)
+    pixels[:8, :8] = list(COLOURS.values())[number % 3]
+    return Image.fromarray(pixels)
+
+
+def write_annotations(folder: Path, images: int = 9) -> None:
+    """Every third image is val. Image 0 has no regions, image 1 no questions."""
+    regions, questions, manifests = [], [], []
+    for split in ("train", "val"):
+        with ShardWriter(folder / f"{split}-00000.tar", split) as writer:
+            for number in (n for n in range(images) if (n % 3 == 2) == (split == "val")):
+                key, colour = f"image{number}", list(COLOURS)[number % 3]
+                data = io.BytesIO()
+                picture(number).save(data, "JPEG", quality=95)
+                writer.add(key, data.getvalue(), [])
+                common = {"key": key, "source": "a" if number % 4 == 3 else "b", "split": split}
+                if number != 0:
+                    for index, phrase in enumerate((f"a {colour} square", "the circle.")):
+                        regions.append({**common, "region_id": str(index), "box": BOXES[index], "phrase": phrase})
+                if number != 1:
+                    questions += [
+                        {**common, "question_id": "0", "box": BOXES[0], "question": "What colour is it?",
+                         "answers": [colour], "question_type": "what", "answer_type": "other"},
+                        {**common, "question_id": "1", "box": None, "question": "is there a square?",
+                         "answers": ["yes", "yes", "no"], "question_type": "binary", "answer_type": "yes/no"},
+                        {**common, "question_id": "2", "box": None, "question": "why " * 40,
+                         "answers": ["no"], "question_type": "why", "answer_type": "yes/no"},
+                    ]  # fmt: skip
+        manifests.append(writer.manifest())
+    MANIFEST.write(folder / "manifest.parquet", pa.concat_tables(manifests))
+    REGIONS.write(folder / "regions.parquet", regions)
+    QUESTIONS.write(folder / "questions.parquet", questions)
+
+
+class Patches(nn.Module):
+    """Mean colours of a 2 x 2 grid of patches, and three random mixtures of them: an encoder without training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.mix = nn.Linear(3, 6)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        patches = nn.functional.adaptive_avg_pool2d(pixels, 2).flatten(2).transpose(1, 2)
+        return self.mix(patches)
+
+
+def encoder() -> ImageEncoder:
+    """An image encoder of 16 x 16 pixels to 2 x 2 tokens of width 6."""
+    return ImageEncoder(Patches(), 0, Preprocessing(16), "patches")

@@ -1,0 +1,191 @@
+"""The three passes against a slow per-sample version: losses and gradients; samples and their sampler."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.questioner.images import PixelStore, all_tokens, token_grid
+from pipeline.questioner.model import Questioner
+from pipeline.questioner.objective import FilterObjective, GeneratorObjective, HiddenWords
+from pipeline.questioner.params import BalanceParams, SampleParams
+from pipeline.questioner.rows import Row, tensors
+from pipeline.questioner.sampler import Sampler
+from pipeline.questioner.samples import Limits, Samples, read_samples
+from pipeline.questioner.sight import Sight
+from pipeline.storage.images import ImageShards
+from pipeline.training.distributed import World
+from pipeline.training.gradient import backward
+from pipeline.training.params import TrainingParams
+from tests.questioner import annotated, toy
+
+PROMPTS = toy.prompts()
+PARAMS = SampleParams(hidden_share=0.6, per_image=2, label_smoothing=0.1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("annotations")
+    annotated.write_annotations(path)
+    return path
+
+
+def samples(folder: Path, split: str = "train") -> Samples:
+    return read_samples(folder, ImageShards(folder), split, PROMPTS, Limits(30, 30))
+
+
+def objective(folder: Path, cue: str = "feature", trained: bool = False, task: str = "generator") -> HiddenWords:
+    encoder = annotated.encoder()
+    torch.manual_seed(3)
+    text = toy.questioner(sharpness=2.0, ending=0.0).text
+    model = Questioner(text, encoder.dim, token_grid(encoder), cue == "feature").double()
+    found = samples(folder)
+    store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
+    tokens = all_tokens(encoder, store, torch.device("cpu"))
+    assert tokens is not None
+    sight = Sight(encoder, trained, cue == "pixel").double()
+    sampler = Sampler(found, PARAMS, 5, 0, task == "generator", folder)
+    pictures = store if trained or cue == "pixel" else tokens.double()
+    kind = GeneratorObjective if task == "generator" else FilterObjective
+    return kind(sight, model, PROMPTS, PARAMS, (sampler, pictures), (sampler.fixed(3), found, pictures), 0.5)
+
+
+def row_loss(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
+    """Sum of the losses of one row, computed alone."""
+    target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
+    states = model(
+        target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen[None])
+    )
+    total = torch.zeros((), dtype=torch.float64)
+    for place in chosen:
+        scores = model.logits(states[0, place]).log_softmax(0)
+        smooth = PARAMS.label_smoothing
+        total = total - (1 - smooth) * scores[row.target[place]] - smooth * scores.mean()
+    return total
+
+
+def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
+    """The losses sample by sample and row by row, without padding."""
+    sums = {name: torch.zeros((), dtype=torch.float64) for name in objective.losses_named}
+    counts = dict.fromkeys(sums, 0)
+    for item in objective.batch(step):
+        boxes, kinds = objective.rows(item, objective.sampler.samples, 0, step)
+        alone = objective.collate([item], step)
+        encoded = objective.sight.encode(alone["images"])
+        corners = torch.tensor(np.asarray(boxes), dtype=torch.float64)
+        seen = objective.sight.seen(objective.model, encoded, torch.zeros(len(boxes)).long(), corners)
+        for row in (row for kind in kinds for row in kind):
+            hidden = tensors([row], objective.prompts.tokenizer, objective.words)
+            inputs, chosen = hidden["inputs"][0].tolist(), hidden["place"].tolist()
+            assert chosen
+            assert all(row.start <= place < row.end for place in chosen)
+            name = objective.losses_named[row.loss]
+            sums[name] = sums[name] + row_loss(objective.model, seen[row.view], row, chosen, inputs)
+            counts[name] += len(chosen)
+    present = sum(count > 0 for count in counts.values())
+    return {name: sums[name] / max(counts[name], 1) / present for name in sums}
+
+
+@pytest.mark.parametrize(
+    ("cue", "trained", "task"),
+    [("feature", False, "generator"), ("pixel", True, "generator"), ("none", True, "filter")],
+)
+def test_losses_and_gradients_equal_slow_version(folder: Path, cue: str, trained: bool, task: str):
+    fast = objective(folder, cue, trained, task)
+    named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
+    fast.train()
+    for module in fast.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_rate"):
+            module.dropout_rate = 0.0
+    slow = slow_losses(fast, 4)
+    expected = torch.autograd.grad(torch.stack(list(slow.values())).sum(), list(named.values()), allow_unused=True)
+    found = fast.losses(fast.outputs(fast.collate(fast.batch(4), 4)))
+    assert set(found) == set(slow)
+    for name in slow:
+        assert found[name].item() == pytest.approx(slow[name].item(), rel=1e-6), name
+    torch.stack(list(found.values())).sum().backward()
+    for (name, parameter), gradient in zip(named.items(), expected, strict=True):
+        reference = torch.zeros_like(parameter) if gradient is None else gradient
+        actual = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        assert torch.allclose(actual, reference, atol=2e-7, rtol=1e-4), name
+
+
+def test_micro_batches_change_nothing(folder: Path):
+    """The training loop's gradient in two parts is that of the whole batch."""
+    gradients = []
+    for micro in (None, 1):
+        part = objective(folder).eval()
+        params = TrainingParams(seed=0, steps=1, batch_size=5, micro_batch_size=micro, learning_rate=0.1)
+        backward(part, 0, params, World(0, 1), torch.device("cpu"))
+        gradients.append({name: p.grad for name, p in part.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradient, gradients[1][name], atol=1e-6), name
+
+
+def test_label_smoothing_counts_in_training_only(folder: Path):
+    part = objective(folder)
+    micro = part.collate(part.batch(0), 0)
+    for module in part.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_rate"):
+            module.dropout_rate = 0.0
+    in_training, in_evaluation = (part.train(mode).outputs(micro)["question_sum"].sum() for mode in (True, False))
+    assert not torch.allclose(in_training, in_evaluation)
+
+
+def test_samples(folder: Path):
+    found = samples(folder)
+    assert found.keys == ["image0", "image1", "image3", "image4", "image6", "image7"]
+    assert found.regions.first.tolist() == [0, 0, 2, 4, 6, 8, 10]
+    assert found.questions.first.tolist() == [0, 2, 2, 4, 6, 8, 10]
+    assert found.too_long == {"regions": 0, "questions": 5}
+    texts = [PROMPTS.text(found.questions.pieces[row]) for row in (0, 1)]
+    assert texts == ["what colour is it?", "is there a square?"]
+    assert found.questions.captions.tolist()[:4] == [-1, -1, 2, -1]  # image 0 has no region
+    assert PROMPTS.text(found.questions.phrases[2]) == "a red square"
+    first, end = found.questions.answer_first[1:3]
+    assert [found.questions.types[entry] for entry in range(first, end)] == ["yes", "yes", "no"]
+    assert found.questions.boxes[1].tolist() == [0, 0, 1, 1]
+
+
+def test_short_limits_drop_samples(folder: Path):
+    found = read_samples(folder, ImageShards(folder), "train", PROMPTS, Limits(5, 30))
+    assert found.too_long == {"regions": 0, "questions": 15}
+    with pytest.raises(UserError, match="nothing to train on"):
+        Sampler(found, PARAMS, 4, 0, with_regions=False, where=folder)
+
+
+def test_sampler_is_a_function_of_the_step(folder: Path):
+    found = samples(folder)
+    one, other = (Sampler(found, PARAMS, 4, 7, True, folder) for _ in range(2))
+    assert one.batch(3) == other.batch(3)
+    assert one.batch(3) != one.batch(4)
+    drawn = [item for step in range(200) for item in one.batch(step)]
+    assert {item.image for item in drawn} == set(range(6))
+    for item in drawn:
+        assert all(found.questions.first[item.image] <= q < found.questions.first[item.image + 1]
+                   for q, _ in item.questions)  # fmt: skip
+        assert len(item.questions) == (0 if item.image == 1 else 2)
+        assert len(item.regions) == (0 if item.image == 0 else 2)
+    entries = [entry for item in drawn for question, entry in item.questions if question == 1]
+    first = found.questions.answer_first[1]
+    assert np.bincount(np.array(entries) - first)[2] / len(entries) == pytest.approx(1 / 3, abs=0.1)
+
+
+@pytest.mark.parametrize(("strength", "share"), [(0.0, 1 / 3), (1.0, 1 / 2)])
+def test_balance(folder: Path, strength: float, share: float):
+    """Two of six images are of source a: strength 1 gives both sources half."""
+    found = samples(folder)
+    rare = [name == "a" for name in found.sources]
+    assert sum(rare) / len(rare) == pytest.approx(1 / 3)
+    params = SampleParams(hidden_share=0.6, balance=BalanceParams(sources=strength))
+    sampler = Sampler(found, params, 1, 0, True, folder)
+    drawn = [sampler.batch(step)[0].image for step in range(600)]
+    assert np.mean([rare[image] for image in drawn]) == pytest.approx(share, abs=0.06)
