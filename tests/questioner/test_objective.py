@@ -16,6 +16,7 @@ from pipeline.questioner.rows import Row, tensors
 from pipeline.questioner.sampler import Sampler
 from pipeline.questioner.samples import Limits, Samples, read_samples
 from pipeline.questioner.sight import Sight
+from pipeline.questioner.text_model import shortened
 from pipeline.storage.images import ImageShards
 from pipeline.training.distributed import World
 from pipeline.training.gradient import backward
@@ -40,7 +41,7 @@ def samples(folder: Path, split: str = "train") -> Samples:
 def objective(folder: Path, cue: str = "feature", trained: bool = False, task: str = "generator") -> HiddenWords:
     encoder = annotated.encoder()
     torch.manual_seed(3)
-    text = toy.questioner(sharpness=2.0, ending=0.0).text
+    text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
     model = Questioner(text, encoder.dim, token_grid(encoder), cue == "feature").double()
     found = samples(folder)
     store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
@@ -97,11 +98,6 @@ def test_losses_and_gradients_equal_slow_version(folder: Path, cue: str, trained
     fast = objective(folder, cue, trained, task)
     named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
-    for module in fast.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "dropout_rate"):
-            module.dropout_rate = 0.0
     slow = slow_losses(fast, 4)
     expected = torch.autograd.grad(torch.stack(list(slow.values())).sum(), list(named.values()), allow_unused=True)
     found = fast.losses(fast.outputs(fast.collate(fast.batch(4), 4)))
@@ -131,11 +127,6 @@ def test_micro_batches_change_nothing(folder: Path):
 def test_label_smoothing_counts_in_training_only(folder: Path):
     part = objective(folder)
     micro = part.collate(part.batch(0), 0)
-    for module in part.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "dropout_rate"):
-            module.dropout_rate = 0.0
     in_training, in_evaluation = (part.train(mode).outputs(micro)["question_sum"].sum() for mode in (True, False))
     assert not torch.allclose(in_training, in_evaluation)
 
