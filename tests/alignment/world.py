@@ -10,7 +10,6 @@ import pyarrow as pa
 from PIL import Image
 
 from pipeline.alignment.params import AlignParams
-from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.stage import Paths
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
@@ -21,7 +20,7 @@ from pipeline.triplets.tables import KEPT_DC, KEPT_QA
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "white": (255, 255, 255)}
 IMAGE = {"name": "builtin:vit", "weights": "random"}
 TEXT = {"name": "hf:text", "weights": "random", "max_length": 16}
-TEACHER = EmbedTeacherParams(encoder=ImageEncoderParams(**IMAGE))
+TEACHER = EmbedTeacherParams(encoder=ImageEncoderParams.model_validate(IMAGE))
 WORDS = ["a", "and", "area", "the", "left", "is", "what", "color", "on", "side", "?"]
 
 
@@ -115,7 +114,3 @@ def params(**changes: Any) -> AlignParams:
         block, _, key = name.partition("__")
         content[block] = {**content.get(block, {}), key: value} if key else value
     return AlignParams.model_validate(content)
-
-
-def image_dim() -> int:
-    return load_image_encoder(ImageEncoderParams(**IMAGE), Path()).dim

@@ -152,7 +152,9 @@ class SharedEncoder(nn.Module):
             mask = None if mask is None else functional.pad(mask, (1, 0), value=True)
         x = x + self.type_scale * self.type_embedding[MODALITIES.index(modality)]
         mask = self._drop_tokens(x, mask)
-        for block in self.blocks[modality if self.params.separate else "shared"]:
+        stack = self.blocks[modality if self.params.separate else "shared"]
+        assert isinstance(stack, nn.ModuleList)
+        for block in stack:
             x = block(x, mask)
         return x
 

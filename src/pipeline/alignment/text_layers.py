@@ -7,7 +7,8 @@ tokens are those of the last layer, as the encoder gives them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,10 +37,11 @@ class LayeredText(nn.Module):
             return self.encoder(ids, mask)
         wanted = self._modules_by_layer()
         found: dict[int, Tensor] = {}
-        hooks = [
-            wanted[layer].register_forward_hook(lambda _, __, out, layer=layer: found.update({layer: first(out)}))
-            for layer in self.layers
-        ]
+
+        def keep(layer: int) -> Callable[[nn.Module, Any, Any], None]:
+            return lambda _module, _inputs, output: found.update({layer: first(output)})
+
+        hooks = [wanted[layer].register_forward_hook(keep(layer)) for layer in self.layers]
         try:
             self.encoder(ids, mask)
         finally:
