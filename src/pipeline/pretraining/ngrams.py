@@ -19,8 +19,8 @@ def unigram_perplexity(train: Rows, held_out: Rows, vocabulary: int) -> float:
 def bigram_perplexity(train: Rows, held_out: Rows, vocabulary: int, weight: float = 0.95) -> float:
     """Perplexity per token given the token before (start of text included).
 
-    Probabilities are `weight` times the bigram's relative frequency plus the rest of the unigram's (Jelinek and
-    Mercer 1980).
+    Probabilities are `weight` times the bigram's relative frequency plus the rest of the unigram's (Jelinek
+    and Mercer 1980).
     """
     start = -1
     before = Counter(token for row in train for token in [start, *row][:-1])

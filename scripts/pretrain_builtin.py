@@ -1,0 +1,200 @@
+"""Make the encoders that ship with the package, and the figures in docs/builtin-encoders.md.
+
+Both learn from the toy world's group `pretraining`, whose scenes no other group holds: the image encoder from
+pictures alone (it never sees a word or a label), the text encoder from texts alone (it never sees a picture).
+
+    python scripts/pretrain_builtin.py vit      # src/pipeline/encoders/weights/vit/
+    python scripts/pretrain_builtin.py bert     # src/pipeline/encoders/weights/bert/
+    python scripts/pretrain_builtin.py probe    # what the image encoder knows, beside two controls
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import typer
+
+from pipeline.encoders.bert import BertLM
+from pipeline.encoders.bert_folder import load_bert, save_bert
+from pipeline.encoders.bert_layers import BertConfig
+from pipeline.encoders.builtin_vit import PREPROCESSING, load_vit
+from pipeline.encoders.image_weights import VIT_FOLDER
+from pipeline.encoders.tensors import write_half_tensors
+from pipeline.encoders.text_weights import BERT_FOLDER
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.vit import Vit, VitConfig, fold_batch_norms
+from pipeline.encoders.vocabulary import build_vocabulary
+from pipeline.pretraining.masked_words import MaskedWords, pseudo_perplexity
+from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
+from pipeline.pretraining.probe import box_features, probe, things_of
+from pipeline.pretraining.region_contrast import RegionContrast
+from pipeline.pretraining.supervised import Supervised
+from pipeline.settings import machine
+from pipeline.storage.files import hash_json, read_json, write_json
+from pipeline.toyworld import texts
+from pipeline.toyworld.drawing import render
+from pipeline.toyworld.scenes import draw_scene
+from pipeline.toyworld.words import ATTRIBUTES
+from pipeline.training.history import History
+from pipeline.training.loop import train
+from pipeline.training.objective import Objective
+from pipeline.training.params import TrainingParams
+
+ROOT = Path(__file__).resolve().parents[1]
+WORLD = 7001
+"""Seed of the world whose group `pretraining` is learned from."""
+PICTURES = 20_000
+PROBE_TRAIN, PROBE_TEST = 3_000, 1_000
+"""Pictures of the probe, which come after those for learning."""
+TEXT_SCENES, HELD_OUT_SCENES = 12_000, 200
+VIT_TRAINING = TrainingParams(
+    seed=0, steps=2400, batch_size=64, learning_rate=2e-3, warmup_share=0.03, weight_decay=0.05, validate_every=200
+)
+VIT_TEMPERATURE = 0.1
+BERT_TRAINING = TrainingParams(seed=0, steps=800, batch_size=128, learning_rate=1.5e-3, validate_every=200)
+CONTROL_TRAINING = TrainingParams(
+    seed=0, steps=1200, batch_size=64, learning_rate=2e-3, weight_decay=0.05, validate_every=200
+)
+BERT_SHAPE = BertConfig(
+    vocab_size=0,
+    hidden_size=160,
+    num_hidden_layers=4,
+    num_attention_heads=5,
+    intermediate_size=480,
+    max_position_embeddings=64,
+)
+FIGURES = ROOT / "docs" / "builtin-encoders.json"
+
+app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
+
+
+@app.command()
+def vit() -> None:
+    """Pretrain the image encoder on pictures."""
+    pictures, _ = draw(range(PICTURES))
+    torch.manual_seed(VIT_TRAINING.seed)
+    encoder = Vit(VitConfig(batch_norms=True))
+    objective = RegionContrast(
+        encoder, pictures, PREPROCESSING, VIT_TRAINING.batch_size, VIT_TEMPERATURE, VIT_TRAINING.seed
+    )
+    history = learn(objective, VIT_TRAINING, "pretrain_vit")
+    folded = fold_batch_norms(encoder)
+    write_json(VIT_FOLDER / "config.json", folded.config.json())
+    write_half_tensors(VIT_FOLDER / "model.safetensors", folded.state_dict())
+    note("vit_training", {"best_step": history.best_step, **history.validation[-1]})
+
+
+@app.command()
+def bert() -> None:
+    """Pretrain the text encoder on texts, and compare its perplexity with counting words."""
+    train_texts = list(texts_of(range(TEXT_SCENES)))
+    held_out = list(texts_of(range(TEXT_SCENES, TEXT_SCENES + HELD_OUT_SCENES)))
+    tokenizer = Tokenizer(build_vocabulary([*train_texts, *texts.vocabulary()], max_words=4000))
+    torch.manual_seed(BERT_TRAINING.seed)
+    model = BertLM(replace(BERT_SHAPE, vocab_size=len(tokenizer)))
+    objective = MaskedWords(model, tokenizer, train_texts, BERT_TRAINING.batch_size, BERT_TRAINING.seed)
+    learn(objective, BERT_TRAINING, "pretrain_bert")
+    save_bert(BERT_FOLDER, model, tokenizer)
+
+    model, _, _ = load_bert(BERT_FOLDER, "builtin:bert")
+    rows, held_out_rows = tokenizer.batch_pieces(train_texts), tokenizer.batch_pieces(held_out)
+    note(
+        "bert_perplexity",
+        {
+            "texts": len(train_texts),
+            "held_out_texts": len(held_out),
+            "vocabulary": len(tokenizer),
+            "bert": pseudo_perplexity(model.eval(), tokenizer, held_out),
+            "bigram": bigram_perplexity(rows, held_out_rows, len(tokenizer)),
+            "unigram": unigram_perplexity(rows, held_out_rows, len(tokenizer)),
+        },
+    )
+
+
+@app.command(name="probe")
+def probe_command() -> None:
+    """Probe the packaged image encoder, an untrained one, and one that was trained on the labels."""
+    pictures, scenes = draw(range(PICTURES, PICTURES + PROBE_TRAIN + PROBE_TEST))
+    sets = [(pictures[part], labelled(scenes[part])) for part in (slice(PROBE_TRAIN), slice(PROBE_TRAIN, None))]
+    torch.manual_seed(0)
+    untrained = load_vit(VIT_FOLDER, "builtin:vit", random=True).eval()
+    for name, encoder in (
+        ("untrained", untrained),
+        ("self-supervised", load_vit(VIT_FOLDER, "builtin:vit").eval()),
+        ("supervised", supervised()),
+    ):
+        (train_x, train_things), (test_x, test_things) = (
+            (box_features(encoder, some, things, PREPROCESSING), things) for some, things in sets
+        )
+        note(f"probe_{name}", probe(train_x, train_things, test_x, test_things))
+
+
+def supervised() -> Vit:
+    """The control: the same shape, trained on the attributes of the pictures that the packaged one saw."""
+    pictures, scenes = draw(range(PICTURES))
+    torch.manual_seed(CONTROL_TRAINING.seed)
+    encoder = Vit(VitConfig(batch_norms=True))
+    objective = Supervised(
+        encoder, pictures, labelled(scenes), PREPROCESSING, CONTROL_TRAINING.batch_size, CONTROL_TRAINING.seed
+    )
+    learn(objective, CONTROL_TRAINING, "control_vit")
+    return encoder.eval()
+
+
+def learn(objective: Objective, params: TrainingParams, name: str) -> History:
+    """Train; a second start with the same parameters and shape resumes."""
+    shape = {key: list(value.shape) for key, value in objective.state_dict().items()}
+    fingerprint = hash_json([params.model_dump(), shape, WORLD, VIT_TEMPERATURE])
+    return train(
+        objective, params, name=name, fingerprint=fingerprint, scratch=ROOT / ".finealign", device=machine().device
+    )
+
+
+def draw(indices: range) -> tuple[np.ndarray, list[Any]]:
+    """Pictures uint8 [N,96,96,3] and what is on each: boxes and labels of its things."""
+    with ProcessPoolExecutor(machine().workers) as pool:
+        drawn = list(pool.map(draw_one, indices, chunksize=250))
+    return np.stack([picture for picture, _ in drawn]), [things for _, things in drawn]
+
+
+def draw_one(index: int) -> tuple[np.ndarray, list[Any]]:
+    """One picture and its things: (box, label per attribute)."""
+    scene = draw_scene(WORLD, "pretraining", index)
+    things = [
+        (thing.box, {name: values.index(getattr(thing, name)) for name, values in ATTRIBUTES.items()})
+        for thing in scene.things
+    ]
+    return np.asarray(render(scene)), things
+
+
+def labelled(scenes: list[Any]) -> Any:
+    """Boxes and labels in the probe's form."""
+    return things_of(
+        [[box for box, _ in things] for things in scenes], [[label for _, label in things] for things in scenes]
+    )
+
+
+def texts_of(indices: range) -> Iterator[str]:
+    """All texts of scenes: alt-text, captions, region phrases, questions with their answers."""
+    for index in indices:
+        scene = draw_scene(WORLD, "pretraining", index)
+        yield texts.alt_text(scene)
+        yield from texts.benchmark_captions(scene)
+        yield from (region.phrase for region in texts.region_phrases(scene))
+        yield from (f"{asked.question} {asked.answer}" for asked in texts.question_answers(scene))
+
+
+def note(name: str, figures: dict[str, Any]) -> None:
+    """Print figures and keep them in docs/builtin-encoders.json."""
+    rounded = {key: round(value, 2) if isinstance(value, float) else value for key, value in figures.items()}
+    print(name, rounded, flush=True)
+    before = read_json(FIGURES) if FIGURES.is_file() else {}
+    write_json(FIGURES, {**before, name: rounded})
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,76 @@
+"""The control of the linear probe: the same encoder trained on the labels that the probe asks for."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.vit import Vit
+from pipeline.pretraining.probe import LabelledBoxes, over_boxes
+from pipeline.pretraining.region_contrast import as_grid
+from pipeline.training.objective import Objective
+
+
+class Supervised(Objective):
+    """Encoder and one linear classifier per attribute, on mean tokens of boxes; pictures are uint8 [N,S,S,3]."""
+
+    monitor: ClassVar[str] = "right"
+
+    def __init__(
+        self,
+        encoder: Vit,
+        pictures: np.ndarray,
+        things: LabelledBoxes,
+        preprocessing: Preprocessing,
+        batch_size: int,
+        seed: int,
+        held_out: int = 256,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(encoder.config.width, int(of.max()) + 1) for name, of in things.labels.items()}
+        )
+        self.pictures, self.things, self.preprocessing = pictures, things, preprocessing
+        self.batch_size, self.seed, self.held_out = batch_size, seed, held_out
+
+    def batch(self, step: int) -> Sequence[int]:
+        """Pictures drawn for this step."""
+        rng = np.random.default_rng([self.seed, step])
+        return rng.integers(0, len(self.pictures) - self.held_out, self.batch_size).tolist()
+
+    def collate(self, items: Sequence[int], step: int) -> dict[str, Tensor]:
+        """Pixels, and boxes with labels of all things in them."""
+        rows = [torch.nonzero(self.things.picture == item)[:, 0] for item in items]
+        which = torch.repeat_interleave(torch.arange(len(items)), torch.tensor([len(row) for row in rows]))
+        chosen = torch.cat(rows)
+        labels = {f"label_{name}": of[chosen] for name, of in self.things.labels.items()}
+        pixels = self.preprocessing.normalise(self.pictures[list(items)])
+        return {"pixels": pixels, "which": which, "boxes": self.things.boxes[chosen], **labels}
+
+    def outputs(self, micro: Any) -> dict[str, Tensor]:
+        """Summed cross-entropy and hits per picture [N], and things per picture."""
+        tokens = self.encoder(micro["pixels"].contiguous(memory_format=torch.channels_last))
+        features = over_boxes(as_grid(tokens, self.encoder.config.grid), micro["which"], micro["boxes"])
+        loss, hits = torch.zeros(len(features)), torch.zeros(len(features))
+        for name, head in self.heads.items():
+            logits, label = head(features), micro[f"label_{name}"]
+            loss = loss + functional.cross_entropy(logits, label, reduction="none")
+            hits = hits + (logits.argmax(dim=1) == label) / len(self.heads)
+        per_picture = {"loss": loss, "hits": hits, "count": torch.ones(len(features))}
+        zeros = torch.zeros(len(tokens))
+        return {name: zeros.index_add(0, micro["which"], values) for name, values in per_picture.items()}
+
+    def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Mean cross-entropy per thing, summed over attributes."""
+        return {"attributes": outputs["loss"].sum() / outputs["count"].sum()}
+
+    def validate(self) -> dict[str, float]:
+        """Percentage of attributes of held-out pictures' things that are right."""
+        items = range(len(self.pictures) - self.held_out, len(self.pictures))
+        outputs = self.outputs(self.collate(items, 0))
+        return {"right": 100 * (outputs["hits"].sum() / outputs["count"].sum()).item()}
