@@ -1,0 +1,266 @@
+"""How fast the generator writes: question-answer pairs per second, against two other ways of decoding.
+
+    python benchmarks/decode.py --images 4 --layers 4 --hidden 256
+
+For every image 16 boxes and 10 questions each are asked (160 pairs), by a questioner with random weights; all ways
+write texts of the same drawn lengths (questions of 5 to 12 words, answers of 1 or 2). Ways:
+
+    ours     key-value cache, shared image and prompt keys, finished sequences dropped
+    paper    JADE's way: no cache, every word recomputes all, one pass of the image encoder per box (`pixel`)
+    library  transformers' generate() with its cache, a BERT decoder of the same size
+
+The paper's way is measured on one box, because it is slow. Batches of the other two run until the longest text is
+done, as theirs do. Figures are wall time on this machine; results/ is not touched.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.encoders.bert import BertLM
+from pipeline.encoders.bert_layers import BertConfig
+from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.vocabulary import build_vocabulary
+from pipeline.questioner.decoding import Choice, Rule, Written
+from pipeline.questioner.folder import REPOSITORY, Loaded, Setup
+from pipeline.questioner.generator import Encoded, Generator, asked_kinds
+from pipeline.questioner.images import token_grid
+from pipeline.questioner.model import Questioner
+from pipeline.questioner.params import SamplingParams
+from pipeline.questioner.prompts import Prompts
+from pipeline.questioner.sight import Sight
+from pipeline.questioner.writers import View, Writer
+
+TYPES = ["what"] * 3 + ["how"] * 2 + ["where"] * 2 + ["who", "why", "when"]
+BOXES = 16
+WORDS = "generate region caption question answer pair what how where who why when yes no other a red square left of"
+CAPTION = "a red square left of a square"
+LONGEST = 30
+
+
+def loaded(args: argparse.Namespace, cue: str) -> Loaded:
+    """A questioner with random weights."""
+    torch.manual_seed(0)
+    image = ImageEncoderParams(name=args.image, weights=args.image_weights)
+    encoder = load_image_encoder(image, REPOSITORY)
+    tokenizer = Tokenizer(build_vocabulary([WORDS], 100) + [f"word{n}" for n in range(args.vocabulary)])
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=args.hidden,
+        num_hidden_layers=args.layers,
+        num_attention_heads=args.hidden // 32 if args.hidden < 768 else 12,
+        intermediate_size=4 * args.hidden,
+        max_position_embeddings=128,
+        add_cross_attention=True,
+    )
+    model = Questioner(BertLM(config), encoder.dim, token_grid(encoder), cue == "feature")
+    setup = Setup("generator", cue, image, encoder.weights_hash, False, config, LONGEST, LONGEST)
+    prompts = Prompts(tokenizer, LONGEST)
+    return Loaded(setup, Sight(encoder, False, cue == "pixel"), model, prompts, "").to(args.device)
+
+
+class DrawnLengths(Writer):
+    """A writer whose texts end after drawn numbers of words, whatever the model says."""
+
+    def write(
+        self,
+        view: View,
+        prompts: Sequence[Sequence[int]],
+        prompt_groups: Sequence[int],
+        prompt_of_row: Sequence[int],
+        starts: Sequence[Sequence[int]],
+        rule: Rule,
+        limits: int | np.ndarray,
+    ) -> list[Written]:
+        """As the writer's, with the rule's ends replaced."""
+        answering = len(starts[0]) > 1
+        lengths = drawn_lengths(len(prompt_of_row))[:, int(answering)]
+
+        def drawn(scores: Tensor, rows: np.ndarray, step: int) -> Choice:
+            choice = rule(scores, rows, step)
+            ends = torch.from_numpy(lengths[rows] <= step).to(scores.device)
+            return Choice(choice.words, choice.probabilities, ends)
+
+        return super().write(view, prompts, prompt_groups, prompt_of_row, starts, drawn, limits)
+
+
+def drawn_lengths(rows: int) -> np.ndarray:
+    """Words of each question and answer, [rows,2]."""
+    random = np.random.default_rng(2)
+    return np.stack([random.integers(5, 13, rows), random.choice([1, 2], rows, p=[0.8, 0.2])], axis=1)
+
+
+def generator_of(args: argparse.Namespace, cue: str) -> Generator:
+    """A generator whose texts have drawn lengths."""
+    generator = Generator(loaded(args, cue))
+    generator.writer = DrawnLengths(generator.writer.model, generator.prompts)
+    return generator
+
+
+def timed(args: argparse.Namespace, work: Callable[[], object]) -> float:
+    """Least seconds of some repetitions."""
+    seconds: list[float] = []
+    for _ in range(args.repeat):
+        synchronise(args.device)
+        start = time.perf_counter()
+        work()
+        synchronise(args.device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def synchronise(device: str) -> None:
+    """Wait for the device."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def pixels(generator: Generator, count: int) -> Tensor:
+    """Random pictures."""
+    size = generator.sight.encoder.preprocessing.size
+    values = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+    return generator.writer.place(values)
+
+
+def boxes() -> list[list[float]]:
+    """16 random boxes."""
+    corners = np.random.default_rng(1).random((BOXES, 2, 2))
+    return np.concatenate([corners.min(1) * 0.7, corners.max(1) * 0.3 + 0.7], axis=1).tolist()
+
+
+def ours(generator: Generator, pictures: Tensor) -> list[list]:
+    """Questions and answers of all images, one image encoder pass each."""
+    count = len(pictures)
+    encoded = Encoded(generator.sight.encode(pictures))
+    sampling = SamplingParams(seed=0, top_k=10, max_tokens=LONGEST)
+    captions, keys = [[CAPTION] * BOXES] * count, [str(number) for number in range(count)]
+    return generator.ask(encoded, [boxes()] * count, captions, keys, TYPES, sampling)
+
+
+@torch.inference_mode()
+def paper(generator: Generator, picture: Tensor, lengths: list[tuple[int, int]]) -> None:
+    """One box: the encoder sees the picture with the box drawn in, and every word recomputes the whole sequence.
+
+    The ten sequences run together until the longest is done, as in JADE's code.
+    """
+    prompts, model, device = generator.prompts, generator.writer.model, generator.writer.device
+    box = boxes()[0]
+    encoded = generator.sight.encode(picture)
+    corners = torch.tensor([box], device=device)
+    seen = generator.sight.seen(model, encoded, torch.zeros(1, dtype=torch.long, device=device), corners)
+    caption = prompts.pieces([CAPTION])[0]
+    kinds, _ = asked_kinds(TYPES)
+    rows = len(kinds)
+    for kind_shown, length in ((True, max(q for q, _ in lengths)), (False, max(a for _, a in lengths))):
+        given = [prompts.pair_prompt(kind if kind_shown else None, box, caption) for kind in kinds]
+        before = 1 if kind_shown else 2 + max(q for q, _ in lengths)
+        ids, mask = (generator.writer.place(part) for part in generator.prompts.tokenizer.pad_rows(given))
+        for step in range(length + 1):
+            target = torch.full((rows, before + step + 1), prompts.tokenizer.mask, device=device)
+            cross = model.look(seen.expand(rows, -1, -1))
+            states = model(target, torch.ones_like(target).bool(), ids, mask.bool(), cross)
+            model.logits(states[:, -1]).topk(10, dim=1)
+
+
+def library(args: argparse.Namespace, generator: Generator, pictures: Tensor, lengths: list[tuple[int, int]]) -> None:
+    """transformers' BERT decoder with cross-attention and cache: all pairs at once, prompt first, then the words.
+
+    A causal decoder cannot restart at the answer with another prompt, so this way saves that second reading.
+    """
+    from transformers import BertConfig as LibraryConfig
+    from transformers import BertLMHeadModel, DynamicCache, EncoderDecoderCache
+
+    source = generator.writer.model.text.config
+    library_config = LibraryConfig(
+        vocab_size=source.vocab_size,
+        hidden_size=source.hidden_size,
+        num_hidden_layers=source.num_hidden_layers,
+        num_attention_heads=source.num_attention_heads,
+        intermediate_size=source.intermediate_size,
+        is_decoder=True,
+        add_cross_attention=True,
+    )
+    # Its annotations do not know that this class generates.
+    decoder: Any = BertLMHeadModel(library_config).eval()
+    decoder.to(args.device)
+    prompt = generator.prompts.pair_prompt("what", boxes()[0], generator.prompts.pieces([CAPTION])[0])
+    encoded = generator.sight.encode(pictures)
+    rows = [(image, box) for image in range(len(pictures)) for box in boxes() for _ in TYPES]
+    corners = torch.tensor([box for _, box in rows], device=args.device)
+    images = torch.tensor([image for image, _ in rows], device=args.device)
+    seen = generator.sight.seen(generator.writer.model, encoded, images, corners)
+    ids = torch.tensor([prompt] * len(rows), device=args.device)
+    longest = max(question + answer + 2 for question, answer in lengths)
+    decoder.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        encoder_hidden_states=seen,
+        do_sample=True,
+        top_k=10,
+        max_new_tokens=longest,
+        min_new_tokens=longest,
+        use_cache=True,
+        past_key_values=EncoderDecoderCache(DynamicCache(), DynamicCache()),
+        pad_token_id=0,
+    )
+
+
+def matrix_share(work: Callable[[], object]) -> float:
+    """Share of the processor's time that goes into matrix products (attention's included), in percent."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        work()
+    times = {row.key: row.self_cpu_time_total for row in found.key_averages()}
+    products = ("aten::addmm", "aten::mm", "aten::bmm", "aten::_scaled_dot_product_flash_attention_for_cpu")
+    return 100 * sum(times.get(name, 0.0) for name in products) / sum(times.values())
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=4)
+    parser.add_argument("--hidden", type=int, default=160)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--vocabulary", type=int, default=0, help="words besides the few that prompts need")
+    parser.add_argument("--image", default="builtin:vit")
+    parser.add_argument("--image-weights", default="random")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--ways", nargs="+", default=["ours", "paper", "library"])
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    generator = generator_of(args, "feature")
+    pictures = pixels(generator, args.images)
+    pairs = args.images * BOXES * len(TYPES)
+    lengths = [(int(question), int(answer)) for question, answer in drawn_lengths(pairs)]
+    found: dict[str, float] = {"pairs": pairs}
+    with torch.inference_mode():
+        if "ours" in args.ways:
+            found["ours_pairs_per_second"] = pairs / timed(args, lambda: ours(generator, pictures))
+            found["ours_matrix_share"] = matrix_share(lambda: ours(generator, pictures))
+        if "paper" in args.ways:
+            one = generator_of(args, "pixel")
+            seconds = timed(args, lambda: paper(one, pictures[:1], lengths[: len(TYPES)]))
+            found["paper_pairs_per_second"] = len(TYPES) / seconds
+        if "library" in args.ways:
+            seconds = timed(args, lambda: library(args, generator, pictures, lengths))
+            found["library_pairs_per_second"] = pairs / seconds
+    print(json.dumps({name: round(value, 2) for name, value in found.items()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
