@@ -23,6 +23,8 @@ from torch.nn import functional
 from pipeline.encoders.bert_layers import BertLayer, BertSelfAttention, KeysValues
 from pipeline.questioner.model import Questioner
 
+SPARE_SLOTS = 6
+
 
 class Groups:
     """Rows that look at the same keys, stacked for one matrix product. `group_of_row` [R] must not
@@ -117,7 +119,6 @@ class Sequences:
         cross: list[KeysValues],
         group_of_row: Tensor,
         mask_id: int,
-        room: int,
     ) -> None:
         self.model, self.mask_id = model, mask_id
         self.bert = model.text.bert
@@ -125,14 +126,19 @@ class Sequences:
         self.groups = Groups(group_of_row)
         self.cross = choose_groups(cross, self.groups)
         self.used = prompted.mask.shape[1]
-        self.valid = functional.pad(prompted.mask[prompt_of_row], (0, room), value=True)
-        self.layers = [
-            (
-                functional.pad(keys[prompt_of_row], (0, 0, 0, room)),
-                functional.pad(values[prompt_of_row], (0, 0, 0, room)),
-            )
-            for keys, values in prompted.layers
-        ]
+        self.valid = prompted.mask[prompt_of_row]
+        self.layers = [(keys[prompt_of_row], values[prompt_of_row]) for keys, values in prompted.layers]
+
+    def make_room(self, slots: int) -> None:
+        """Lengthen the cache, if it has fewer slots, by a few more than needed."""
+        missing = slots - self.valid.shape[1]
+        if missing > 0:
+            more = missing + SPARE_SLOTS
+            self.valid = functional.pad(self.valid, (0, more), value=True)
+            self.layers = [
+                (functional.pad(keys, (0, 0, 0, more)), functional.pad(values, (0, 0, 0, more)))
+                for keys, values in self.layers
+            ]
 
     def advance(self, words: Tensor, start: Tensor, valid: Tensor) -> Tensor:
         """Read `words` [R,n] and a [MASK]; returns the scores [R,V] of the word that stands at the [MASK].
@@ -146,6 +152,7 @@ class Sequences:
         place = (start[:, None] + valid.cumsum(1) - 1).clamp(min=0)
         states = self.bert.embeddings(ids, position_ids=place)
         end = self.used + count + 1
+        self.make_room(end)
         self.valid[:, self.used : end] = valid
         mask = self.valid[:, None, None, :end].expand(rows, 1, count + 1, end).clone()
         causal = torch.ones(count + 1, count + 1, dtype=torch.bool, device=words.device).tril()

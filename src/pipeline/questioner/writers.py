@@ -122,8 +122,7 @@ class Writer:
         rows = torch.tensor(prompt_of_row, device=self.device)
         prompted = read_prompts(self.model, self.place(ids), self.place(mask).bool(), groups, view.cross)
         words, valid = self.right_aligned(starts)
-        room = words.shape[1] + int(limits.max()) + 1
-        sequences = Sequences(self.model, prompted, rows, view.cross, groups[rows], self.tokenizer.mask, room)
+        sequences = Sequences(self.model, prompted, rows, view.cross, groups[rows], self.tokenizer.mask)
         return write(sequences, words, valid, rule, limits)
 
     def right_aligned(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
