@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_layers import KeysValues
 from pipeline.questioner.masks import four_part_mask, positions
-from pipeline.questioner.region import FEATURES, RegionCue, TokenGrid, corner_features
+from pipeline.questioner.region import CUE_SCALE, FEATURES, RegionCue, TokenGrid, corner_features
 
 ADAPTER_EPSILON = 1e-12
 
@@ -36,7 +36,7 @@ class Questioner(nn.Module):
         self.text = text
         self.adapter = nn.Linear(vision_width, width)
         self.norm = nn.LayerNorm(width, eps=ADAPTER_EPSILON)
-        self.image_type = nn.Parameter(torch.zeros(width).normal_(std=0.02))
+        self.image_type = nn.Parameter(torch.randn(width) * CUE_SCALE)
         self.corners = nn.Linear(FEATURES, width)
         self.cue = RegionCue(width, grid) if feature_cue else None
         self.register_buffer("places", corner_features(grid.places()), persistent=False)

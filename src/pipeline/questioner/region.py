@@ -21,6 +21,8 @@ from torch import Tensor, nn
 FREQUENCIES = 4
 FEATURES = 4 * (1 + 2 * FREQUENCIES)
 SMALLEST_SIDE = 1 / 224
+CUE_SCALE = 0.5
+"""Deviation of the cue vectors at the start: tokens have deviation 1, and much weaker cues are learnt late."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ class RegionCue(nn.Module):
         super().__init__()
         self.prefix = grid.prefix
         self.register_buffer("cells", grid.cells(), persistent=False)
-        self.inside = nn.Parameter(torch.zeros(width).normal_(std=0.02))
-        self.outside = nn.Parameter(torch.zeros(width).normal_(std=0.02))
-        self.token_type = nn.Parameter(torch.zeros(width).normal_(std=0.02))
+        self.inside = nn.Parameter(torch.randn(width) * CUE_SCALE)
+        self.outside = nn.Parameter(torch.randn(width) * CUE_SCALE)
+        self.token_type = nn.Parameter(torch.randn(width) * CUE_SCALE)
 
     def forward(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor, corners: nn.Module) -> Tensor:
         """Tokens for each row's box, [R,N+1,D].
