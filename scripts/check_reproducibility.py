@@ -62,7 +62,7 @@ def killed(folder: Path, moments: list[float], group: bool) -> None:
 
 def main() -> None:
     """Run all clones and compare."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--preset", default="smoke")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments")
     arguments = parser.parse_args()

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ class Clone:
 
     root: Path
 
-    def run(self, *command: str, code: int | None = 0, **environment: str) -> str:
+    def run(self, *command: str, code: int | None = 0, environment: Mapping[str, str] | None = None) -> str:
         """Run a command; returns stdout and stderr together, and checks the exit code unless it is None."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         result = subprocess.run(
             command,
             cwd=self.root,
-            env={**os.environ, "PATH": path, "NO_COLOR": "1", **environment},
+            env={**os.environ, "PATH": path, "NO_COLOR": "1", **(environment or {})},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

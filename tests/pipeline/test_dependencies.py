@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from scripts.dvc_dependencies import code_dependencies, compact
 
 from pipeline.cli.doctor import stage_params
 from pipeline.errors import UserError
 from pipeline.execution.closure import import_closure
-from scripts.dvc_dependencies import code_dependencies, compact
 from tests.pipeline.conftest import Clone, make_clone
 
 STAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[2] / "stages").glob("*.py"))

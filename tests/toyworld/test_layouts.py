@@ -32,15 +32,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_number_of_workers_changes_no_byte(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_workers_changes_no_byte(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINEALIGN_WORKERS", "2")
     draw_world(SMALL, tmp_path / "raw", tmp_path / "scratch")
     files = sorted(path.relative_to(world / "raw") for path in (world / "raw").rglob("*") if path.is_file())
-    assert files == sorted(
-        p.relative_to(tmp_path / "raw") for p in (tmp_path / "raw").rglob("*") if p.is_file()
-    )
+    assert files == sorted(p.relative_to(tmp_path / "raw") for p in (tmp_path / "raw").rglob("*") if p.is_file())
     for file in files:
         assert (world / "raw" / file).read_bytes() == (tmp_path / "raw" / file).read_bytes()
 
@@ -81,9 +77,7 @@ def test_the_reader_of_visual_genome_reads_true_regions_and_answers(world: Path)
     assert all(region_is_true(scene_of(urls[r["key"]]), r["box"], r["phrase"]) for r in regions)
     assert len(questions) > 60
     assert sum(q["box"] is not None for q in questions) > 50
-    assert all(
-        judge(scene_of(urls[q["key"]]), q["question"], q["answers"][0]) == "correct" for q in questions
-    )
+    assert all(judge(scene_of(urls[q["key"]]), q["question"], q["answers"][0]) == "correct" for q in questions)
 
 
 def test_the_reader_of_vqav2_reads_ten_answers(world: Path) -> None:

@@ -115,12 +115,8 @@ def test_existence_and_number_agree_with_lists_of_all_true_phrases(case: tuple[S
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    true_phrase, any_phrase, st.integers(0, 15), st.sampled_from(["left of", "right of", "above", "below"])
-)
-def test_relations_agree_with_trying_all_pairs(
-    case: tuple[Scene, str], other: str, pick: int, relation: str
-) -> None:
+@given(true_phrase, any_phrase, st.integers(0, 15), st.sampled_from(["left of", "right of", "above", "below"]))
+def test_relations_agree_with_trying_all_pairs(case: tuple[Scene, str], other: str, pick: int, relation: str) -> None:
     scene, first = case
     for second in (other, sorted(phrases(scene.things[0]))[pick]):
         far = {
@@ -130,9 +126,7 @@ def test_relations_agree_with_trying_all_pairs(
             "below": lambda a, b: a.y - b.y,
         }[relation]
         pairs = [
-            (a, b)
-            for a, b in itertools.permutations(scene.things, 2)
-            if first in phrases(a) and second in phrases(b)
+            (a, b) for a, b in itertools.permutations(scene.things, 2) if first in phrases(a) and second in phrases(b)
         ]
         true = any(far(a, b) >= 0.06 for a, b in pairs)
         assert caption_holds(scene, f"a {first} {relation} a {second}") == true

@@ -146,9 +146,7 @@ def _hypernym(rng: Random, scene: Scene) -> str:
     form = pick(rng, ("number", "vague", "background"), (0.35, 0.45, 0.2))
     if form == "number":
         several = len(things) >= SEVERAL and chance(rng, 0.5)
-        noun = Noun(
-            least=SEVERAL if several else len(things), most=None if several else len(things), counted=True
-        )
+        noun = Noun(least=SEVERAL if several else len(things), most=None if several else len(things), counted=True)
         return noun_words(rng, noun)
     i, j = rng.permutation(len(things)).tolist()[:2]
     article = not chance(rng, BARE_SHARE)

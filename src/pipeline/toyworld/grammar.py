@@ -259,11 +259,7 @@ class Reader:
 
     def _ending(self) -> Noun | None:
         phrase = self.take("with stripes", "with dots")
-        return (
-            Noun((trait("pattern", "striped" if phrase.endswith("stripes") else "dotted"),))
-            if phrase
-            else None
-        )
+        return Noun((trait("pattern", "striped" if phrase.endswith("stripes") else "dotted"),)) if phrase else None
 
 
 def both(noun: Noun, more: Noun) -> Noun:

@@ -165,9 +165,7 @@ def _join_vqav2(folder: Path, parts: list[Path]) -> None:
     }
     questions = [question for row in rows for question in row["questions"]]
     answers = [answer for row in rows for answer in row["annotations"]]
-    write_text(
-        folder / "v2_OpenEnded_mscoco_train2014_questions.json", json.dumps({**head, "questions": questions})
-    )
+    write_text(folder / "v2_OpenEnded_mscoco_train2014_questions.json", json.dumps({**head, "questions": questions}))
     write_text(folder / "v2_mscoco_train2014_annotations.json", json.dumps({**head, "annotations": answers}))
     images = [row["image_info"] for row in rows]
     write_text(folder / "image_info_train2014.json", json.dumps({"images": images}))

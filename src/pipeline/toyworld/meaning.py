@@ -71,9 +71,7 @@ def lies(thing: Thing, place: str) -> bool:
     """Whether a thing lies in a half of the image, or in its middle."""
     if place == "center":
         return max(abs(thing.x - 0.5), abs(thing.y - 0.5)) < CENTER
-    return {"left": thing.x < 0.5, "right": thing.x > 0.5, "top": thing.y < 0.5, "bottom": thing.y > 0.5}[
-        place
-    ]
+    return {"left": thing.x < 0.5, "right": thing.x > 0.5, "top": thing.y < 0.5, "bottom": thing.y > 0.5}[place]
 
 
 def offset(relation: str, thing: Thing, other: Thing) -> float:

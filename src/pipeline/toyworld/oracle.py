@@ -119,9 +119,7 @@ def truth_table(scenes: Sequence[Scene], captions: Sequence[str]) -> np.ndarray:
         for attribute in ATTRIBUTES
     }
     masks = {
-        (attribute, value): layout[attribute] == value
-        for attribute, values in ATTRIBUTES.items()
-        for value in values
+        (attribute, value): layout[attribute] == value for attribute, values in ATTRIBUTES.items() for value in values
     }
     present = layout["shape"] != ""
     table = np.zeros((len(captions), len(scenes)), dtype=bool)
@@ -225,8 +223,7 @@ def _accepts(scene: Scene, asked: Question, verdict: Verdict, given: str) -> boo
             named is not None
             and reader.done
             and any(key == "shape" and values == verdict.accepted for key, values in named.traits)
-            and set(referents(scene.things, asked.noun))
-            <= set(referents(scene.things, replace(named, least=1)))
+            and set(referents(scene.things, asked.noun)) <= set(referents(scene.things, replace(named, least=1)))
         )
     return asked.asks == "place" and _names_place(scene, asked, verdict, given)
 
@@ -239,7 +236,5 @@ def _names_place(scene: Scene, asked: Question, verdict: Verdict, given: str) ->
         return False
     if said.places and " ".join(said.places) not in verdict.accepted & {c for row in CELLS for c in row}:
         return False
-    truths = (
-        _truths(scene.things, i, Noun(relations=said.relations)) for i in referents(scene.things, asked.noun)
-    )
+    truths = (_truths(scene.things, i, Noun(relations=said.relations)) for i in referents(scene.things, asked.noun))
     return all(truth == {True} for truth in truths)

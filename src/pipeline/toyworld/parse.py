@@ -121,9 +121,7 @@ def _how_many(reader: Reader) -> Question | None:
 
 
 def _how_big(reader: Reader) -> Question | None:
-    if not (
-        reader.take("how") and reader.take("big", "large", "small", "little") and reader.take("is", "are")
-    ):
+    if not (reader.take("how") and reader.take("big", "large", "small", "little") and reader.take("is", "are")):
         return None
     noun = reader.noun()
     return Question("size", noun) if noun else None

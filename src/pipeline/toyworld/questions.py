@@ -156,9 +156,7 @@ def _yes(truth: bool) -> str:
 
 def _check(rng: Random, scene: Scene) -> Asked | None:
     kind = pick(rng, ("attribute", "relation", "place"), (0.5, 0.3, 0.2))
-    return {"attribute": _check_attribute, "relation": _check_relation, "place": _check_place}[kind](
-        rng, scene
-    )
+    return {"attribute": _check_attribute, "relation": _check_relation, "place": _check_place}[kind](rng, scene)
 
 
 def _check_attribute(rng: Random, scene: Scene) -> Asked | None:

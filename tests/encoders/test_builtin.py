@@ -1,0 +1,58 @@
+"""What ships with the package: small enough, whole, and useful."""
+
+import numpy as np
+import torch
+
+from pipeline.encoders.bert_folder import load_bert
+from pipeline.encoders.builtin_vit import PREPROCESSING, load_vit
+from pipeline.encoders.image_weights import VIT_FOLDER
+from pipeline.encoders.text_weights import BERT_FOLDER
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.pretraining.masked_words import pseudo_perplexity
+from pipeline.pretraining.probe import box_features, probe, things_of
+from pipeline.toyworld import texts
+from pipeline.toyworld.drawing import render
+from pipeline.toyworld.scenes import draw_scene
+from pipeline.toyworld.words import ATTRIBUTES
+
+WORLD = 4242
+"""A world that no encoder was trained on."""
+
+
+def test_size() -> None:
+    files = [path for path in VIT_FOLDER.parent.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 6_000_000
+
+
+def test_vocabulary_knows_every_word_of_the_toy_world() -> None:
+    tokenizer = Tokenizer.load(BERT_FOLDER)
+    assert [word for word in texts.vocabulary() if word not in tokenizer.ids] == []
+    assert tokenizer.unused(323)
+
+
+def test_image_encoder_knows_attributes() -> None:
+    """A probe on few pictures: far above chance (an eighth, an eighth, a half, a third)."""
+    scenes = [draw_scene(WORLD, "pretraining", index) for index in range(500)]
+    pictures = np.stack([np.asarray(render(scene)) for scene in scenes])
+    encoder = load_vit(VIT_FOLDER, "builtin:vit").eval()
+    parts = []
+    for part in (slice(0, 400), slice(400, 500)):
+        labels = [
+            [{name: of.index(getattr(thing, name)) for name, of in ATTRIBUTES.items()} for thing in scene.things]
+            for scene in scenes[part]
+        ]
+        things = things_of([[thing.box for thing in scene.things] for scene in scenes[part]], labels)
+        parts += [box_features(encoder, pictures[part], things, PREPROCESSING), things]
+    figures = probe(*parts)
+    floor = {"shape": 40, "colour": 80, "size": 85, "pattern": 80, "position": 70}
+    assert {name: figures[name] for name in floor if figures[name] < floor[name]} == {}
+
+
+def test_text_encoder_knows_the_language() -> None:
+    model, tokenizer, fresh = load_bert(BERT_FOLDER, "builtin:bert")
+    assert fresh == []
+    captions = [
+        caption for index in range(6) for caption in texts.benchmark_captions(draw_scene(WORLD, "pairs", index))
+    ]
+    with torch.inference_mode():
+        assert pseudo_perplexity(model.eval(), tokenizer, captions) < 5
