@@ -2,7 +2,17 @@
 
 import pytest
 
-from pipeline.questioner.prompts import FULL_IMAGE, joined, location_steps, plain, prompt_type
+from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.vocabulary import build_vocabulary
+from pipeline.questioner.prompts import (
+    FULL_IMAGE,
+    Prompts,
+    joined,
+    location_steps,
+    longest_prompt,
+    plain,
+    prompt_type,
+)
 from tests.questioner import toy
 
 PROMPTS = toy.prompts()
@@ -26,6 +36,15 @@ def test_pair_prompt(kind: str | None, token: str):
         f"[CLS] generate question answer pair [unused0] {token} [unused0] "
         "[unused100] [unused100] [unused323] [unused323] [unused0] a red square [SEP]"
     )
+
+
+def test_words_that_the_vocabulary_lacks():
+    """Prompts stay as short with a vocabulary that knows none of their words."""
+    prompts = Prompts(Tokenizer(build_vocabulary(["a red square"], 10)), 30)
+    words = [prompts.tokenizer.tokens[index] for index in prompts.caption_prompt(FULL_IMAGE)]
+    assert words[:4] == ["[CLS]", "[unused10]", "[unused11]", "[unused12]"]
+    assert len(set(prompts.types.values())) == 9
+    assert longest_prompt(prompts.tokenizer, 30) == longest_prompt(TOKENS, 30) == 44
 
 
 def test_targets():

@@ -12,7 +12,8 @@ arXiv 2305.11769, and its code `Tokenizer`, `LocationEmbedding`):
 `·` is [unused0] and `|` is [unused1]. TYPE is the question's first word if that is what, how, where, who, why
 or when; else the answer if that is yes or no; else `other`. While an answer is generated TYPE is hidden by
 [unused2], or it would give the answer away. L1..L4 are the box's corners x1 y1 x2 y2 in 224 steps, each one
-token [unused100] … [unused323].
+token [unused100] … [unused323]. A word of a prompt that the vocabulary lacks is one of [unused10] and those that
+follow.
 """
 
 import re
@@ -27,8 +28,11 @@ FULL_IMAGE: Box = (0.0, 0.0, 1.0, 1.0)
 STEPS = 224
 FIRST_LOCATION = 100
 QUESTION_WORDS = ("what", "how", "where", "who", "why", "when")
+CAPTION_TASK, PAIR_TASK = "generate region caption", "generate question answer pair"
 BINARY = "binary"
 OTHER = "other"
+PROMPT_WORDS = ("generate", "region", "caption", "question", "answer", "pair", *QUESTION_WORDS, "yes", "no", OTHER)
+FIRST_STAND_IN = 10
 
 TIGHT_BEFORE = re.compile(r" ([?.,!;:%)\]])")
 TIGHT_AFTER = re.compile(r"([(\[$#]) ")
@@ -61,8 +65,7 @@ def location_steps(box: Box) -> list[int]:
 def longest_prompt(tokenizer: Tokenizer, max_tokens: int) -> int:
     """Tokens of the longest prompt or target, with [CLS] and [SEP]."""
     prompts = Prompts(tokenizer, max_tokens)
-    longest_type = max((len(pieces) for pieces in prompts.types.values()), default=0)
-    return len(prompts.pair_prompt(None, FULL_IMAGE, [tokenizer.unknown] * max_tokens)) + longest_type - 1
+    return len(prompts.pair_prompt(None, FULL_IMAGE, [tokenizer.unknown] * max_tokens))
 
 
 class Prompts:
@@ -79,10 +82,12 @@ class Prompts:
         self.separator = tokenizer.unused(1)
         self.hidden_type = tokenizer.unused(2)
         self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(STEPS)]
-        self._words = {
-            text: tokenizer.pieces(text) for text in ("generate region caption", "generate question answer pair")
-        }
-        self.types = {name: tokenizer.pieces(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
+        self._words = {task: [self.word(word) for word in task.split()] for task in (CAPTION_TASK, PAIR_TASK)}
+        self.types = {name: self.word(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
+
+    def word(self, word: str) -> int:
+        """Id of a word of a prompt; a vocabulary that lacks it lends one of its unused tokens."""
+        return self.tokenizer.ids.get(word) or self.tokenizer.unused(FIRST_STAND_IN + PROMPT_WORDS.index(word))
 
     def location(self, box: Box) -> list[int]:
         """Four tokens of a box."""
@@ -90,17 +95,17 @@ class Prompts:
 
     def caption_prompt(self, box: Box) -> list[int]:
         """Prompt that asks for a caption of a region."""
-        return self.closed([*self._words["generate region caption"], self.gap, *self.location(box)])
+        return self.closed([*self._words[CAPTION_TASK], self.gap, *self.location(box)])
 
     def pair_prompt(self, kind: str | None, box: Box, caption: Sequence[int]) -> list[int]:
         """Prompt that asks for a question of TYPE `kind` and its answer; None hides the type.
 
         `caption` is the region's caption as word pieces (may be empty).
         """
-        named = [self.hidden_type] if kind is None else self.types[kind]
-        words = self._words["generate question answer pair"]
+        named = self.hidden_type if kind is None else self.types[kind]
+        words = self._words[PAIR_TASK]
         kept = caption[: self.max_tokens]
-        return self.closed([*words, self.gap, *named, self.gap, *self.location(box), self.gap, *kept])
+        return self.closed([*words, self.gap, named, self.gap, *self.location(box), self.gap, *kept])
 
     def question_prompt(self, question: Sequence[int]) -> list[int]:
         """Prompt that asks a question (word pieces) about the whole image."""
