@@ -24,7 +24,7 @@ from pipeline.training.params import TrainingParams
 from tests.questioner import annotated, toy
 
 PROMPTS = toy.prompts()
-PARAMS = SampleParams(hidden_share=0.6, per_image=2, label_smoothing=0.1)
+PARAMS = SampleParams(hidden_share=0.6, questions_per_image=2, regions_per_image=2, label_smoothing=0.1)
 
 
 @pytest.fixture(scope="module")

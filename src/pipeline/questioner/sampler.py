@@ -1,7 +1,7 @@
 """Which images, questions and regions an update sees: a pure function of seed and step.
 
-An update draws images without repetition (with, if there are fewer than the batch), and for each of them the same
-number of questions, of their answers, and of regions, each with repetition. Weights balance sources and question types
+An update draws images without repetition (with, if there are fewer than the batch), and for each of them fixed numbers
+of questions, with one answer each, and of regions, with repetition. Weights balance sources and question types
 (`BalanceParams`).
 """
 
@@ -50,6 +50,7 @@ class Sampler:
         weights = balanced([samples.sources[image] for image in self.images], params.balance.sources)
         self.image_weights = weights / weights.sum()
         types = samples.questions.table["question_type"].to_pylist()
+        self.draws = 2 * params.questions_per_image + params.regions_per_image
         cumulative = balanced(types, params.balance.question_types).cumsum()
         self.question_weights = np.concatenate([[0.0], cumulative])
 
@@ -58,25 +59,27 @@ class Sampler:
         random = np.random.default_rng([self.seed, step])
         repeat = self.batch_size > len(self.images)
         images = random.choice(self.images, self.batch_size, replace=repeat, p=self.image_weights)
-        draws = random.random((3, self.batch_size, self.params.per_image))
-        return [self.item(place, int(image), draws[:, place]) for place, image in enumerate(images)]
+        draws = random.random((self.batch_size, self.draws))
+        return [self.item(place, int(image), draws[place]) for place, image in enumerate(images)]
 
     def fixed(self, count: int) -> list[Item]:
         """The first images, each with what its first draws give: for validation."""
-        draws = np.random.default_rng([self.seed]).random((3, count, self.params.per_image))
-        return [self.item(place, int(image), draws[:, place]) for place, image in enumerate(self.images[:count])]
+        draws = np.random.default_rng([self.seed]).random((count, self.draws))
+        return [self.item(place, int(image), draws[place]) for place, image in enumerate(self.images[:count])]
 
     def item(self, place: int, image: int, draws: np.ndarray) -> Item:
-        """One image with what uniform `draws` [3, per_image] (question, answer, region) choose."""
+        """One image with what uniform `draws` choose: questions, their answers, regions, one after the other."""
+        count = self.params.questions_per_image
+        for_questions, for_answers, for_regions = draws[:count], draws[count : 2 * count], draws[2 * count :]
         questions, regions = self.samples.questions, self.samples.regions
         chosen: list[tuple[int, int]] = []
         if self.question_counts[image]:
-            for place_drawn, answer in zip(draws[0], draws[1], strict=True):
+            for place_drawn, answer in zip(for_questions, for_answers, strict=True):
                 question = self.question(image, float(place_drawn))
                 first, end = questions.answer_first[question : question + 2]
                 chosen.append((question, int(first + int(answer * (end - first)))))
         count, start = self.region_counts[image], regions.first[image]
-        seen = tuple(int(start + int(draw * count)) for draw in draws[2]) if count else ()
+        seen = tuple(int(start + int(draw * count)) for draw in for_regions) if count else ()
         return Item(place, image, tuple(chosen), seen)
 
     def question(self, image: int, draw: float) -> int:
