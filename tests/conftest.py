@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# As the stages do: waiting threads must not burn the cores that the tests' other processes need.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -96,10 +96,6 @@ class StageCommand:
         run_command(self.command)
 
 
-# Threads that wait for each other must not burn the cores they wait for; OpenMP reads this when torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], StageCommand]:
     """Make a function `(params, paths) -> metrics` the command of the stage whose file it stands in.
 
