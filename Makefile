@@ -26,7 +26,7 @@ endif
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: setup lint
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
