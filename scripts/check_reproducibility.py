@@ -50,13 +50,14 @@ def killed(folder: Path, moments: list[float], group: bool) -> None:
         process = repro(folder)
         try:
             process.wait(seconds)
+            sys.exit(f"dvc repro ended in {folder} before it could be killed after {seconds:.1f} s")
         except subprocess.TimeoutExpired:
             print(f"  killed after {seconds:.1f} s", flush=True)
-            if group:
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-            process.wait()
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
     finish(repro(folder), folder)
 
 
@@ -69,14 +70,15 @@ def main() -> None:
     chance = random.Random(arguments.seed)
     base = Path(tempfile.mkdtemp(prefix="reproducibility-"))
     folders = {name: clone(base / name, arguments.preset) for name in ("first", "second", "dvc_killed", "group_killed")}
-    start = time.monotonic()
-    finish(repro(folders["first"]), folders["first"])
-    duration = time.monotonic() - start
-    print(f"first: {duration:.0f} s", flush=True)
-    finish(repro(folders["second"]), folders["second"])
+    durations = []
+    for name in ("first", "second"):
+        start = time.monotonic()
+        finish(repro(folders[name]), folders[name])
+        durations.append(time.monotonic() - start)
+        print(f"{name}: {durations[-1]:.0f} s", flush=True)
     for name, group in (("dvc_killed", False), ("group_killed", True)):
         print(name, flush=True)
-        killed(folders[name], [chance.uniform(0.05, 0.6) * duration for _ in range(2)], group)
+        killed(folders[name], [chance.uniform(0.05, 0.35) * min(durations) for _ in range(2)], group)
     expected = (folders["first"] / "dvc.lock").read_bytes()
     results = {name: (folder / "dvc.lock").read_bytes() == expected for name, folder in folders.items()}
     for name, folder in folders.items():
