@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.questioner.region import SMALLEST_SIDE, TokenGrid, corner_features, coverage, widened
+from pipeline.questioner.region import BINS, SMALLEST_SIDE, TokenGrid, bins, corner_features, coverage, widened
 from tests.questioner import toy
 
 corner = st.floats(0, 1, width=32)
@@ -34,6 +34,14 @@ def test_coverage_of_one_cell():
     assert share.tolist() == [[0.25, 0, 0, 0], [0, 0.5, 0, 0]]
 
 
+@given(corner, corner, corner, corner)
+def test_the_parts_of_a_box_cover_it(x1: float, y1: float, x2: float, y2: float):
+    box = widened(torch.tensor([[x1, y1, x2, y2]], dtype=torch.float64))
+    cells = TokenGrid(3, 4).cells().double()
+    whole, *parts = coverage(bins(box)[0], cells)
+    assert torch.allclose(torch.stack(parts).sum(dim=0), whole, atol=1e-9)
+
+
 def test_cue():
     model = toy.questioner(seed=1)
     assert model.cue is not None
@@ -41,10 +49,13 @@ def test_cue():
     boxes = torch.tensor([[0.0, 0.0, 1.0, 1 / 3], [0.5, 0.0, 1.0, 1.0]], dtype=torch.float64)
     with torch.no_grad():
         seen = model.see(visual, torch.tensor([1, 0]), boxes)
-        assert seen.shape == (2, toy.GRID.tokens + 1, 24)
+        assert seen.shape == (2, toy.GRID.tokens + 1 + BINS**2, 24)
         first_row = visual[1, 1:3]
-        expected = first_row.mean(0) + model.cue.token_type + model.corners(corner_features(boxes[:1]))[0]
-        assert torch.allclose(seen[0, -1], expected, atol=1e-6)
+        expected = first_row.mean(0) + model.cue.token_type[0] + model.corners(corner_features(boxes[:1]))[0]
+        assert torch.allclose(seen[0, toy.GRID.tokens], expected, atol=1e-6)
+        upper_left = torch.tensor([[0.0, 0.0, 1 / BINS, 1 / 3 / BINS]], dtype=torch.float64)
+        expected = visual[1, 1] + model.cue.token_type[1] + model.corners(corner_features(upper_left))[0]
+        assert torch.allclose(seen[0, toy.GRID.tokens + 1], expected, atol=1e-6)
         assert torch.allclose(seen[0, 1:3], first_row + model.cue.inside, atol=1e-6)
         assert torch.allclose(seen[0, 3:7], visual[1, 3:] + model.cue.outside, atol=1e-6)
         assert torch.allclose(seen[0, 0], visual[1, 0] + model.cue.outside)

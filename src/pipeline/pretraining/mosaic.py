@@ -30,8 +30,8 @@ REACH = 0.22
 """How far from a tile's centre its points may lie."""
 JITTER = 0.12
 SHIFT = 0.3
-TURNED_EVERY = 3
-"""One picture in so many has its hues turned."""
+KEPT_EVERY = 3
+"""One picture in so many keeps its hues; those of all others are turned."""
 VISIBLE = 0.95
 """Largest coordinate at which a point counts as seen."""
 
@@ -63,7 +63,7 @@ def paired_views(pictures: Tensor, draw: torch.Generator) -> PairedViews:
     weights = saliency(pictures)
     centres = draw_points(weights, TILES, draw)
     points = _points_near(weights, centres, draw)
-    turned = torch.arange(count) % TURNED_EVERY == 0
+    turned = torch.arange(count) % KEPT_EVERY != 0
 
     placed = placements(count, 1.0, None, SHIFT, draw)
     whole = turn_hues(change_light(crop(pictures, placed, side), draw), turned, draw)

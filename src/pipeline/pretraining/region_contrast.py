@@ -4,10 +4,11 @@ What the model sees at a point of a whole view must be found again, among the po
 of the batch, in the mosaic that holds the same piece (InfoNCE, van den Oord et al. 2018; in both
 directions). Two things keep it from solving this by shortcuts:
 
-- mosaics show a thing without its surroundings (`pipeline.pretraining.mosaic`); - in half of the pictures
-the hues are turned, differently in both views, and these are contrasted with each other through a
-projection of their own. There colour is of no use, so that shape, pattern and size must be learned; in the
-other half colour is kept, and must be learned too (one space per invariance: Xiao et al. 2021).
+- mosaics show a thing without its surroundings (`pipeline.pretraining.mosaic`);
+- in two thirds of the pictures the hues are turned, differently in both views, and these are contrasted with
+  each other through a projection of their own. There colour is of no use, so that shape, pattern and size must
+  be learned; in the other third colour is kept, and must be learned too (one space per invariance: Xiao et al.
+  2021).
 
 A small third term lets every token tell its place on the grid, so that position stays in the tokens.
 """
@@ -94,9 +95,9 @@ class RegionContrast(Objective):
 
     def project(self, features: Tensor, turned: Tensor) -> Tensor:
         """Features [N,K,D] in the space that fits each picture [N]: colour kept or turned."""
-        projected = features.new_zeros(*features.shape[:2], PROJECTION)
+        projected = torch.zeros(*features.shape[:2], PROJECTION, device=features.device)
         for head, pictures in ((self.with_colour, ~turned), (self.without_colour, turned)):
-            found = head(features[pictures].flatten(0, 1)).unflatten(0, (-1, features.shape[1]))
+            found = head(features[pictures].flatten(0, 1)).unflatten(0, (-1, features.shape[1])).float()
             projected = projected.index_put((pictures.nonzero()[:, 0],), found)
         return projected
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
@@ -13,7 +14,7 @@ from pipeline.questioner.answerer import Answerer
 from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_state, save_model
 from pipeline.questioner.generator import Generator
 from pipeline.questioner.held_out import answer_boxed, answer_questions, caption_boxes
-from pipeline.questioner.images import PixelStore, all_tokens, token_grid
+from pipeline.questioner.images import PixelStore, all_tokens, chosen_tokens, token_grid
 from pipeline.questioner.measures import BlindAnswerer, caption_figures, question_figures
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.objective import FilterObjective, GeneratorObjective, HiddenWords, Pictures
@@ -30,6 +31,8 @@ from pipeline.storage.images import ImageShards
 from pipeline.training.fingerprint import training_fingerprint
 from pipeline.training.loop import train
 
+MEASURED = 1_000
+"""Images on which the spread of the tokens is measured."""
 AnyParams = TrainGeneratorParams | TrainFilterParams
 TABLES = ("manifest.parquet", "regions.parquet", "questions.parquet")
 
@@ -68,10 +71,20 @@ class Fitting:
             torch.manual_seed(seed)
             model = Questioner(text, encoder.dim, token_grid(encoder), self.cue == "feature")
             self.parts = Parts(Sight(encoder, params.model.train_image_encoder, self.cue == "pixel"), model)
+        self.pictures = [self.pictures_of(encoder, shards, samples) for samples in (self.train, self.val)]
+        model.whiten.fit(self.sample_tokens().flatten(0, 1))
         if params.model.start_from:
             folder = paths.root / params.model.start_from
             load_state(self.parts, read_tensors(folder / "model.safetensors"), folder)
-        self.pictures = [self.pictures_of(encoder, shards, samples) for samples in (self.train, self.val)]
+
+    def sample_tokens(self) -> torch.Tensor:
+        """Tokens [I,N,W] of training images spread evenly over all of them."""
+        count = len(self.train.keys)
+        chosen = np.unique(np.linspace(0, count - 1, min(count, MEASURED)).astype(int)).tolist()
+        store = self.pictures[0]
+        if isinstance(store, torch.Tensor):
+            return store[chosen]
+        return chosen_tokens(self.parts.sight.encoder, store, chosen, self.device)
 
     def pictures_of(self, encoder: ImageEncoder, shards: ImageShards, samples: Samples) -> Pictures:
         """Tokens of all images if the encoder is frozen, sees no box, and they fit into memory; else pixels."""

@@ -67,15 +67,20 @@ class PixelStore:
         return pixels
 
 
-@torch.no_grad()
 def all_tokens(encoder: ImageEncoder, store: PixelStore, device: torch.device) -> Tensor | None:
     """Tokens of all images of a store, float32 [I,N,W] on the CPU; None if they do not fit into memory."""
     if 4 * len(store.keys) * token_grid(encoder).tokens * encoder.dim > LARGEST_IN_MEMORY:
         return None
+    return chosen_tokens(encoder, store, range(len(store.keys)), device)
+
+
+@torch.no_grad()
+def chosen_tokens(encoder: ImageEncoder, store: PixelStore, images: Sequence[int], device: torch.device) -> Tensor:
+    """Tokens of images of a store by number, float32 [I,N,W] on the CPU."""
     encoder.to(device).eval()
     parts = [
-        encoder(normalised(encoder, store[range(start, min(start + IMAGES_PER_PASS, len(store.keys)))], device)).cpu()
-        for start in range(0, len(store.keys), IMAGES_PER_PASS)
+        encoder(normalised(encoder, store[images[start : start + IMAGES_PER_PASS]], device)).float().cpu()
+        for start in range(0, len(images), IMAGES_PER_PASS)
     ]
     return torch.cat(parts) if parts else torch.zeros(0, token_grid(encoder).tokens, encoder.dim)
 

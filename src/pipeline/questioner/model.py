@@ -1,7 +1,7 @@
 """JADE's questioner: image tokens, an adapter, and a BERT that looks at them in every layer.
 
-Image tokens [I,N,W] of the vision encoder go through a linear map and a LayerNorm and get a type vector and a
-vector of their place in the image (`adapt`); the region cue turns them into what one box's sequences look at
+Image tokens [I,N,W] of the vision encoder are whitened, go through a linear map and a LayerNorm, and get a type
+vector and a vector of their place in the image (`adapt`); the region cue turns them into what one box's sequences look at
 (`see`). The text model reads [target ; prompt] under the four-part mask (see `masks.py`); positions restart
 in the prompt, whose token type is 1; BERT's masked-language-model head says the hidden words.
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_layers import KeysValues
+from pipeline.encoders.whitening import Whitening
 from pipeline.questioner.masks import four_part_mask, positions
 from pipeline.questioner.region import CUE_SCALE, FEATURES, RegionCue, TokenGrid, corner_features
 
@@ -34,6 +35,7 @@ class Questioner(nn.Module):
         super().__init__()
         width = text.config.hidden_size
         self.text = text
+        self.whiten = Whitening(vision_width)
         self.adapter = nn.Linear(vision_width, width)
         self.norm = nn.LayerNorm(width, eps=ADAPTER_EPSILON)
         self.image_type = nn.Parameter(torch.randn(width) * CUE_SCALE)
@@ -44,10 +46,10 @@ class Questioner(nn.Module):
     def adapt(self, tokens: Tensor) -> Tensor:
         """Image tokens [I,N,W] in the text model's width, with their places, [I,N,D]."""
         places = self.corners(self.places.to(tokens.dtype))
-        return self.norm(self.adapter(tokens)) + self.image_type + places
+        return self.norm(self.adapter(self.whiten(tokens))) + self.image_type + places
 
     def see(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
-        """What the sequences of each row look at, [R,N or N+1,D], from adapted tokens `visual` [I,N,D].
+        """What the sequences of each row look at, [R,M,D] (M = N, or more with the feature cue), from adapted tokens `visual` [I,N,D].
 
         `image_of_row` [R] and `boxes` [R,4] (fractions of the image) name the rows' images and regions.
         """

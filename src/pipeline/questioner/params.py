@@ -58,7 +58,7 @@ class SampleParams(Params):
     """What one update sees of an image, and how texts are cut and hidden."""
 
     questions_per_image: int = Field(default=1, ge=1, description="drawn with repetition")
-    regions_per_image: int = Field(default=1, ge=1, description="drawn with repetition; the filter uses none")
+    regions_per_image: int = Field(default=1, ge=1, description="at most, all different; the filter uses none")
     max_tokens: int = Field(default=30, ge=3, description="longest caption, or question with answer, in pieces")
     max_answer_tokens: int = Field(default=30, ge=1, description="longest answer in pieces")
     hidden_share: float = Field(gt=0, le=1, description="share of target words that are hidden")

@@ -5,9 +5,10 @@ of the overlap over area of the cell), so it is differentiable and needs no resa
 it:
 
 - every token gets a vector for "inside", mixed with one for "outside" by its share;
-- one more token is appended, the mean of the tokens weighted by their shares (RoI pooling by area);
-- a vector of the box's corners is added to that token, and of each cell's own corners to every token: sines
-  and cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
+- tokens of the box's own are appended: the mean of the image's tokens weighted by their shares, over the box and
+  over each of its BINS x BINS parts (RoI pooling by area);
+- a vector of its corners is added to each of them, and of each cell's own corners to every token: sines and
+  cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
 
 JADE instead draws the box into the image (`pixel`), so its encoder runs once per box; here it runs once per
 image.
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 FREQUENCIES = 4
 FEATURES = 4 * (1 + 2 * FREQUENCIES)
 SMALLEST_SIDE = 1 / 224
+BINS = 3
+"""Parts of a box along each side that get a token each."""
 CUE_SCALE = 0.5
 """Deviation of the cue vectors at the start: tokens have deviation 1, and much weaker cues are learnt late."""
 
@@ -58,6 +61,15 @@ def widened(boxes: Tensor) -> Tensor:
     return torch.cat([low, torch.maximum(high, low + SMALLEST_SIDE)], dim=1)
 
 
+def bins(boxes: Tensor) -> Tensor:
+    """Each box [R,4], and its parts on a grid of BINS x BINS, [R, 1 + BINS², 4]."""
+    steps = torch.arange(BINS, device=boxes.device, dtype=boxes.dtype) / BINS
+    top, left = torch.meshgrid(steps, steps, indexing="ij")
+    parts = torch.stack([left, top, left + 1 / BINS, top + 1 / BINS], dim=-1).flatten(0, 1)
+    corner, side = boxes[:, None, :2].repeat(1, 1, 2), (boxes[:, None, 2:] - boxes[:, None, :2]).repeat(1, 1, 2)
+    return torch.cat([boxes[:, None], corner + side * parts], dim=1)
+
+
 def coverage(boxes: Tensor, cells: Tensor) -> Tensor:
     """Share of each cell [N,4] that each box [R,4] covers, [R,N]."""
     low = torch.maximum(boxes[:, None, :2], cells[None, :, :2])
@@ -84,19 +96,25 @@ class RegionCue(nn.Module):
         self.register_buffer("cells", grid.cells(), persistent=False)
         self.inside = nn.Parameter(torch.randn(width) * CUE_SCALE)
         self.outside = nn.Parameter(torch.randn(width) * CUE_SCALE)
-        self.token_type = nn.Parameter(torch.randn(width) * CUE_SCALE)
+        self.token_type = nn.Parameter(torch.randn(1 + BINS**2, width) * CUE_SCALE)
 
     def forward(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor, corners: nn.Module) -> Tensor:
-        """Tokens for each row's box, [R,N+1,D].
+        """Tokens for each row's box, [R, N + 1 + BINS², D].
 
         `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner
-        features to width D. The last token is the box's.
+        features to width D. The last tokens are the box's and its parts'.
         """
         boxes = widened(boxes.to(visual.dtype))
-        share = coverage(boxes, self.cells.to(visual.dtype))
-        share = torch.cat([share.new_zeros(len(share), self.prefix), share], dim=1)[..., None]
+        share = self.shares(boxes)[..., None]
         rows = visual[image_of_row]
-        pooled = (rows * share).sum(1) / share.sum(1)
-        token = pooled + self.token_type + corners(corner_features(boxes))
+        binned = bins(boxes)
+        weights = self.shares(binned.flatten(0, 1)).unflatten(0, binned.shape[:2])
+        pooled = weights @ rows / weights.sum(-1, keepdim=True)
+        places = corners(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
         marked = rows + share * self.inside + (1 - share) * self.outside
-        return torch.cat([marked, token[:, None]], dim=1)
+        return torch.cat([marked, pooled + self.token_type + places], dim=1)
+
+    def shares(self, boxes: Tensor) -> Tensor:
+        """Share of each token's place [R,N] that each box [R,4] covers; 0 for tokens without a place."""
+        share = coverage(boxes, self.cells.to(boxes.dtype))
+        return torch.cat([share.new_zeros(len(share), self.prefix), share], dim=1)

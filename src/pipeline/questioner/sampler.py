@@ -1,7 +1,8 @@
 """Which images, questions and regions an update sees: a pure function of seed and step.
 
 An update draws images without repetition (with, if there are fewer than the batch), and for each of them fixed numbers
-of questions, with one answer each, and of regions, with repetition. Weights balance sources and question types
+of questions, with repetition and one answer each, and of regions: some that follow each other, round the end, in the
+order of the table. Weights balance sources and question types
 (`BalanceParams`).
 """
 
@@ -50,7 +51,7 @@ class Sampler:
         weights = balanced([samples.sources[image] for image in self.images], params.balance.sources)
         self.image_weights = weights / weights.sum()
         types = samples.questions.table["question_type"].to_pylist()
-        self.draws = 2 * params.questions_per_image + params.regions_per_image
+        self.draws = 2 * params.questions_per_image + 1
         cumulative = balanced(types, params.balance.question_types).cumsum()
         self.question_weights = np.concatenate([[0.0], cumulative])
 
@@ -70,7 +71,7 @@ class Sampler:
     def item(self, place: int, image: int, draws: np.ndarray) -> Item:
         """One image with what uniform `draws` choose: questions, their answers, regions, one after the other."""
         count = self.params.questions_per_image
-        for_questions, for_answers, for_regions = draws[:count], draws[count : 2 * count], draws[2 * count :]
+        for_questions, for_answers, for_regions = draws[:count], draws[count : 2 * count], draws[2 * count]
         questions, regions = self.samples.questions, self.samples.regions
         chosen: list[tuple[int, int]] = []
         if self.question_counts[image]:
@@ -79,7 +80,8 @@ class Sampler:
                 first, end = questions.answer_first[question : question + 2]
                 chosen.append((question, int(first + int(answer * (end - first)))))
         count, start = self.region_counts[image], regions.first[image]
-        seen = tuple(int(start + int(draw * count)) for draw in for_regions) if count else ()
+        offset, number = int(for_regions * count), min(count, self.params.regions_per_image)
+        seen = tuple(int(start + (offset + further) % count) for further in range(number))
         return Item(place, image, tuple(chosen), seen)
 
     def question(self, image: int, draw: float) -> int:
