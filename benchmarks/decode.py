@@ -35,7 +35,7 @@ from pipeline.encoders.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.decoding import Choice, Rule, Written
 from pipeline.questioner.folder import REPOSITORY, Loaded, Setup
-from pipeline.questioner.generator import Encoded, Generator, asked_kinds
+from pipeline.questioner.generator import Encoded, Generator, kind_of, ordinals_of
 from pipeline.questioner.images import token_grid
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.params import SamplingParams
@@ -161,7 +161,7 @@ def paper(generator: Generator, picture: Tensor, lengths: list[tuple[int, int]])
     corners = torch.tensor([box], device=device)
     seen = generator.sight.seen(model, encoded, torch.zeros(1, dtype=torch.long, device=device), corners)
     caption = prompts.pieces([CAPTION])[0]
-    kinds, _ = asked_kinds(TYPES)
+    kinds = [kind_of(name, ordinal) for name, ordinal in zip(TYPES, ordinals_of(TYPES), strict=True)]
     rows = len(kinds)
     for kind_shown, length in ((True, max(q for q, _ in lengths)), (False, max(a for _, a in lengths))):
         given = [prompts.pair_prompt(kind if kind_shown else None, box, caption) for kind in kinds]

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.questioner import folder as model_folder
 from pipeline.questioner.answerer import Answerer
 from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_model, save_model
-from pipeline.questioner.generator import Generator, asked_kinds
+from pipeline.questioner.generator import Generator, kind_of, ordinals_of
 from pipeline.questioner.images import token_grid
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.params import SamplingParams
@@ -99,9 +99,9 @@ def test_asking(tmp_path: Path):
 
 
 def test_kinds_of_questions():
-    kinds, ordinals = asked_kinds(["what", "binary", "what", "binary", "binary"])
-    assert kinds == ["what", "yes", "what", "no", "yes"]
-    assert ordinals == [0, 0, 1, 1, 2]
+    assert ordinals_of(["what", "binary", "what", "binary", "binary"]) == [0, 0, 1, 1, 2]
+    assert [kind_of("binary", turn) for turn in range(3)] == ["yes", "no", "yes"]
+    assert kind_of("what", 1) == "what"
 
 
 def test_nothing_to_do(tmp_path: Path):

@@ -3,7 +3,7 @@
 Per modality, by itself (there is no attention between an image and a text):
 
 1. Centre the unimodal encoder's tokens and divide by one deviation, both measured on the training set: encoders
-   differ in scale by orders of magnitude.
+   differ in scale by orders of magnitude. `whiten` brings every direction to one scale instead.
 2. Project to the shared width where it differs; put a learned class token in front if it is to be the readout;
    add the modality-type embedding, scaled by 1e-5 at the start, so that training decides what it is worth.
 3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.alignment.params import SharedEncoderParams
+from pipeline.encoders.whitening import Whitening
 
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
@@ -92,7 +93,8 @@ class SharedEncoder(nn.Module):
         width = params.width or text_dim
         dims = {"image": image_dim, "text": text_dim}
         self.width, self.output_dim = width, params.projection or width
-        self.standardise = nn.ModuleDict({name: Standardise(dim) for name, dim in dims.items()})
+        measured = Whitening if params.whiten else Standardise
+        self.standardise = nn.ModuleDict({name: measured(dim) for name, dim in dims.items()})
         self.enter = nn.ModuleDict(
             {n: nn.Identity() if dim == width else nn.Linear(dim, width) for n, dim in dims.items()}
         )

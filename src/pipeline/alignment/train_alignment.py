@@ -24,6 +24,7 @@ from pipeline.alignment.training_set import TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.whitening import Whitening
 from pipeline.settings import machine
 from pipeline.stage import Paths
 from pipeline.storage.files import hash_file, remove
@@ -88,7 +89,7 @@ def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation
         shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
         for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
             standardise = shared.standardise[name]
-            assert isinstance(standardise, Standardise)
+            assert isinstance(standardise, Standardise | Whitening)
             standardise.fit(tokens)
         start_summary(shared, data, params)
         return AlignmentObjective(shared, data, validation, params)

@@ -101,7 +101,8 @@ class Generator:
     ) -> list[list[list[Asked]]]:
         """A question of each type (what, how, where, who, why, when, binary, other; repeats allowed) per box.
 
-        `captions` are those of the boxes. Binary questions are asked for yes and no in turn.
+        `captions` are those of the boxes. Binary questions are asked for yes and no in turn, for no first in every
+        other box.
         """
         counts = [len(own) for own in boxes]
         if not sum(counts) or not question_types:
@@ -109,13 +110,17 @@ class Generator:
         pieces = self.prompts.pieces([text for own in captions for text in own])
         flat = [box for own in boxes for box in own]
         view = self.view(images, boxes)
-        kinds, ordinals = asked_kinds(question_types)
-        distinct = sorted(set(kinds))
-        prompts = [
-            self.prompts.pair_prompt(kind, box, pieces[place]) for place, box in enumerate(flat) for kind in distinct
-        ]
-        groups = [place for place in range(len(flat)) for _ in distinct]
-        rows = [place * len(distinct) + distinct.index(kind) for place in range(len(flat)) for kind in kinds]
+        numbers = [number for own in boxes for number in range(len(own))]
+        ordinals = ordinals_of(question_types)
+        prompts, groups, rows = [], [], []
+        for place, (box, number) in enumerate(zip(flat, numbers, strict=True)):
+            kinds = [
+                kind_of(name, number + ordinal) for name, ordinal in zip(question_types, ordinals, strict=True)
+            ]
+            distinct = sorted(set(kinds))
+            rows += [len(prompts) + distinct.index(kind) for kind in kinds]
+            groups += [place] * len(distinct)
+            prompts += [self.prompts.pair_prompt(kind, box, pieces[place]) for kind in distinct]
         streams = [
             stream(sampling.seed, "question", keys[image], number, name, ordinal)
             for image, own in enumerate(boxes)
@@ -123,14 +128,14 @@ class Generator:
             for name, ordinal in zip(question_types, ordinals, strict=True)
         ]
         questions = self.writer.questions(view, prompts, groups, rows, streams, sampling)
-        of_row = [place for place in range(len(flat)) for _ in kinds]
+        of_row = [place for place in range(len(flat)) for _ in question_types]
         asked = self.answered(view, flat, pieces, questions, of_row, sampling.max_tokens)
         names = list(question_types) * len(flat)
         pairs = [
             Asked(self.prompts.text(question.words), text, name, confidence)
             for question, (text, confidence), name in zip(questions, asked, names, strict=True)
         ]
-        return regroup(regroup(pairs, [len(kinds)] * len(flat)), counts)
+        return regroup(regroup(pairs, [len(question_types)] * len(flat)), counts)
 
     def answered(
         self,
@@ -173,16 +178,19 @@ class Generator:
         return Described(self.prompts.text(text.words), float(np.mean(text.probabilities)))
 
 
-def asked_kinds(question_types: Sequence[str]) -> tuple[list[str], list[int]]:
-    """TYPE of each question (binary: yes and no in turn) and its ordinal among those of its type."""
+def ordinals_of(question_types: Sequence[str]) -> list[int]:
+    """The number of each question among those of its type."""
     seen: Counter[str] = Counter()
-    kinds: list[str] = []
     ordinals: list[int] = []
     for name in question_types:
         ordinals.append(seen[name])
-        kinds.append(("yes", "no")[seen[name] % 2] if name == BINARY else name)
         seen[name] += 1
-    return kinds, ordinals
+    return ordinals
+
+
+def kind_of(question_type: str, turn: int) -> str:
+    """TYPE in the prompt: for binary questions yes and no in turn."""
+    return ("yes", "no")[turn % 2] if question_type == BINARY else question_type
 
 
 def regroup(items: Sequence[T], counts: Sequence[int]) -> list[list[T]]:

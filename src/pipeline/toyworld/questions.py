@@ -26,7 +26,7 @@ from pipeline.toyworld.wording import (
 )
 from pipeline.toyworld.words import ATTRIBUTES, NUMBERS, OPPOSITE, RELATIONS, TONES, trait
 
-QUESTIONS_PER_IMAGE = 9
+QUESTIONS_PER_IMAGE = 14
 FORMS = {
     "colour": ("what color is {}?", "what is the color of {}?", "what color does {} have?"),
     "shape": ("what shape is {}?", "what is the shape of {}?", "what is {}?"),
