@@ -52,8 +52,14 @@ PROBE_TRAIN, PROBE_TEST = 3_000, 1_000
 """Pictures of the probe, which come after those for learning."""
 TEXT_SCENES, HELD_OUT_SCENES = 12_000, 200
 VIT_TRAINING = TrainingParams(
-    seed=0, steps=1500, batch_size=64, learning_rate=2e-3, warmup_share=0.03, weight_decay=0.05,
-    precision="bfloat16", validate_every=200
+    seed=0,
+    steps=1500,
+    batch_size=64,
+    learning_rate=2e-3,
+    warmup_share=0.03,
+    weight_decay=0.05,
+    precision="bfloat16",
+    validate_every=200,
 )
 VIT_TEMPERATURE = 0.1
 BERT_TRAINING = TrainingParams(seed=0, steps=1500, batch_size=128, learning_rate=1e-3, validate_every=250)

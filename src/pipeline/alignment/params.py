@@ -16,7 +16,8 @@ class SharedEncoderParams(Params):
 
     width: int | None = Field(default=None, ge=8, description="width of the blocks; null: that of the text encoder")
     whiten: bool = Field(
-        default=False, description="bring every direction of the encoders' tokens to one scale; false: all by one figure"
+        default=False,
+        description="bring every direction of the encoders' tokens to one scale; false: all by one figure",
     )
     blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass")
     separate: bool = Field(default=False, description="each modality gets blocks of its own (a control)")

@@ -6,16 +6,15 @@ turns a batch of them into the floating-point input. Features that are stored ca
 features made with different preprocessing never meet unnoticed.
 """
 
-import io
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pipeline.encoders.params import ImageEncoderParams
-from pipeline.errors import UserError
 from pipeline.storage.files import hash_json
+from pipeline.storage.images import decode_image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,18 +56,7 @@ class Preprocessing:
 
     def decode(self, data: bytes, where: object = "") -> np.ndarray:
         """Pixels of an encoded picture, uint8 [size,size,3]. Raises UserError if it is no picture."""
-        try:
-            with Image.open(io.BytesIO(data)) as image:
-                image.draft("RGB", (DRAFT_FACTOR * self.size, DRAFT_FACTOR * self.size))
-                return self.pixels(image)
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(
-                "An image cannot be decoded.",
-                where=where,
-                expected="a JPEG, PNG or WebP image",
-                found=f"{len(data)} bytes: {type(error).__name__}",
-                fix="replace or remove it",
-            ) from None
+        return self.pixels(decode_image(data, where, DRAFT_FACTOR * self.size))
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Pixels of a decoded picture, uint8 [size,size,3]."""

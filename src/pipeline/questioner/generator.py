@@ -114,9 +114,7 @@ class Generator:
         ordinals = ordinals_of(question_types)
         prompts, groups, rows = [], [], []
         for place, (box, number) in enumerate(zip(flat, numbers, strict=True)):
-            kinds = [
-                kind_of(name, number + ordinal) for name, ordinal in zip(question_types, ordinals, strict=True)
-            ]
+            kinds = [kind_of(name, number + ordinal) for name, ordinal in zip(question_types, ordinals, strict=True)]
             distinct = sorted(set(kinds))
             rows += [len(prompts) + distinct.index(kind) for kind in kinds]
             groups += [place] * len(distinct)

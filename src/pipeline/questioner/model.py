@@ -1,8 +1,8 @@
 """JADE's questioner: image tokens, an adapter, and a BERT that looks at them in every layer.
 
 Image tokens [I,N,W] of the vision encoder are whitened, go through a linear map and a LayerNorm, and get a type
-vector and a vector of their place in the image (`adapt`); the region cue turns them into what one box's sequences look at
-(`see`). The text model reads [target ; prompt] under the four-part mask (see `masks.py`); positions restart
+vector and a vector of their place in the image (`adapt`); the region cue turns them into what one box's sequences
+look at (`see`). The text model reads [target ; prompt] under the four-part mask (see `masks.py`); positions restart
 in the prompt, whose token type is 1; BERT's masked-language-model head says the hidden words.
 
 The vision encoder itself is not part of this module, so that its tokens may be computed once and kept.
@@ -49,8 +49,9 @@ class Questioner(nn.Module):
         return self.norm(self.adapter(self.whiten(tokens))) + self.image_type + places
 
     def see(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
-        """What the sequences of each row look at, [R,M,D] (M = N, or more with the feature cue), from adapted tokens `visual` [I,N,D].
+        """What the sequences of each row look at, [R,M,D], from adapted tokens `visual` [I,N,D].
 
+        M is N, or more with the feature cue.
         `image_of_row` [R] and `boxes` [R,4] (fractions of the image) name the rows' images and regions.
         """
         if self.cue is None:

@@ -10,6 +10,7 @@ mean over the passes that the data has.
     filter (VALOR)    answer     99 % of the answer's words, the question in the prompt, no box
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -59,9 +60,9 @@ class HiddenWords(Objective):
         special = prompts.tokenizer.special
         self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
 
+    @abstractmethod
     def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
         """A sample's boxes (one per view), and its rows by kind; views from 0."""
-        raise NotImplementedError
 
     def batch(self, step: int) -> Sequence[Item]:
         """The images of an update."""

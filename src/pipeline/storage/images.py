@@ -51,10 +51,15 @@ def shard_name(split: str, number: int) -> str:
     return f"{split}-{number:05d}"
 
 
-def decode_image(data: bytes, where: object) -> Image.Image:
-    """The image as RGB. Raises UserError if the bytes are no image or end early."""
+def decode_image(data: bytes, where: object, least_side: int | None = None) -> Image.Image:
+    """The image as RGB. Raises UserError if the bytes are no image or end early.
+
+    With `least_side`, a JPEG may be decoded smaller, which is faster, but no smaller than so many pixels a side.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if least_side is not None:
+                image.draft("RGB", (least_side, least_side))
             return image.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
