@@ -1,6 +1,7 @@
 """Views and mosaics: a point of the picture is found where the mapping says."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -38,8 +39,9 @@ def test_points_are_found_in_crops(zoom: float, side: int) -> None:
 
 
 def test_points_are_found_in_mosaics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each picture has one spot, and saliency leads all points to it; light stays as it is."""
+    """Each picture has one spot, and saliency leads all points and partners to it; light stays as it is."""
     monkeypatch.setattr(mosaic, "change_light", lambda pictures, _: pictures)
+    monkeypatch.setattr(mosaic, "PARTNER_REACH", 0.05)
     points = 0.5 * views.uniform(draw(1), 40, 2)
     pictures = spots(points)
     paired = paired_views(pictures, draw())
@@ -53,6 +55,27 @@ def test_points_are_found_in_mosaics(monkeypatch: pytest.MonkeyPatch) -> None:
         ):
             x, y = ((place + 1) * 48).long().tolist()
             assert picture[:, max(0, y - 3) : y + 4, max(0, x - 3) : x + 4].max() > 0.5
+
+
+def test_partners_are_near_their_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without zoom, tilt and shift a partner lies as far from its tile's centre as in the picture, mirrored or not."""
+    for module, name in ((views, "SCALE"), (views, "TILT"), (mosaic, "JITTER"), (mosaic, "SHIFT")):
+        monkeypatch.setattr(module, name, 0.0)
+    drawn: list[torch.Tensor] = []
+
+    def draw_and_keep(*arguments: Any) -> torch.Tensor:
+        drawn.append(views.draw_points(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(mosaic, "draw_points", draw_and_keep)
+    paired = paired_views(torch.randn(40, 3, 96, 96, generator=draw(2)), draw())
+    centres, points, partners = drawn
+    moved = (partners.view(40, -1, 2) - points.view(40, -1, 2)).abs().amax(dim=-1)
+    cell = 2 / views.SALIENCY_SIDE
+    assert mosaic.PARTNER_REACH / 2 < moved.max() <= mosaic.PARTNER_REACH + cell
+    quadrants = mosaic.QUADRANTS.repeat_interleave(mosaic.POINTS_PER_TILE, dim=0)
+    from_centre = partners.view(40, mosaic.TILES, -1, 2) - centres[:, :, None]
+    torch.testing.assert_close((paired.in_mosaic - quadrants).abs(), from_centre.flatten(1, 2).abs())
 
 
 def test_mosaic_coordinates_are_one_to_one() -> None:

@@ -48,7 +48,7 @@ def objective(folder: Path, cue: str = "feature", trained: bool = False, task: s
     tokens = all_tokens(encoder, store, torch.device("cpu"))
     assert tokens is not None
     sight = Sight(encoder, trained, cue == "pixel").double()
-    sampler = Sampler(found, PARAMS, 5, 0, task == "generator", folder)
+    sampler = Sampler(found, PARAMS, 5, 0, folder)
     pictures = store if trained or cue == "pixel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
     return kind(sight, model, PROMPTS, PARAMS, (sampler, pictures), (sampler.fixed(3), found, pictures), 0.5)
@@ -150,12 +150,12 @@ def test_short_limits_drop_samples(folder: Path):
     found = read_samples(folder, ImageShards(folder), "train", PROMPTS, Limits(5, 30))
     assert found.too_long == {"regions": 0, "questions": 15}
     with pytest.raises(UserError, match="nothing to train on"):
-        Sampler(found, PARAMS, 4, 0, with_regions=False, where=folder)
+        Sampler(found, PARAMS.model_copy(update={"regions_per_image": 0}), 4, 0, where=folder)
 
 
 def test_sampler_is_a_function_of_the_step(folder: Path):
     found = samples(folder)
-    one, other = (Sampler(found, PARAMS, 4, 7, True, folder) for _ in range(2))
+    one, other = (Sampler(found, PARAMS, 4, 7, folder) for _ in range(2))
     assert one.batch(3) == other.batch(3)
     assert one.batch(3) != one.batch(4)
     drawn = [item for step in range(200) for item in one.batch(step)]
@@ -177,6 +177,6 @@ def test_balance(folder: Path, strength: float, share: float):
     rare = [name == "a" for name in found.sources]
     assert sum(rare) / len(rare) == pytest.approx(1 / 3)
     params = SampleParams(hidden_share=0.6, balance=BalanceParams(sources=strength))
-    sampler = Sampler(found, params, 1, 0, True, folder)
+    sampler = Sampler(found, params, 1, 0, folder)
     drawn = [sampler.batch(step)[0].image for step in range(600)]
     assert np.mean([rare[image] for image in drawn]) == pytest.approx(share, abs=0.06)

@@ -4,6 +4,9 @@ If both views of a thing show its neighbours too, a model finds the pair by them
 thing itself. So the second view of every picture is cut into `TILES` pieces around salient places, and each
 piece goes into another mosaic, beside pieces of other pictures: tile t of picture i lies in quadrant t of
 mosaic i + OFFSETS[t].
+
+The point that is looked for in the mosaic is not the very point of the whole view, but another one close by, most
+likely on the same thing: so a token is to know what it lies on, not on which part of it.
 """
 
 from dataclasses import dataclass
@@ -28,6 +31,8 @@ QUADRANTS = torch.tensor([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]])
 POINTS_PER_TILE = 2
 REACH = 0.22
 """How far from a tile's centre its points may lie."""
+PARTNER_REACH = 0.14
+"""How far from a point of the whole view its partner in the mosaic may lie."""
 JITTER = 0.12
 SHIFT = 0.3
 KEPT_EVERY = 3
@@ -40,9 +45,9 @@ VISIBLE = 0.95
 class PairedViews:
     """Whole views and mosaics of N pictures, and K points of each picture in both.
 
-    whole, mosaics: [N,3,S,S]. points: [N,K,2] in pictures. in_whole, in_mosaic: [N,K,2], the latter in
-    mosaic `mosaic_of` [N,K]. seen: [N,K], whether a point is visible in both. turned: [N], whether the
-    colours were changed.
+    whole, mosaics: [N,3,S,S]. points: [N,K,2] in pictures. in_whole: [N,K,2], the points there; in_mosaic: [N,K,2],
+    their partners in mosaic `mosaic_of` [N,K]. seen: [N,K], whether both are visible. turned: [N], whether
+    the colours were changed.
     """
 
     whole: Tensor
@@ -62,7 +67,8 @@ def paired_views(pictures: Tensor, draw: torch.Generator) -> PairedViews:
         raise ValueError(f"a mosaic needs more than {max(OFFSETS)} pictures, not {count}")
     weights = saliency(pictures)
     centres = draw_points(weights, TILES, draw)
-    points = _points_near(weights, centres, draw)
+    points = _points_near(weights, centres, REACH, POINTS_PER_TILE, draw)
+    partners = _points_near(weights, points.flatten(1, 2), PARTNER_REACH, 1, draw).reshape(points.shape)
     turned = torch.arange(count) % KEPT_EVERY != 0
 
     placed = placements(count, 1.0, None, SHIFT, draw)
@@ -74,7 +80,7 @@ def paired_views(pictures: Tensor, draw: torch.Generator) -> PairedViews:
         placed = placements(count, 0.5, centres[:, tile], JITTER, draw)
         piece = turn_hues(change_light(crop(pictures, placed, side // 2), draw), turned, draw)
         tiles.append(piece.roll(OFFSETS[tile], dims=0))
-        in_tiles.append(in_view(placed, points[:, tile]))
+        in_tiles.append(in_view(placed, partners[:, tile]))
     tops, bottoms = torch.cat(tiles[:2], dim=3), torch.cat(tiles[2:], dim=3)
     in_tile = torch.stack(in_tiles, dim=1)
     seen = (in_whole.abs() < VISIBLE).all(-1) & (in_tile.abs() < VISIBLE).all(-1).flatten(1)
@@ -91,9 +97,8 @@ def paired_views(pictures: Tensor, draw: torch.Generator) -> PairedViews:
     )
 
 
-def _points_near(weights: Tensor, centres: Tensor, draw: torch.Generator) -> Tensor:
-    """Salient points [N,TILES,POINTS_PER_TILE,2] within REACH of each tile's centre [N,TILES,2]."""
-    near = ((cell_centres() - centres[:, :, None]).abs() < REACH).all(dim=-1)
-    inside = (weights[:, None] + 1e-5) * near
-    points = draw_points(inside.flatten(0, 1), POINTS_PER_TILE, draw)
-    return points.unflatten(0, (-1, TILES))
+def _points_near(weights: Tensor, places: Tensor, reach: float, count: int, draw: torch.Generator) -> Tensor:
+    """Salient points [N,P,count,2] within `reach` of each of the places [N,P,2], in either direction."""
+    near = ((cell_centres() - places[:, :, None]).abs() < reach).all(dim=-1)
+    points = draw_points((weights[:, None] * near).flatten(0, 1), count, draw)
+    return points.unflatten(0, places.shape[:2])

@@ -27,8 +27,6 @@ from pipeline.encoders.vit import Vit
 from pipeline.pretraining.mosaic import paired_views
 from pipeline.training.objective import Objective
 
-WINDOW = 0.16
-"""Half the side of the window over which tokens are averaged around a point."""
 SAME_PLACE = 0.42
 """Two points of one picture that are closer may lie on one thing: neither partners nor opponents."""
 PROJECTION = 128
@@ -139,11 +137,12 @@ def as_grid(tokens: Tensor, side: int) -> Tensor:
 
 
 def at_points(grids: Tensor, points: Tensor) -> Tensor:
-    """Tokens [N,K,D] around points [N,K,2] of grids [N,D,g,g], averaged over a window."""
-    steps = torch.tensor([-WINDOW, 0.0, WINDOW], device=points.device)
-    window = torch.cartesian_prod(steps, steps)
-    sampled = functional.grid_sample(grids, points[:, :, None] + window, align_corners=False, padding_mode="border")
-    return sampled.mean(dim=3).transpose(1, 2)
+    """Tokens [N,K,D] at points [N,K,2] of grids [N,D,g,g], interpolated between the four nearest.
+
+    A wider window would let the tokens of a thing share the work, where each is to know what it lies on.
+    """
+    sampled = functional.grid_sample(grids, points[:, :, None], align_corners=False, padding_mode="border")
+    return sampled[..., 0].transpose(1, 2)
 
 
 def at_points_of(grids: Tensor, which: Tensor, points: Tensor) -> Tensor:

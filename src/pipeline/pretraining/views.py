@@ -24,6 +24,8 @@ TINT = 0.1
 NOISE = 0.05
 SALIENCY_SIDE = 24
 """Cells along one side in which saliency is measured."""
+LEAST_SALIENCY = 1e-4
+"""What a cell has at least, so that a picture of one colour has points too."""
 
 
 def placements(count: int, zoom: float, centres: Tensor | None, shift: float, draw: torch.Generator) -> Tensor:
@@ -81,16 +83,16 @@ def turn_hues(views: Tensor, chosen: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def saliency(pictures: Tensor) -> Tensor:
-    """How far each cell's colour is from the picture's median colour, [N, SALIENCY_SIDE²], sums to 1."""
+    """How far each cell's colour is from the picture's median colour, [N, SALIENCY_SIDE²] above 0, sums to 1."""
     coarse = functional.avg_pool2d(pictures, pictures.shape[-1] // SALIENCY_SIDE)
     median = coarse.flatten(2).median(dim=2).values[:, :, None, None]
-    distance = (coarse - median).abs().sum(dim=1).flatten(1)
-    return distance / distance.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    distance = (coarse - median).abs().sum(dim=1).flatten(1) + LEAST_SALIENCY
+    return distance / distance.sum(dim=1, keepdim=True)
 
 
 def draw_points(weights: Tensor, count: int, draw: torch.Generator) -> Tensor:
     """Points [N,count,2] in cells drawn with probability proportional to `weights` [N, SALIENCY_SIDE²]."""
-    cell = torch.multinomial(weights + 1e-6, count, generator=draw)
+    cell = torch.multinomial(weights, count, generator=draw)
     corner = torch.stack([cell % SALIENCY_SIDE, cell // SALIENCY_SIDE], dim=-1)
     return (corner + torch.rand(*cell.shape, 2, generator=draw)) * (2 / SALIENCY_SIDE) - 1
 

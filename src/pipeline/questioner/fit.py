@@ -43,7 +43,7 @@ class Fitting:
     def __init__(self, params: AnyParams, paths: Paths) -> None:
         self.params, self.paths = params, paths
         self.task = GENERATOR if isinstance(params, TrainGeneratorParams) else FILTER
-        self.cue = params.region_cue if isinstance(params, TrainGeneratorParams) else "none"
+        self.cue = params.region_cue
         self.device = torch.device(machine().device)
         limits = params.samples
         seed = params.training.seed
@@ -99,10 +99,8 @@ class Fitting:
         params, limits = self.params, self.params.samples
         kind = GeneratorObjective if self.task == GENERATOR else FilterObjective
         size, seed = params.training.batch_size, params.training.seed
-        sampler = Sampler(
-            self.train, limits, size, seed, with_regions=self.task == GENERATOR, where=self.paths.annotations
-        )
-        val_items = Sampler(self.val, limits, size, seed, self.task == GENERATOR, self.paths.annotations).fixed(
+        sampler = Sampler(self.train, limits, size, seed, where=self.paths.annotations)
+        val_items = Sampler(self.val, limits, size, seed, self.paths.annotations).fixed(
             params.validation.images_while_training
         )
         return kind(

@@ -30,6 +30,8 @@ from pipeline.questioner.streams import stream
 from pipeline.training.objective import Objective
 
 VALIDATION_STEP = -1
+CAPTION_SHARE = 0.6
+"""Share of a caption's words that are hidden (JADE)."""
 
 Pictures = Tensor | PixelStore
 """All images of a split: their tokens, if the encoder is frozen and they fit, else their pixels."""
@@ -93,6 +95,17 @@ class HiddenWords(Objective):
             ],
         }
 
+    def caption_rows(self, samples: Samples, item: Item, owner: int, view: int, step: int) -> list[Row]:
+        """A row of the pass `caption` for each drawn region, whose views start at `view`."""
+        rows: list[Row] = []
+        for number, region in enumerate(item.regions):
+            name = stream("caption", step, item.place, number, self.sampler.seed)
+            target = self.prompts.closed(samples.regions.phrases[region])
+            prompt = self.prompts.caption_prompt(samples.regions.boxes[region].tolist())
+            loss = self.losses_named.index("caption")
+            rows.append(Row(target, 1, len(target), prompt, CAPTION_SHARE, name, owner, view + number, loss))
+        return rows
+
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Per sample and pass: the sum of its words' losses and their number."""
         encoded = self.sight.encode(micro["images"])
@@ -155,17 +168,11 @@ class GeneratorObjective(HiddenWords):
         """A view per drawn question and per drawn region; question and answer rows are one kind, captions another."""
         boxes: list[Any] = []
         pairs: list[Row] = []
-        captions: list[Row] = []
         for number, (question, answer) in enumerate(item.questions):
             pairs += self.pair_rows(samples, question, answer, owner, len(boxes), (step, item.place, number))
             boxes.append(samples.questions.boxes[question])
-        for number, region in enumerate(item.regions):
-            name = stream("caption", step, item.place, number, self.sampler.seed)
-            target = self.prompts.closed(samples.regions.phrases[region])
-            prompt = self.prompts.caption_prompt(samples.regions.boxes[region].tolist())
-            share = self.params.hidden_share
-            captions.append(Row(target, 1, len(target), prompt, share, name, owner, len(boxes), 2))
-            boxes.append(samples.regions.boxes[region])
+        captions = self.caption_rows(samples, item, owner, len(boxes), step)
+        boxes += [samples.regions.boxes[region] for region in item.regions]
         return boxes, [pairs, captions]
 
     def pair_rows(
@@ -192,17 +199,18 @@ class GeneratorObjective(HiddenWords):
 class FilterObjective(HiddenWords):
     """Answers to questions about whole images."""
 
-    losses_named = ("answer",)
+    losses_named = ("answer", "caption")
 
     def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
-        """One view, the image; a row per drawn question."""
+        """A view of the whole image, which all drawn questions share, and one per drawn region."""
         rows: list[Row] = []
         for number, (question, answer) in enumerate(item.questions):
             name = stream("answer", step, item.place, number, self.sampler.seed)
             target = self.prompts.closed(samples.questions.answers[answer])
             prompt = self.prompts.question_prompt(samples.questions.pieces[question])
             rows.append(Row(target, 1, len(target), prompt, self.params.hidden_share, name, owner, 0, 0))
-        return [list(FULL_IMAGE)], [rows]
+        boxes = [list(FULL_IMAGE), *(samples.regions.boxes[region] for region in item.regions)]
+        return boxes, [rows, self.caption_rows(samples, item, owner, 1, step)]
 
 
 def shifted(row: Row, views: int) -> Row:

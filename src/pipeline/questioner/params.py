@@ -58,7 +58,7 @@ class SampleParams(Params):
     """What one update sees of an image, and how texts are cut and hidden."""
 
     questions_per_image: int = Field(default=1, ge=1, description="drawn with repetition")
-    regions_per_image: int = Field(default=1, ge=1, description="at most, all different; the filter uses none")
+    regions_per_image: int = Field(default=1, ge=0, description="at most, all different; 0: no region captions")
     max_tokens: int = Field(default=30, ge=3, description="longest caption, or question with answer, in pieces")
     max_answer_tokens: int = Field(default=30, ge=1, description="longest answer in pieces")
     hidden_share: float = Field(gt=0, le=1, description="share of target words that are hidden")
@@ -74,24 +74,29 @@ class ValidationParams(Params):
     images_per_batch: int = Field(default=32, ge=1, description="answered together")
 
 
+Cue = Literal["feature", "pixel", "none"]
+REGION_CUE = Field(
+    default="feature",
+    description="feature: boxes are marked on the image tokens (one encoder pass per image); "
+    "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone",
+)
+
+
 class TrainGeneratorParams(Params):
     """Stage `train_generator`."""
 
     model: QuestionerParams
-    region_cue: Literal["feature", "pixel", "none"] = Field(
-        default="feature",
-        description="feature: boxes are marked on the image tokens (one encoder pass per image); "
-        "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone",
-    )
+    region_cue: Cue = REGION_CUE
     samples: SampleParams
     validation: ValidationParams
     training: TrainingParams
 
 
 class TrainFilterParams(Params):
-    """Stage `train_filter`."""
+    """Stage `train_filter`: questions are about the whole image; region captions are learned beside them."""
 
     model: QuestionerParams
+    region_cue: Cue = REGION_CUE
     samples: SampleParams
     validation: ValidationParams
     training: TrainingParams

@@ -28,23 +28,23 @@ class Item:
 
 
 class Sampler:
-    """Draws batches. `with_regions` says whether regions are wanted; images without what is wanted never come.
+    """Draws batches. Images without what is wanted (questions, and regions unless there are to be none) never come.
 
     Raises UserError if no image is left.
     """
 
-    def __init__(
-        self, samples: Samples, params: SampleParams, batch_size: int, seed: int, with_regions: bool, where: object
-    ) -> None:
+    def __init__(self, samples: Samples, params: SampleParams, batch_size: int, seed: int, where: object) -> None:
         self.samples, self.params, self.batch_size, self.seed = samples, params, batch_size, seed
         self.question_counts = np.diff(samples.questions.first)
-        self.region_counts = np.diff(samples.regions.first) * with_regions
+        self.region_counts = np.diff(samples.regions.first) * (params.regions_per_image > 0)
         self.images = np.flatnonzero(self.question_counts + self.region_counts)
         if not len(self.images):
             raise UserError(
                 "There is nothing to train on.",
                 where=where,
-                expected="images with questions" + " or regions" * with_regions + " within the length limits",
+                expected="images with questions"
+                + " or regions" * (params.regions_per_image > 0)
+                + " within the length limits",
                 found=f"{len(samples.keys)} images; too long: {samples.too_long}",
                 fix="check the sources of fetch_annotations",
             )

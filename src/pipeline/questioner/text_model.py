@@ -1,5 +1,11 @@
-"""The questioner's text model: a BERT by name, with fresh cross-attention."""
+"""The questioner's text model: a BERT by name, with fresh cross-attention.
 
+BERT draws fresh weights with deviation 0.02, whatever the width. In a narrow model that makes attention uniform and
+its gradient tiny; the fresh layers are drawn with deviation 1 / sqrt(width) instead (LeCun et al. 1998), which keeps
+the scale of what passes through.
+"""
+
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +32,10 @@ def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: 
     named = TextEncoderParams(name=params.name, weights=params.weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, tokenizer, _ = load_bert(
+        model, tokenizer, fresh = load_bert(
             text_folder(named, root), params.name, cross_attention=True, random=params.weights == RANDOM
         )
+        draw_cross_attention(model, set(fresh))
     found = model.config
     if params.layers is not None and params.layers > found.num_hidden_layers:
         raise UserError(
@@ -46,6 +53,13 @@ def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: 
             fix="lower samples.max_tokens",
         )
     return shortened(model, params.layers or found.num_hidden_layers, params.dropout), tokenizer
+
+
+def draw_cross_attention(model: BertLM, fresh: Collection[str]) -> None:
+    """Draw the matrices of cross-attention among the parameters named in `fresh`, from torch's random state."""
+    for name, parameter in model.named_parameters():
+        if ".crossattention." in name and name in fresh and parameter.ndim == 2:
+            nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
 
 
 def shortened(model: BertLM, layers: int, dropout: float) -> BertLM:
