@@ -60,3 +60,15 @@ def test_cue():
         assert torch.allclose(seen[0, 3:7], visual[1, 3:] + model.cue.outside, atol=1e-6)
         assert torch.allclose(seen[0, 0], visual[1, 0] + model.cue.outside)
     assert toy.questioner(feature_cue=False).see(visual, torch.tensor([1, 0]), boxes).equal(visual[[1, 0]])
+
+
+@pytest.mark.parametrize("feature_cue", [True, False])
+def test_projection_once_per_image_equals_projection_per_box(feature_cue: bool):
+    model = toy.questioner(seed=2, feature_cue=feature_cue)
+    visual, images = model.adapt(toy.images(2)), torch.tensor([0, 1, 1])
+    boxes = torch.tensor([[0.1, 0.2, 0.5, 0.9], [0.0, 0.0, 1.0, 1.0], [0.7, 0.1, 0.8, 0.3]], dtype=torch.float64)
+    slow, fast = model.look(model.see(visual, images, boxes)), model.look_at(visual, images, boxes)
+    assert len(slow) == len(fast) == len(model.text.bert.layers)
+    for pair, other in zip(slow, fast, strict=True):
+        for expected, found in zip(pair, other, strict=True):
+            torch.testing.assert_close(found, expected)

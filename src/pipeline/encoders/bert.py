@@ -86,8 +86,19 @@ class Bert(nn.Module):
 
     def project_encoder(self, encoder_states: Tensor) -> list[KeysValues]:
         """Cross-attention keys and values of every layer for `encoder_states` [B,N,D]."""
-        found = [layer.crossattention for layer in self.layers]
-        return [attention.project(encoder_states) for attention in found if attention is not None]
+        return self.split_projection(functional.linear(encoder_states, *self.encoder_projection()))
+
+    def encoder_projection(self) -> tuple[Tensor, Tensor]:
+        """Matrix and bias of keys and values of every layer's cross-attention, one under the other."""
+        found = [layer.crossattention.self for layer in self.layers if layer.crossattention is not None]
+        maps = [linear for attention in found for linear in (attention.key, attention.value)]
+        return torch.cat([linear.weight for linear in maps]), torch.cat([linear.bias for linear in maps])
+
+    def split_projection(self, projected: Tensor) -> list[KeysValues]:
+        """Keys and values of every layer from what `encoder_projection` gives of tokens, [B,N,layers · 2 · D]."""
+        parts = iter(projected.split(self.config.hidden_size, dim=-1))
+        found = [layer.crossattention.self for layer in self.layers if layer.crossattention is not None]
+        return [(attention.split(next(parts)), attention.split(next(parts))) for attention in found]
 
     def run_layers(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_layers import KeysValues
@@ -61,6 +62,16 @@ class Questioner(nn.Module):
     def look(self, seen: Tensor) -> list[KeysValues]:
         """Cross-attention keys and values of every layer for `seen` [R,M,D]."""
         return self.text.bert.project_encoder(seen)
+
+    def look_at(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor) -> list[KeysValues]:
+        """`look` of what `see` gives, at the cost of one projection per image."""
+        weight, bias = self.text.bert.encoder_projection()
+        projected = functional.linear(visual, weight, bias)
+        if self.cue is None:
+            rows = projected[image_of_row]
+        else:
+            rows = self.cue(projected, image_of_row, boxes, self.corners, lambda v: functional.linear(v, weight))
+        return self.text.bert.split_projection(rows)
 
     def forward(
         self,

@@ -8,6 +8,8 @@ mean over the passes that the data has.
                       answer     all after the separator, TYPE hidden
                       caption    60 % of the caption's words
     filter (VALOR)    answer     99 % of the answer's words, the question in the prompt, no box
+                      caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
+                                 what words look like sooner than answers do
 """
 
 from abc import abstractmethod
@@ -109,7 +111,7 @@ class HiddenWords(Objective):
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Per sample and pass: the sum of its words' losses and their number."""
         encoded = self.sight.encode(micro["images"])
-        cross = self.model.look(self.sight.seen(self.model, encoded, micro["image_of_view"], micro["boxes"]))
+        cross = self.sight.look(self.model, encoded, micro["image_of_view"], micro["boxes"])
         passes, samples = len(self.losses_named), len(micro["images"])
         sums = micro["boxes"].new_zeros(passes * samples)
         counts = torch.zeros_like(sums)

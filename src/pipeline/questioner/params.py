@@ -1,6 +1,6 @@
 """Parameters of the generator and the filter model, and of how they write."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -74,19 +74,20 @@ class ValidationParams(Params):
     images_per_batch: int = Field(default=32, ge=1, description="answered together")
 
 
-Cue = Literal["feature", "pixel", "none"]
-REGION_CUE = Field(
-    default="feature",
-    description="feature: boxes are marked on the image tokens (one encoder pass per image); "
-    "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone",
-)
+Cue = Annotated[
+    Literal["feature", "pixel", "none"],
+    Field(
+        description="feature: boxes are marked on the image tokens (one encoder pass per image); "
+        "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone"
+    ),
+]
 
 
 class TrainGeneratorParams(Params):
     """Stage `train_generator`."""
 
     model: QuestionerParams
-    region_cue: Cue = REGION_CUE
+    region_cue: Cue = "feature"
     samples: SampleParams
     validation: ValidationParams
     training: TrainingParams
@@ -96,7 +97,7 @@ class TrainFilterParams(Params):
     """Stage `train_filter`: questions are about the whole image; region captions are learned beside them."""
 
     model: QuestionerParams
-    region_cue: Cue = REGION_CUE
+    region_cue: Cue = "feature"
     samples: SampleParams
     validation: ValidationParams
     training: TrainingParams

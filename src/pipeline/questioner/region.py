@@ -10,10 +10,14 @@ it:
 - a vector of its corners is added to each of them, and of each cell's own corners to every token: sines and
   cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
 
+All of this is linear in the tokens, so it commutes with the projection to keys and values: `RegionCue` may be given
+tokens that were projected once per image, and projects only its own few vectors (`through`).
+
 JADE instead draws the box into the image (`pixel`), so its encoder runs once per box; here it runs once per
 image.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -98,11 +102,19 @@ class RegionCue(nn.Module):
         self.outside = nn.Parameter(torch.randn(width) * CUE_SCALE)
         self.token_type = nn.Parameter(torch.randn(1 + BINS**2, width) * CUE_SCALE)
 
-    def forward(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor, corners: nn.Module) -> Tensor:
+    def forward(
+        self,
+        visual: Tensor,
+        image_of_row: Tensor,
+        boxes: Tensor,
+        corners: nn.Module,
+        through: Callable[[Tensor], Tensor] = lambda vectors: vectors,
+    ) -> Tensor:
         """Tokens for each row's box, [R, N + 1 + BINS², D].
 
         `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner
-        features to width D. The last tokens are the box's and its parts'.
+        features to the cue's width. The last tokens are the box's and its parts'. Where `visual` went through a
+        linear map (with bias), `through` is its matrix alone, and so will the result have gone through it.
         """
         boxes = widened(boxes.to(visual.dtype))
         share = self.shares(boxes)[..., None]
@@ -111,8 +123,8 @@ class RegionCue(nn.Module):
         weights = self.shares(binned.flatten(0, 1)).unflatten(0, binned.shape[:2])
         pooled = weights @ rows / weights.sum(-1, keepdim=True)
         places = corners(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
-        marked = rows + share * self.inside + (1 - share) * self.outside
-        return torch.cat([marked, pooled + self.token_type + places], dim=1)
+        marked = rows + through(self.outside) + share * through(self.inside - self.outside)
+        return torch.cat([marked, pooled + through(self.token_type + places)], dim=1)
 
     def shares(self, boxes: Tensor) -> Tensor:
         """Share of each token's place [R,N] that each box [R,4] covers; 0 for tokens without a place."""

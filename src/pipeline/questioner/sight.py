@@ -6,6 +6,7 @@ Pictures come as 8-bit pixels [I,S,S,3], or as tokens [I,N,W] that the frozen en
 import torch
 from torch import Tensor, nn
 
+from pipeline.encoders.bert_layers import KeysValues
 from pipeline.encoders.image import ImageEncoder
 from pipeline.questioner.images import PixelCue, normalised
 from pipeline.questioner.model import Questioner
@@ -46,6 +47,12 @@ class Sight(nn.Module):
             return model.see(model.adapt(encoded), image_of_row, boxes)
         pixels = normalised(self.encoder, encoded[image_of_row], encoded.device)
         return model.adapt(self.placed(encoded)(self.pixel_cue(pixels, boxes)))
+
+    def look(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> list[KeysValues]:
+        """Keys and values of what `seen` gives, for every layer of the text model."""
+        if self.pixel_cue is None:
+            return model.look_at(model.adapt(encoded), image_of_row, boxes)
+        return model.look(self.seen(model, encoded, image_of_row, boxes))
 
     def placed(self, images: Tensor) -> ImageEncoder:
         """The encoder, moved to where the pictures are."""

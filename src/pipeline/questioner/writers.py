@@ -61,7 +61,7 @@ class Writer:
         """A view of boxes, each in its image; `encoded` as `sight.encode` gives it."""
         corners = torch.tensor(boxes, dtype=self.model.image_type.dtype, device=self.device).reshape(-1, 4)
         images = torch.tensor(image_of_row, device=self.device)
-        return View(self.model.look(sight.seen(self.model, encoded, images, corners)))
+        return View(sight.look(self.model, encoded, images, corners))
 
     def captions(
         self, view: View, boxes: Sequence[Sequence[float]], streams: Sequence[int], sampling: SamplingParams

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -44,14 +45,20 @@ def train(
     folder = scratch / "training" / name / fingerprint
     threads = limit_threads(CPU_THREADS)
     deterministic = torch.are_deterministic_algorithms_enabled()
+    # torch makes this module's class at run time, so its attribute is unknown to type checkers.
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
     place = torch.device(device)
     torch.use_deterministic_algorithms(place.type == "cpu")
+    # Nothing reads memory before it is written; filling every new tensor would cost a twentieth of the time.
+    memory.fill_uninitialized_memory = False
     try:
         with world() as processes:
             check_batch(params, processes)
             return Run(objective.to(place), params, name, folder / "checkpoint.pt", processes, place).complete()
     finally:
         torch.use_deterministic_algorithms(deterministic)
+        memory.fill_uninitialized_memory = filled
         limit_threads(threads)
 
 
