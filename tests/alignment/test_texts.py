@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alignment.image_texts import describe_images, joined
+from pipeline.alignment.image_texts import describe_images, joined, placed
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.alignment.sampling import Sampler, choose_texts
 from pipeline.alignment.statements import WrongAnswers, statement
@@ -119,3 +119,31 @@ def test_texts_are_not_repeated_before_their_kind_is_used_up(number: int, share:
     plain, composed = [n for n in found if n < 10], [n for n in found if n >= 10]
     assert len(set(plain)) == min(3, len(plain)) and len(set(composed)) == min(2, len(composed))
     assert choose_texts([], [10], 2, 0.0, np.random.default_rng(seed)) == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "box", "expected"),
+    [
+        ("a red car", (0.0, 0.0, 0.3, 0.3), "a red car in the top left"),
+        ("a red car", (0.4, 0.0, 0.6, 0.2), "a red car at the top"),
+        ("a red car", (0.7, 0.4, 1.0, 0.6), "a red car on the right"),
+        ("a red car", (0.3, 0.3, 0.7, 0.7), "a red car in the center"),
+        ("a red car", (1.0, 1.0, 1.0, 1.0), "a red car in the bottom right"),
+        ("a red car", (0.0, 0.0, 0.7, 0.2), "a red car"),
+        ("the car is red", (0.0, 0.0, 0.3, 0.3), "the car is red"),
+        ("the car is red", None, "the car is red"),
+    ],
+)
+def test_placed(phrase: str, box: tuple[float, float, float, float] | None, expected: str):
+    assert placed(phrase, box) == expected
+
+
+def test_composed_texts_say_places():
+    def composed(share: float) -> list[str]:
+        contrastive = ContrastiveParams(composed_share=1.0, composed_texts=20, composed_parts=1, place_share=share)
+        rows = [{"key": "a", "box": [0.0, 0.0, 0.2, 0.2], "caption": "a red car"}]
+        return describe_images({"a": ["x"]}, rows, [], contrastive, QuestionParams(), 0)["a"].composed
+
+    assert composed(0.0) == ["a red car"]
+    assert composed(1.0) == ["a red car in the top left"]
+    assert sorted(composed(0.5)) == ["a red car", "a red car in the top left"]

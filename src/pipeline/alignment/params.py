@@ -87,6 +87,9 @@ class ContrastiveParams(Params):
     )
     composed_texts: int = Field(default=4, ge=1, description="composed texts prepared per image")
     composed_parts: int = Field(default=4, ge=1, description="most region captions and statements in one of them")
+    place_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of region captions in them that say where their box lies"
+    )
 
 
 class DistillationParams(Params):
