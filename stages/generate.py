@@ -1,4 +1,4 @@
-"""Ask the generator about every image: region captions, questions, answers.
+"""Ask the generator about every training image: region captions, questions, answers.
 
 Reads   data/pairs/  models/generator/  and, where boxes ask for it, data/raw/
 Writes  data/generated/  results/generate/
@@ -22,8 +22,9 @@ def main(params: GenerateParams, paths: Paths) -> dict:
 
     pairs = ImageShards(paths.pairs)
     step = GenerateStep(params, paths.generator, paths.root)
-    map_shards(step, step.shards(pairs), into={"generated": paths.generated}, scratch=paths.scratch)
-    return generated_figures(paths.generated, images=pairs.manifest.num_rows)
+    shards = step.shards(pairs)
+    map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
+    return generated_figures(paths.generated, images=sum(pairs.rows(shard.name).num_rows for shard in shards))
 
 
 if __name__ == "__main__":

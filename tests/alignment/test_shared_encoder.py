@@ -15,7 +15,7 @@ def encoder(**changes) -> SharedEncoder:
     return SharedEncoder(SharedEncoderParams(width=16, heads=2, **changes), 10, 12).eval()
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
 @pytest.mark.parametrize("blocks", [0, 2])
 def test_embeddings_are_normalised_and_ignore_padding(pooling: str, blocks: int) -> None:
     model = encoder(pooling=pooling, blocks=blocks, projection=6)
@@ -36,8 +36,9 @@ def test_both_modalities_pass_the_same_blocks_unless_separate() -> None:
     assert all(p.grad is not None for p in shared.parameters())
 
 
-def test_a_region_that_is_the_whole_image_is_read_out_like_the_image() -> None:
-    model = encoder(pooling="mean", blocks=1)
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_a_region_that_is_the_whole_image_is_read_out_like_the_image(pooling: str) -> None:
+    model = encoder(pooling=pooling, blocks=1)
     tokens = torch.randn(2, 4, 10)
     image, region = model.embed_regions(tokens, torch.full((2, 1, 4), 0.25))
     assert torch.allclose(image, region[:, 0], atol=1e-5)

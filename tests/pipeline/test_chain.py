@@ -41,6 +41,15 @@ def test_a_stage_run_by_hand_leaves_the_cache_sound(smoke: Clone) -> None:
     assert gone == {path.name: path.read_bytes() for path in (smoke.root / "data/triplets").iterdir()}
 
 
+def test_kept_triplets_are_exported_as_jade_published_them(smoke: Clone) -> None:
+    kept = metrics(smoke, "filter")
+    smoke.run("finealign", "export", "cc3m-qa-dc")
+    for folder, kind in (("QA", "pairs"), ("DC", "captions")):
+        files = (smoke.root / "cc3m-qa-dc" / folder).glob("*.json")
+        assert sum(len(json.loads(path.read_text())) for path in files) == kept[kind]["kept"]
+    assert "not empty" in smoke.run("finealign", "export", "cc3m-qa-dc", code=1)
+
+
 def test_an_edit_of_the_report_runs_only_the_report(smoke: Clone) -> None:
     smoke.edit(report__title="Another title")
     assert smoke.repro() == ["report"]

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipeline.alignment.model import pool_tokens
 from pipeline.alignment.params import FeatureParams
+from pipeline.alignment.token_grid import pool_tokens
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.params import ImageEncoderParams

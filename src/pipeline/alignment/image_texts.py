@@ -3,9 +3,7 @@
 An alt-text says little, and not always the truth; region captions and answered questions say much about one
 thing each. Two ways bring them in:
 
-- as *composed texts*: several region captions and statements of one image, in random order, joined as a caption
-  would join them; some of the captions also say where in the picture their box lies ("a red car on the left"). They
-  stand in for full captions in the contrastive loss;
+- as *composed texts* (`composing.py`), which stand in for full captions in the contrastive loss;
 - alone, in losses of their own: regions against phrases, and right against wrong answers.
 
 Everything is drawn from generators seeded by (seed, purpose, image), so texts are known, and can be encoded,
@@ -14,7 +12,6 @@ before training begins.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,20 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.alignment.composing import Box, composed
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.alignment.statements import WrongAnswers, statement
 
-Box = tuple[float, float, float, float]
 COMPOSING, ANSWERING = 1, 2
-PLACES = (
-    ("in the top left", "at the top", "in the top right"),
-    ("on the left", "in the center", "on the right"),
-    ("in the bottom left", "at the bottom", "in the bottom right"),
-)
-"""Where the centre of a box lies: rows from above, then columns from the left."""
-LARGEST_PLACED = 0.6
-"""A box with a longer side lies everywhere."""
-_SENTENCE = re.compile(r" (?:is|are) ")
 
 
 @dataclass
@@ -74,7 +62,9 @@ def describe_images(
         found = ImageTexts([text for text in own if text.strip()])
         found.regions = [(_box(row), row["caption"]) for row in by_image[key]]
         found.questions = _statements(asked[key], wrong, questions, np.random.default_rng([seed, ANSWERING, number]))
-        found.composed = _composed(found, contrastive, np.random.default_rng([seed, COMPOSING, number]))
+        statements = [right for right, _ in found.questions]
+        rng = np.random.default_rng([seed, COMPOSING, number])
+        found.composed = composed(found.regions, statements, contrastive, rng)
         texts[key] = found
     return texts
 
@@ -103,36 +93,3 @@ def _statements(
         other = wrong.draw(row["question"], right[row["question"]], params.wrong_answers, rng)
         found[statement(row["question"], row["answer"])] = [statement(row["question"], answer) for answer in other]
     return list(found.items())
-
-
-def _composed(texts: ImageTexts, params: ContrastiveParams, rng: np.random.Generator) -> list[str]:
-    boxes: dict[str, Box | None] = {}
-    for box, phrase in texts.regions:
-        boxes.setdefault(phrase, box)
-    for right, _ in texts.questions:
-        boxes.setdefault(right, None)
-    parts = list(boxes)
-    if not parts or params.composed_share == 0.0:
-        return []
-    found = []
-    for _ in range(params.composed_texts):
-        most = min(params.composed_parts, len(parts))
-        chosen = [parts[index] for index in rng.permutation(len(parts))[: int(rng.integers(1, most + 1))]]
-        says_place = rng.random(len(chosen)) < params.place_share
-        found.append(
-            joined([placed(part, boxes[part]) if says else part for part, says in zip(chosen, says_place, strict=True)])
-        )
-    return list(dict.fromkeys(found))
-
-
-def placed(phrase: str, box: Box | None) -> str:
-    """A noun phrase with the place of its box behind it; a sentence, or what has no place, stays as it is."""
-    if box is None or _SENTENCE.search(phrase) or max(box[2] - box[0], box[3] - box[1]) > LARGEST_PLACED:
-        return phrase
-    column, row = (min(int(3 * (low + high) / 2), 2) for low, high in ((box[0], box[2]), (box[1], box[3])))
-    return f"{phrase} {PLACES[row][column]}"
-
-
-def joined(parts: Sequence[str]) -> str:
-    """ "a, b and c" of its parts; one part alone stays as it is."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

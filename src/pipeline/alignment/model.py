@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,6 +15,7 @@ from torch.nn import functional
 from pipeline.alignment.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.alignment.text_layers import LayeredText
+from pipeline.alignment.token_grid import pool_tokens
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.text import TextEncoder
@@ -51,22 +51,6 @@ class AlignmentModel(nn.Module):
     def _embed_pixels(self, pixels: Tensor) -> Tensor:
         tokens = pool_tokens(self.image_encoder(pixels), self.image_encoder, self.features.image_grid)
         return self.shared.embed("image", tokens)
-
-
-def pool_tokens(tokens: Tensor, encoder: ImageEncoder, grid: int | None) -> Tensor:
-    """Average the places of image tokens [B, N, D] to grid × grid; class and register tokens stay in front."""
-    if grid is None or encoder.grid == (grid, grid):
-        return tokens
-    prefix = encoder.prefix_tokens
-    rows, columns = encoder.grid
-    places = tokens[:, prefix:].transpose(1, 2).unflatten(2, (rows, columns))
-    pooled = functional.adaptive_avg_pool2d(places, grid).flatten(2).transpose(1, 2)
-    return torch.cat([tokens[:, :prefix], pooled], dim=1)
-
-
-def pooled_grid(encoder: ImageEncoder, grid: int | None) -> tuple[int, int]:
-    """Rows and columns of the tokens that `pool_tokens` gives."""
-    return encoder.grid if grid is None else (grid, grid)
 
 
 class ImageTransform:

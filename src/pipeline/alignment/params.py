@@ -25,7 +25,9 @@ class SharedEncoderParams(Params):
     mlp_ratio: float = Field(default=4.0, gt=0)
     layer_scale: float = Field(default=0.2, gt=0, description="initial LayerScale")
     type_embedding_scale: float = Field(default=1e-5, ge=0, description="initial scale of the modality embedding")
-    pooling: Literal["cls", "mean"] = Field(default="cls", description="readout: class token or mean over tokens")
+    pooling: Literal["cls", "mean", "max"] = Field(
+        default="cls", description="readout: class token, or mean or maximum over tokens"
+    )
     projection: int | None = Field(default=None, ge=2, description="width of the embedding; null: that of the blocks")
     summary: list[Literal["mean", "max"]] = Field(
         default=["mean"],
@@ -90,6 +92,9 @@ class ContrastiveParams(Params):
     place_share: float = Field(
         default=0.0, ge=0, le=1, description="share of region captions in them that say where their box lies"
     )
+    relation_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of them in which two region captions say how their boxes lie"
+    )
 
 
 class DistillationParams(Params):
@@ -128,3 +133,9 @@ class AlignParams(Params):
     regions: RegionParams = RegionParams()
     questions: QuestionParams = QuestionParams()
     training: TrainingParams
+
+    @model_validator(mode="after")
+    def _places_are_not_mirrored(self) -> AlignParams:
+        if self.features.flips and (self.contrastive.place_share or self.contrastive.relation_share):
+            raise ValueError("features.flips makes left right, so place_share and relation_share must be 0")
+        return self

@@ -13,10 +13,10 @@ from pipeline.alignment import image_features, text_features
 from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.image_features import ImageFeatures
 from pipeline.alignment.image_texts import ImageTexts, describe_images
-from pipeline.alignment.model import pooled_grid
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.text_features import TEXTS, TextFeatures
 from pipeline.alignment.text_layers import LayeredText
+from pipeline.alignment.token_grid import pooled_grid
 from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, group_numbers
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder

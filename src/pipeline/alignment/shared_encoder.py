@@ -8,12 +8,14 @@ Per modality, by itself (there is no attention between an image and a text):
    add the modality-type embedding, scaled by 1e-5 at the start, so that training decides what it is worth.
 3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
    LayerScale γ. `separate` gives each modality its own blocks, as a control.
-4. Read out the class token or the mean over tokens, through a final LayerNorm and an optional projection.
+4. Read out the class token, or the mean or the maximum over tokens, through a final LayerNorm and an optional
+   projection. The maximum asks whether a feature is there at all, however little of the picture it covers.
 5. Add a linear map of the pooled encoder tokens (mean, maximum, or both): the pretrained summary, which a small data
    set cannot teach a block to compute again. It may start from a closed form (`closed_form.py`).
 6. L2-normalise.
 
-Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for LayerScale; 1 and 5 are additions.
+Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for LayerScale, Chen et al. 2021
+(VSE∞) for the maximum; 1 and 5 are additions.
 """
 
 from __future__ import annotations
@@ -127,24 +129,26 @@ class SharedEncoder(nn.Module):
         standard = self.standardise["image"](tokens)
         states = self._blocks("image", standard, None)
         places = states[:, states.shape[1] - tokens.shape[1] :]
-        found = self._combine("image", weights @ places, box_pools(self.params.summary, standard, weights))
+        pooling = "max" if self.params.pooling == "max" else "mean"
+        pooled = box_pools([pooling], places, weights)
+        found = self._combine("image", pooled, box_pools(self.params.summary, standard, weights))
         return self.readout("image", states, standard, None), found
 
     def readout(self, modality: Modality, states: Tensor, standard: Tensor, mask: Tensor | None) -> Tensor:
         """Embedding from the blocks' states [B, T(+1), width] and the standardised tokens [B, T, dim]."""
-        found = states[:, 0] if self.class_token is not None else masked_mean(states, mask)
+        found = POOLS[self.params.pooling](states, mask)
         return self._combine(modality, found, self.summarise(standard, mask))
 
     def summarise(self, standard: Tensor, mask: Tensor | None) -> Tensor:
         """Pooled standardised tokens, [B, dim · poolings]."""
-        pools = {"mean": masked_mean, "max": masked_max}
-        return torch.cat([pools[name](standard, mask) for name in self.params.summary] or [standard[:, 0, :0]], dim=1)
+        return torch.cat([POOLS[name](standard, mask) for name in self.params.summary] or [standard[:, 0, :0]], dim=1)
 
     def _combine(self, modality: Modality, states: Tensor, summary: Tensor) -> Tensor:
         """Normalised sum of the blocks' readout […, width] and the summary's map […, dim · poolings]."""
         found = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
         if self.params.summary:
-            found = found + self.summary[modality](self.summary_dropout(summary))
+            # Divided so that the map's weights, not its outputs, have the size that learning rates are made for.
+            found = found + self.summary[modality](self.summary_dropout(summary)) / self.output_dim**0.5
         return functional.normalize(found, dim=-1)
 
     def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
@@ -180,6 +184,14 @@ def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
 def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
     """Maximum over tokens, [B, D] of [B, T, D]; mask [B, T] bool, True where a token counts."""
     return x.amax(dim=1) if mask is None else x.masked_fill(~mask[..., None], -torch.inf).amax(dim=1)
+
+
+def first(x: Tensor, mask: Tensor | None) -> Tensor:
+    """The first token, [B, D] of [B, T, D]; it is never padding."""
+    return x[:, 0]
+
+
+POOLS = {"cls": first, "mean": masked_mean, "max": masked_max}
 
 
 def box_pools(names: Sequence[str], standard: Tensor, weights: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def start_summary(shared: SharedEncoder, data: TrainingSet, params: AlignParams)
     for name, weights, inputs in zip(("image", "text"), maps, (images, texts), strict=True):
         layer = shared.summary[name]
         assert isinstance(layer, nn.Linear)
-        set_linear(layer, weights, inputs)
+        set_linear(layer, weights * shared.output_dim**0.5, inputs)
 
 
 @torch.no_grad()

@@ -46,6 +46,14 @@ def clean(
     typer.echo(clean_repository(repository(), dry_run))
 
 
+@commands.command()
+def export(folder: Annotated[Path, typer.Argument(help="new folder; gets QA/ and DC/")]) -> None:
+    """Write the kept triplets as one JSON file per image, the layout of the published CC3M-QA-DC."""
+    from pipeline.cli.export import export_jade
+
+    typer.echo(export_jade(repository(), folder))
+
+
 def app() -> None:
     """Entry point of the console command."""
     run_app(commands)

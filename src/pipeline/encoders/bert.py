@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.bert_layers import ACTIVATIONS, BertConfig, BertLayer, KeysValues, append
+from pipeline.encoders.bert_layers import ACTIVATIONS, BertConfig, BertLayer, BertSelfAttention, KeysValues, append
 
 
 class BertEmbeddings(nn.Module):
@@ -84,21 +84,24 @@ class Bert(nn.Module):
         """The layers, first to last."""
         return [layer for layer in self.encoder.layer if isinstance(layer, BertLayer)]
 
+    @property
+    def cross_attentions(self) -> list[BertSelfAttention]:
+        """The layers' attentions to another encoder's states."""
+        return [layer.crossattention.self for layer in self.layers if layer.crossattention is not None]
+
     def project_encoder(self, encoder_states: Tensor) -> list[KeysValues]:
         """Cross-attention keys and values of every layer for `encoder_states` [B,N,D]."""
         return self.split_projection(functional.linear(encoder_states, *self.encoder_projection()))
 
     def encoder_projection(self) -> tuple[Tensor, Tensor]:
         """Matrix and bias of keys and values of every layer's cross-attention, one under the other."""
-        found = [layer.crossattention.self for layer in self.layers if layer.crossattention is not None]
-        maps = [linear for attention in found for linear in (attention.key, attention.value)]
+        maps = [linear for attention in self.cross_attentions for linear in (attention.key, attention.value)]
         return torch.cat([linear.weight for linear in maps]), torch.cat([linear.bias for linear in maps])
 
     def split_projection(self, projected: Tensor) -> list[KeysValues]:
         """Keys and values of every layer from what `encoder_projection` gives of tokens, [B,N,layers · 2 · D]."""
         parts = iter(projected.split(self.config.hidden_size, dim=-1))
-        found = [layer.crossattention.self for layer in self.layers if layer.crossattention is not None]
-        return [(attention.split(next(parts)), attention.split(next(parts))) for attention in found]
+        return [(one.split(next(parts)), one.split(next(parts))) for one in self.cross_attentions]
 
     def run_layers(
         self,

@@ -32,8 +32,6 @@ from pipeline.questioner.streams import stream
 from pipeline.training.objective import Objective
 
 VALIDATION_STEP = -1
-CAPTION_SHARE = 0.6
-"""Share of a caption's words that are hidden (JADE)."""
 
 Pictures = Tensor | PixelStore
 """All images of a split: their tokens, if the encoder is frozen and they fit, else their pixels."""
@@ -100,12 +98,12 @@ class HiddenWords(Objective):
     def caption_rows(self, samples: Samples, item: Item, owner: int, view: int, step: int) -> list[Row]:
         """A row of the pass `caption` for each drawn region, whose views start at `view`."""
         rows: list[Row] = []
+        loss, share = self.losses_named.index("caption"), self.params.caption_hidden_share
         for number, region in enumerate(item.regions):
             name = stream("caption", step, item.place, number, self.sampler.seed)
             target = self.prompts.closed(samples.regions.phrases[region])
             prompt = self.prompts.caption_prompt(samples.regions.boxes[region].tolist())
-            loss = self.losses_named.index("caption")
-            rows.append(Row(target, 1, len(target), prompt, CAPTION_SHARE, name, owner, view + number, loss))
+            rows.append(Row(target, 1, len(target), prompt, share, name, owner, view + number, loss))
         return rows
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:

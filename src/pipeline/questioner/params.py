@@ -61,7 +61,10 @@ class SampleParams(Params):
     regions_per_image: int = Field(default=1, ge=0, description="at most, all different; 0: no region captions")
     max_tokens: int = Field(default=30, ge=3, description="longest caption, or question with answer, in pieces")
     max_answer_tokens: int = Field(default=30, ge=1, description="longest answer in pieces")
-    hidden_share: float = Field(gt=0, le=1, description="share of target words that are hidden")
+    hidden_share: float = Field(
+        gt=0, le=1, description="share of hidden words of questions (generator) or of answers (filter)"
+    )
+    caption_hidden_share: float = Field(default=0.6, gt=0, le=1, description="share of hidden words of captions")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="spread over all words")
     balance: BalanceParams = BalanceParams()
 

@@ -43,16 +43,18 @@ class Sight(nn.Module):
 
     def seen(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
         """What each row's sequences look at [R,M,D]: box [R,4] of image `image_of_row` [R] of `encode`'s result."""
-        if self.pixel_cue is None:
-            return model.see(model.adapt(encoded), image_of_row, boxes)
-        pixels = normalised(self.encoder, encoded[image_of_row], encoded.device)
-        return model.adapt(self.placed(encoded)(self.pixel_cue(pixels, boxes)))
+        return model.see(*self.adapted(model, encoded, image_of_row, boxes), boxes)
 
     def look(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> list[KeysValues]:
         """Keys and values of what `seen` gives, for every layer of the text model."""
+        return model.look_at(*self.adapted(model, encoded, image_of_row, boxes), boxes)
+
+    def adapted(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Adapted tokens [I,N,D], and which of them each row looks at: its image's, or those of its own drawing."""
         if self.pixel_cue is None:
-            return model.look_at(model.adapt(encoded), image_of_row, boxes)
-        return model.look(self.seen(model, encoded, image_of_row, boxes))
+            return model.adapt(encoded), image_of_row
+        pixels = self.pixel_cue(normalised(self.encoder, encoded[image_of_row], encoded.device), boxes)
+        return model.adapt(self.placed(encoded)(pixels)), torch.arange(len(boxes), device=boxes.device)
 
     def placed(self, images: Tensor) -> ImageEncoder:
         """The encoder, moved to where the pictures are."""

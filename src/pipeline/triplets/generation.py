@@ -1,4 +1,4 @@
-"""Questions, answers and region captions for every image of a shard, from the generator.
+"""Questions, answers and region captions for every training image of a shard, from the generator.
 
 Per image: boxes, then one sampled caption per box, then for every box the questions of each type, asked
 with the caption in the prompt, each answered greedily (JADE's order: box → caption → question → answer).
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 T = TypeVar("T")
+SPLIT = "train"
+"""Triplets are for learning: held-out images need none."""
 
 
 @dataclass
@@ -66,14 +68,14 @@ class GenerateStep(Step):
         GENERATED_DC.write(folder / "generated" / f"{shard.name}-dc.parquet", dc_rows)
 
     def shards(self, pairs: ImageShards) -> list[Shard]:
-        """The work: every shard of images, with the file that the boxes depend on.
+        """The work: every shard of training images, with the file that the boxes depend on.
 
         Raises UserError if that file is missing, damaged, or knows none of the images.
         """
         files = box_files(self.params.boxes, self.root)
         if isinstance(self.params.boxes, FileBoxes):
             check_known(read_boxes(files[0]), set(pairs.manifest["key"].to_pylist()), files[0])
-        return [Shard(name, (pairs.path(name), *files)) for name in pairs.shards()]
+        return [Shard(name, (pairs.path(name), *files)) for name in pairs.shards(SPLIT)]
 
 
 def generate_rows(
