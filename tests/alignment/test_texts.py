@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alignment.composing import joined, placed, relation
+from pipeline.alignment.composing import joined, placed
 from pipeline.alignment.image_texts import describe_images
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.alignment.sampling import Sampler, choose_texts
@@ -148,29 +148,3 @@ def test_composed_texts_say_places():
     assert composed(0.0) == ["a red car"]
     assert composed(1.0) == ["a red car in the top left"]
     assert sorted(composed(0.5)) == ["a red car", "a red car in the top left"]
-
-
-LEFT, RIGHT, WIDE = (0.0, 0.1, 0.4, 0.5), (0.6, 0.0, 1.0, 0.6), (0.3, 0.5, 0.9, 0.9)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        (("a dog", LEFT), ("a cat", RIGHT), "a dog left of a cat"),
-        (("a cat", RIGHT), ("a dog", LEFT), "a cat right of a dog"),
-        (("a dog", LEFT), ("a mat", WIDE), "a dog above a mat"),
-        (("a mat", WIDE), ("a dog", LEFT), "a mat below a dog"),
-        (("a cat", RIGHT), ("a mat", WIDE), None),
-        (("a dog", LEFT), ("the cat is black", RIGHT), None),
-        (("a dog", LEFT), ("the cat", None), None),
-    ],
-)
-def test_relation(first, second, expected):
-    assert relation(first, second) == expected
-
-
-def test_composed_texts_say_relations():
-    rows = [{"key": "a", "box": list(box), "caption": text} for box, text in ((LEFT, "a dog"), (RIGHT, "a cat"))]
-    contrastive = ContrastiveParams(composed_share=1.0, composed_texts=30, composed_parts=2, relation_share=1.0)
-    found = describe_images({"a": ["x"]}, rows, [], contrastive, QuestionParams(), 0)["a"].composed
-    assert sorted(found) == ["a cat", "a cat right of a dog", "a dog", "a dog left of a cat"]

@@ -1,8 +1,7 @@
 """Composed texts: several region captions and statements of one image, joined as a caption would join them.
 
-A box says more than its caption does: where in the picture it lies ("a red car on the left"), and how it lies to
-another box ("a red car left of a tree"). Some captions in composed texts say so. Only what is plain is said: a box
-as large as the picture has no place, and boxes that overlap along both axes have no relation.
+A region caption knows its box, so some of them also say where in the picture it lies ("a red car on the left"). A
+box nearly as large as the picture has no place.
 """
 
 from __future__ import annotations
@@ -42,19 +41,11 @@ def composed(
     for _ in range(params.composed_texts):
         most = min(params.composed_parts, len(parts))
         chosen = [parts[index] for index in rng.permutation(len(parts))[: int(rng.integers(1, most + 1))]]
-        found.append(joined(with_boxes([(part, boxes[part]) for part in chosen], params, rng)))
+        says_place = rng.random(len(chosen)) < params.place_share
+        found.append(
+            joined([placed(part, boxes[part]) if says else part for part, says in zip(chosen, says_place, strict=True)])
+        )
     return list(dict.fromkeys(found))
-
-
-def with_boxes(
-    parts: Sequence[tuple[str, Box | None]], params: ContrastiveParams, rng: np.random.Generator
-) -> list[str]:
-    """The parts' words; some say their box's place, and the first two may say how their boxes lie to each other."""
-    says_relation = rng.random() < params.relation_share
-    says_place = rng.random(len(parts)) < params.place_share
-    if says_relation and len(parts) > 1 and (related := relation(parts[0], parts[1])):
-        return [related, *(phrase for phrase, _ in parts[2:])]
-    return [placed(*part) if says else part[0] for part, says in zip(parts, says_place, strict=True)]
 
 
 def placed(phrase: str, box: Box | None) -> str:
@@ -63,21 +54,6 @@ def placed(phrase: str, box: Box | None) -> str:
         return phrase
     column, row = (min(int(3 * (low + high) / 2), 2) for low, high in ((box[0], box[2]), (box[1], box[3])))
     return f"{phrase} {PLACES[row][column]}"
-
-
-def relation(first: tuple[str, Box | None], second: tuple[str, Box | None]) -> str | None:
-    """ "a left of b" for two noun phrases whose boxes lie apart, by the axis along which they do most; else None."""
-    (phrase, box), (other_phrase, other) = first, second
-    if box is None or other is None or _SENTENCE.search(phrase) or _SENTENCE.search(other_phrase):
-        return None
-    gaps = {
-        "left of": other[0] - box[2],
-        "right of": box[0] - other[2],
-        "above": other[1] - box[3],
-        "below": box[1] - other[3],
-    }
-    plainest = max(gaps, key=lambda name: gaps[name])
-    return f"{phrase} {plainest} {other_phrase}" if gaps[plainest] >= 0 else None
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -92,9 +92,6 @@ class ContrastiveParams(Params):
     place_share: float = Field(
         default=0.0, ge=0, le=1, description="share of region captions in them that say where their box lies"
     )
-    relation_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of them in which two region captions say how their boxes lie"
-    )
 
 
 class DistillationParams(Params):
@@ -136,6 +133,6 @@ class AlignParams(Params):
 
     @model_validator(mode="after")
     def _places_are_not_mirrored(self) -> AlignParams:
-        if self.features.flips and (self.contrastive.place_share or self.contrastive.relation_share):
-            raise ValueError("features.flips makes left right, so place_share and relation_share must be 0")
+        if self.features.flips and self.contrastive.place_share:
+            raise ValueError("features.flips makes left right, so contrastive.place_share must be 0")
         return self
