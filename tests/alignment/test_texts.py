@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.alignment.composing import joined, placed
 from pipeline.alignment.image_texts import describe_images
-from pipeline.alignment.params import ContrastiveParams, QuestionParams
+from pipeline.alignment.params import AlignParams, ContrastiveParams, QuestionParams
 from pipeline.alignment.sampling import Sampler, choose_texts
 from pipeline.alignment.statements import WrongAnswers, statement
 
@@ -148,3 +149,15 @@ def test_composed_texts_say_places():
     assert composed(0.0) == ["a red car"]
     assert composed(1.0) == ["a red car in the top left"]
     assert sorted(composed(0.5)) == ["a red car", "a red car in the top left"]
+
+
+def test_places_are_refused_beside_mirrored_images():
+    given = {
+        "features": {"flips": True},
+        "contrastive": {"place_share": 0.5},
+        "loss_weights": {},
+        "training": {"seed": 0, "steps": 1, "batch_size": 2, "learning_rate": 0.1, "validate_every": 1},
+    }
+    with pytest.raises(ValidationError, match="place_share must be 0"):
+        AlignParams.model_validate(given)
+    AlignParams.model_validate({**given, "features": {"flips": False}})

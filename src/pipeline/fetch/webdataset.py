@@ -180,6 +180,7 @@ def group_samples(members: Sequence[Member], where: str) -> dict[str, dict[str, 
             where=where,
             expected="files <key>.jpg, <key>.txt, and optionally <key>.json",
             found=f"{len(members)} files",
+            fix="fetch the shard again, or remove it",
         )
     return samples
 
