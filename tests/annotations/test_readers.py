@@ -38,6 +38,7 @@ VQA: dict[str, Any] = {
     "questions": "vqa/q.json",
     "annotations": "vqa/a.json",
 }
+GQA = {"kind": "gqa", "name": "gqa", "images": "gqa", "questions": "gqa/q.json", "image_data": "vg/image_data.json"}
 COCO = {"kind": "coco", "name": "coco", "images": "coco", "boxes": "coco/i.json", "captions": "coco/c.json"}
 JSONL = {"kind": "jsonl", "name": "own", "images": "own", "questions": "own/q.jsonl"}
 
@@ -94,7 +95,7 @@ def test_visual_genome(tmp_path: Path) -> None:
     }
     assert [(image.key, image.file_name, image.url, image.photograph) for image in found.images] == [
         ("vg-1", "VG_100K_2/1.jpg", "https://host/VG_100K_2/1.jpg", "coco:77"),
-        ("vg-2", "2.jpg", "toyworld://0/annotations/2", "vg-2"),
+        ("vg-2", "2.jpg", "toyworld://0/annotations/2", "vg:2"),
     ]
 
 
@@ -159,6 +160,42 @@ def test_questions_and_annotations_of_two_splits_are_refused(tmp_path: Path, cha
     with pytest.raises(UserError, match="do not fit each other") as error:
         read(tmp_path, VQA)
     assert error.value.where == "vqa/q.json and vqa/a.json"
+
+
+def gqa(image_id: str, question: str, answer: str) -> dict[str, Any]:
+    return {"imageId": image_id, "question": question, "answer": answer, "fullAnswer": "", "isBalanced": True}
+
+
+def test_gqa(tmp_path: Path) -> None:
+    visual_genome(tmp_path)
+    write_json(
+        tmp_path / "gqa/q.json",
+        {"07": gqa("1", "Is it  red?", "yes"), "08": gqa("n9", "What is it?", "a dog"), "09": gqa("1", "", "x")},
+    )
+    found = read(tmp_path, GQA)
+    rows = found.questions.table().to_pylist()
+    assert [(row["key"], row["question_id"], row["question"], row["answers"], row["box"]) for row in rows] == [
+        ("gqa-1", "07", "Is it red?", ["yes"], None),
+        ("gqa-n9", "08", "What is it?", ["a dog"], None),
+    ]
+    assert [row["answer_type"] for row in rows] == ["yes/no", "other"]
+    assert [(image.file_name, image.photograph) for image in found.images] == [
+        ("1.jpg", "coco:77"),
+        ("n9.jpg", "vg:n9"),
+    ]
+    assert found.images[0].photograph == read(tmp_path, VG).images[0].photograph
+    assert [row["reason"] for row in found.dropped] == ["no question"]
+
+
+def test_gqa_in_several_files(tmp_path: Path) -> None:
+    source = GQA | {"questions": "gqa/all", "image_data": None}
+    for number in (1, 0):
+        write_json(tmp_path / f"gqa/all/train_all_questions_{number}.json", {f"{number}": gqa("4", "What?", "tree")})
+    assert [row["question_id"] for row in read(tmp_path, source).questions.table().to_pylist()] == ["0", "1"]
+    write_json(tmp_path / "gqa/all/train_all_questions_1.json", {"1": {"imageId": "4", "question": "What?"}})
+    with pytest.raises(UserError, match="not as expected") as error:
+        read(tmp_path, source)
+    assert error.value.where == "gqa/all/train_all_questions_1.json"
 
 
 def test_coco_boxes_and_captions(tmp_path: Path) -> None:

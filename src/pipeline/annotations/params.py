@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.annotations.coco_regions import CocoRegionsSource
+from pipeline.annotations.gqa import GqaSource
 from pipeline.annotations.jsonl import JsonlSource
 from pipeline.annotations.visual_genome import VisualGenomeSource
 from pipeline.annotations.vqav2 import Vqav2Source
@@ -14,7 +15,7 @@ from pipeline.fetch.image_format import ImageFormat
 from pipeline.settings import Params
 
 AnyAnnotations = Annotated[
-    VisualGenomeSource | Vqav2Source | CocoRegionsSource | JsonlSource, Field(discriminator="kind")
+    VisualGenomeSource | GqaSource | Vqav2Source | CocoRegionsSource | JsonlSource, Field(discriminator="kind")
 ]
 
 

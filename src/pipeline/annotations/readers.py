@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.annotations.annotated import Annotations
 from pipeline.annotations.coco_regions import CocoRegionsSource, read_coco_regions
+from pipeline.annotations.gqa import GqaSource, read_gqa
 from pipeline.annotations.jsonl import JsonlSource, read_jsonl
 from pipeline.annotations.visual_genome import VisualGenomeSource, read_visual_genome
 from pipeline.annotations.vqav2 import Vqav2Source, read_vqav2
@@ -14,11 +15,13 @@ from pipeline.fetch.keys import check_unique
 
 
 def read_annotations(
-    source: VisualGenomeSource | Vqav2Source | CocoRegionsSource | JsonlSource, root: Path
+    source: VisualGenomeSource | GqaSource | Vqav2Source | CocoRegionsSource | JsonlSource, root: Path
 ) -> Annotations:
     """One source's annotations. Raises UserError if it has none, or names two images alike."""
     if isinstance(source, VisualGenomeSource):
         annotations = read_visual_genome(source, root)
+    elif isinstance(source, GqaSource):
+        annotations = read_gqa(source, root)
     elif isinstance(source, Vqav2Source):
         annotations = read_vqav2(source, root)
     elif isinstance(source, CocoRegionsSource):

@@ -93,8 +93,13 @@ def annotated(annotations: Annotations, image_id: str, data: ImageData) -> Annot
     ending = "/".join(data.url.rpartition("?")[2].split("/")[-2:])
     file_name = ending if ending.endswith(f"/{image_id}.jpg") else f"{image_id}.jpg"
     key = annotations.key(file_name)
-    photograph = f"coco:{data.coco_id}" if data.coco_id else key
-    return AnnotatedImage(key, file_name, data.url, photograph, f"{annotations.named_by}: image {image_id}")
+    where = f"{annotations.named_by}: image {image_id}"
+    return AnnotatedImage(key, file_name, data.url, photograph_of(image_id, data), where)
+
+
+def photograph_of(image_id: str, data: ImageData) -> str:
+    """The photograph that an image shows, by COCO's id where it has one."""
+    return f"coco:{data.coco_id}" if data.coco_id else f"vg:{image_id}"
 
 
 def read_image_data(root: Path, path: str) -> dict[str, ImageData]:

@@ -1,7 +1,7 @@
-"""Annotation files in JSON: typed access to their records, and lists too long to hold at once.
+"""Annotation files in JSON: typed access to their records, and files too long to hold at once.
 
-Visual Genome's lists take several times their 700 MB when parsed whole. `iterate_list` reads a top-level list
-item by item, with the standard decoder on a buffer that never holds more than a few items.
+Visual Genome's lists take several times their 700 MB when parsed whole, GQA's objects as well. `iterate_list` and
+`iterate_object` read them item by item, with the standard decoder on a buffer that never holds more than a few items.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -76,35 +77,67 @@ def iterate_list(path: Path, where: str) -> Iterator[dict[str, Any]]:
 
     Raises UserError if the file is missing, is no such list, or ends early.
     """
+    with opened(path, where) as window:
+        window.take("[")
+        for _ in window.items("{", "]"):
+            yield window.value()
+
+
+def iterate_object(path: Path, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and value of each field of a JSON file that holds one object of objects, one after the other.
+
+    Raises UserError if the file is missing, is no such object, or ends early.
+    """
+    with opened(path, where) as window:
+        window.take("{")
+        for _ in window.items('"', "}"):
+            name = window.value()
+            window.take(":")
+            window.expect("{")
+            yield name, window.value()
+
+
+@contextmanager
+def opened(path: Path, where: str) -> Iterator[Window]:
+    """A window over a file. Raises UserError if the file is missing or no text."""
     if not path.is_file():
         raise UserError("An annotation file is missing.", where=where)
     with path.open(encoding="utf-8-sig") as stream:
-        window = Window(stream)
         try:
-            expected: tuple[str, ...] = ("[",)
-            while True:
-                sign = window.next_sign()
-                if sign not in expected:
-                    raise damaged_list(where, f"{sign!r} instead of {' or '.join(expected)}")
-                if sign == "{":
-                    yield window.next_object(where)
-                    expected = (",", "]")
-                    continue
-                window.position += 1
-                if sign == "]":
-                    return
-                expected = ("{", "]") if sign == "[" else ("{",)
+            yield Window(stream, where)
         except UnicodeDecodeError as error:
-            raise damaged_list(where, str(error)) from None
+            raise damaged(where, str(error)) from None
 
 
 class Window:
-    """A part of a text file, of which what lies before `position` is done."""
+    """A part of a JSON file, of which what lies before `position` is done. Every error names the file."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+    def __init__(self, stream: TextIO, where: str) -> None:
+        self.stream, self.where = stream, where
         self.text = ""
         self.position = 0
+
+    def items(self, begin: str, end: str) -> Iterator[None]:
+        """Stop before each item of the list or object that was opened; items begin with `begin`."""
+        sign = self.expect(begin, end)
+        while sign != end:
+            yield
+            sign = self.take(",", end)
+            if sign != end:
+                self.expect(begin)
+
+    def take(self, *signs: str) -> str:
+        """The next sign, which must be one of `signs`; moves behind it."""
+        sign = self.expect(*signs)
+        self.position += 1
+        return sign
+
+    def expect(self, *signs: str) -> str:
+        """The next sign, which must be one of `signs`; stays before it. Raises UserError for another one."""
+        sign = self.next_sign()
+        if sign not in signs:
+            raise damaged(self.where, f"{sign!r} instead of {' or '.join(signs)}")
+        return sign
 
     def next_sign(self) -> str:
         """The next character that is no white space, or an empty string at the end; stays before it."""
@@ -117,15 +150,15 @@ class Window:
             if not self._fill():
                 return ""
 
-    def next_object(self, where: str) -> dict[str, Any]:
-        """The object that begins at the position; moves behind it. Raises UserError if it is damaged."""
+    def value(self) -> Any:
+        """The value that begins at the position; moves behind it. Raises UserError if it is damaged."""
         while True:
             try:
                 value, self.position = DECODER.raw_decode(self.text, self.position)
             except json.JSONDecodeError as error:
-                # An object may just be longer than the window: only at the file's end is it an error.
+                # A value may just be longer than the window: only at the file's end is it an error.
                 if not self._fill():
-                    raise damaged_list(where, str(error)) from None
+                    raise damaged(self.where, str(error)) from None
             else:
                 return value
 
@@ -136,12 +169,12 @@ class Window:
         return bool(more)
 
 
-def damaged_list(where: str, found: str) -> UserError:
-    """The error for a file that is no whole JSON list."""
+def damaged(where: str, found: str) -> UserError:
+    """The error for a file that is no whole JSON list or object of objects."""
     return UserError(
-        "An annotation file is no whole JSON list.",
+        "An annotation file is not whole.",
         where=where,
-        expected="[item, item, …]",
+        expected="JSON: [item, item, …] or {name: item, …}",
         found=found,
         fix="fetch or copy it again",
     )
