@@ -132,7 +132,9 @@ class AlignParams(Params):
     training: TrainingParams
 
     @model_validator(mode="after")
-    def _places_are_not_mirrored(self) -> AlignParams:
+    def _boxes_fit_the_image(self) -> AlignParams:
         if self.features.flips and self.contrastive.place_share:
             raise ValueError("features.flips makes left right, so contrastive.place_share must be 0")
+        if self.image_encoder.resize == "crop" and (self.loss_weights.regions or self.contrastive.place_share):
+            raise ValueError("boxes are fractions of the whole image, so image_encoder.resize must be squash")
         return self

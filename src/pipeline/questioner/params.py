@@ -1,8 +1,8 @@
 """Parameters of the generator and the filter model, and of how they write."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.settings import Params
@@ -43,8 +43,16 @@ class QuestionerParams(Params):
     )
     text: TextModelParams = TextModelParams()
     start_from: str | None = Field(
-        default=None, description="folder of an earlier model below the repository's root, to go on from"
+        default=None,
+        pattern=r"^data/raw/.+",
+        description="folder of an earlier model, to go on from; below data/raw/, where DVC watches it",
     )
+
+    @model_validator(mode="after")
+    def _boxes_need_the_whole_image(self) -> Self:
+        if self.image.resize == "crop":
+            raise ValueError("boxes are fractions of the whole image, so image.resize must be squash")
+        return self
 
 
 class BalanceParams(Params):
