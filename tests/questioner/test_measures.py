@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from pipeline.questioner.cider import cider
 from pipeline.questioner.measures import BlindAnswerer, caption_figures, question_figures, same
 
 
@@ -59,7 +60,10 @@ def test_caption_figures():
         {"image": 1, "box": box, "phrase": "a dog"},
     ]
     captions = ["a red t-shirt", "a red t-shirt", "it's a shirt", "a cat"]
-    assert caption_figures(pa.Table.from_pylist(rows), captions) == {"regions": 4, "exact": 50.0}
+    found = caption_figures(pa.Table.from_pylist(rows), captions)
+    both = ["a red t-shirt", "it's a shirt"]
+    assert found.pop("cider") == round(cider(captions, [both, both, ["a cup"], ["a dog"]]), 2)
+    assert found == {"regions": 4, "exact": 50.0}
 
 
 def test_same():

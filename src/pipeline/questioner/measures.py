@@ -4,7 +4,7 @@ Questions: official VQA accuracy, and plain equality with the most frequent refe
 and answer type; beside them the same of a blind answerer, which never sees the image: it gives the answer that was
 most frequent in training for the same question, else for the same question type, else over all.
 
-Region captions: the share that equals one of the phrases of the same box word for word.
+Region captions: CIDEr-D against the phrases of the same box, and the share that equals one of them word for word.
 """
 
 from collections import Counter, defaultdict
@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.questioner.cider import cider
 from pipeline.questioner.prompts import joined, plain
 from pipeline.questioner.vqa_accuracy import vqa_accuracy
 
@@ -74,16 +75,21 @@ def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def caption_figures(regions: pa.Table, captions: Sequence[str]) -> dict[str, Any]:
-    """Share of captions that say a phrase of their box word for word."""
+    """CIDEr-D of captions (times 100), and the share that say a phrase of their box word for word."""
     rows = regions.select(["image", "box", "phrase"]).to_pylist()
     phrases: dict[tuple[int, tuple[float, ...]], set[str]] = defaultdict(set)
     for row in rows:
         phrases[row["image"], tuple(row["box"])].add(respelled(row["phrase"]))
-    right = sum(
-        respelled(caption) in phrases[row["image"], tuple(row["box"])]
-        for row, caption in zip(rows, captions, strict=True)
-    )
-    return {"regions": len(rows)} | ({"exact": round(100 * right / len(rows), 2)} if rows else {})
+    if not rows:
+        return {"regions": 0}
+    written = [respelled(caption) for caption in captions]
+    references = [sorted(phrases[row["image"], tuple(row["box"])]) for row in rows]
+    right = sum(caption in own for caption, own in zip(written, references, strict=True))
+    return {
+        "regions": len(rows),
+        "exact": round(100 * right / len(rows), 2),
+        "cider": round(cider(written, references), 2),
+    }
 
 
 def same(answer: str, reference: str) -> bool:
