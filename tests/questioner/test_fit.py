@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from tests.questioner import annotated
 EARLIER = "data/raw/encoders/earlier"
 
 
-def params(layers: int = 1, **model: object) -> TrainGeneratorParams:
+def params(layers: int = 1, **model: Any) -> TrainGeneratorParams:
     return TrainGeneratorParams.model_validate(
         {
             "model": {"train_image_encoder": False, "text": {"layers": layers}, **model},
