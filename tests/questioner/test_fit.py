@@ -56,6 +56,6 @@ def test_training_goes_on_from_an_earlier_model(paths: Paths):
     ("model", "message"),
     [({"start_from": "models/generator"}, "start_from"), ({"image": {"resize": "crop"}}, "resize must be squash")],
 )
-def test_what_dvc_or_boxes_do_not_allow_is_refused(model: dict[str, object], message: str):
+def test_what_dvc_or_boxes_do_not_allow_is_refused(model: dict[str, Any], message: str):
     with pytest.raises(ValidationError, match=message):
         params(**model)
