@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.questioner.images import PixelStore, all_tokens, token_grid
 from pipeline.questioner.model import Questioner
-from pipeline.questioner.objective import FilterObjective, GeneratorObjective, HiddenWords
+from pipeline.questioner.objective import POINTING, FilterObjective, GeneratorObjective, HiddenWords
 from pipeline.questioner.params import BalanceParams, SampleParams
 from pipeline.questioner.rows import Row, tensors
 from pipeline.questioner.sampler import Sampler
@@ -38,7 +38,9 @@ def samples(folder: Path, split: str = "train") -> Samples:
     return read_samples(folder, ImageShards(folder), split, PROMPTS, Limits(30, 30))
 
 
-def objective(folder: Path, cue: str = "feature", trained: bool = False, task: str = "generator") -> HiddenWords:
+def objective(
+    folder: Path, cue: str = "feature", trained: bool = False, task: str = "generator", pointing: float = 0.0
+) -> HiddenWords:
     encoder = annotated.encoder()
     torch.manual_seed(3)
     text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
@@ -51,7 +53,8 @@ def objective(folder: Path, cue: str = "feature", trained: bool = False, task: s
     sampler = Sampler(found, PARAMS, 5, 0, folder)
     pictures = store if trained or cue == "pixel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
-    return kind(sight, model, PROMPTS, PARAMS, (sampler, pictures), (sampler.fixed(3), found, pictures), 0.5)
+    val = (sampler.fixed(3), found, pictures)
+    return kind(sight, model, PROMPTS, PARAMS, (sampler, pictures), val, 0.5, pointing)
 
 
 def row_loss(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
@@ -68,9 +71,32 @@ def row_loss(model: Questioner, seen: Tensor, row: Row, chosen: list[int], input
     return total
 
 
+def row_missed(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
+    """Sum over a row's hidden words of -log of the attention that they pay to the row's aim, cell by cell."""
+    target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
+    looked = model.look(seen[None])
+    _, looking = model.run(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), looked)
+    attention = model.text.bert.cross_attentions[-1]
+    total = torch.zeros((), dtype=torch.float64)
+    assert row.aim is not None
+    for place in chosen:
+        paid = torch.zeros((), dtype=torch.float64)
+        query = attention.query(looking[0, place]).reshape(attention.heads, -1)
+        for head in range(attention.heads):
+            keys = looked[-1][0][0, head, : model.grid.tokens]
+            shares = (keys @ query[head] / query.shape[1] ** 0.5).softmax(0)
+            for share, cell in zip(shares, model.grid.cells().tolist(), strict=True):
+                width = max(0.0, min(row.aim[2], cell[2]) - max(row.aim[0], cell[0])) / (cell[2] - cell[0])
+                height = max(0.0, min(row.aim[3], cell[3]) - max(row.aim[1], cell[1])) / (cell[3] - cell[1])
+                paid = paid + share * width * height / attention.heads
+        total = total - paid.log()
+    return total
+
+
 def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
     """The losses sample by sample and row by row, without padding."""
-    sums = {name: torch.zeros((), dtype=torch.float64) for name in objective.losses_named}
+    names = (*objective.losses_named, POINTING)
+    sums = {name: torch.zeros((), dtype=torch.float64) for name in names}
     counts = dict.fromkeys(sums, 0)
     for item in objective.batch(step):
         boxes, kinds = objective.rows(item, objective.sampler.samples, 0, step)
@@ -86,16 +112,29 @@ def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
             name = objective.losses_named[row.loss]
             sums[name] = sums[name] + row_loss(objective.model, seen[row.view], row, chosen, inputs)
             counts[name] += len(chosen)
-    present = sum(count > 0 for count in counts.values())
-    return {name: sums[name] / max(counts[name], 1) / present for name in sums}
+            if row.aim is not None:
+                missed = row_missed(objective.model, seen[row.view], row, chosen, inputs)
+                sums[POINTING] = sums[POINTING] + missed
+                counts[POINTING] += len(chosen)
+    means = {name: sums[name] / max(counts[name], 1) for name in names}
+    present = sum(counts[name] > 0 for name in objective.losses_named)
+    found = {name: means[name] / present for name in objective.losses_named}
+    weight = objective.pointing_weight
+    assert (counts[POINTING] > 0) == (weight > 0)
+    return found | ({POINTING: weight * means[POINTING]} if weight else {})
 
 
 @pytest.mark.parametrize(
-    ("cue", "trained", "task"),
-    [("feature", False, "generator"), ("pixel", True, "generator"), ("none", True, "filter")],
+    ("cue", "trained", "task", "pointing"),
+    [
+        ("feature", False, "generator", 0.0),
+        ("feature", False, "generator", 0.7),
+        ("pixel", True, "generator", 0.0),
+        ("none", True, "filter", 0.7),
+    ],
 )
-def test_losses_and_gradients_equal_slow_version(folder: Path, cue: str, trained: bool, task: str):
-    fast = objective(folder, cue, trained, task)
+def test_losses_and_gradients_equal_slow_version(folder: Path, cue: str, trained: bool, task: str, pointing: float):
+    fast = objective(folder, cue, trained, task, pointing)
     named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
     slow = slow_losses(fast, 4)

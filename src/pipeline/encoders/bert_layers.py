@@ -140,7 +140,10 @@ class BertLayer(nn.Module):
         `keys_values` are what self-attention looks at (`attention.project` of these and of earlier states);
         `cross` are those of the other encoder (`crossattention.project`), or None to skip cross-attention.
         """
-        states = self.attention(states, keys_values, mask)
+        return self.look(self.attention(states, keys_values, mask), cross, cross_mask)
+
+    def look(self, states: Tensor, cross: KeysValues | None = None, cross_mask: Tensor | None = None) -> Tensor:
+        """What follows self-attention, [B,L,D] to [B,L,D]: cross-attention and the feed-forward network."""
         if cross is not None:
             if self.crossattention is None:
                 raise ValueError("this BERT has no cross-attention (add_cross_attention)")

@@ -97,12 +97,12 @@ class Fitting:
     def objective(self) -> HiddenWords:
         """What is trained."""
         params, limits = self.params, self.params.samples
-        kind = GeneratorObjective if self.task == GENERATOR else FilterObjective
         size, seed = params.training.batch_size, params.training.seed
         sampler = Sampler(self.train, limits, size, seed, where=self.paths.annotations)
         val_items = Sampler(self.val, limits, size, seed, self.paths.annotations).fixed(
             params.validation.images_while_training
         )
+        kind = GeneratorObjective if self.task == GENERATOR else FilterObjective
         return kind(
             self.parts.sight,
             self.parts.model,
@@ -111,6 +111,7 @@ class Fitting:
             (sampler, self.pictures[0]),
             (val_items, self.val, self.pictures[1]),
             params.model.image_learning_rate_scale,
+            params.samples.pointing_weight,
         )
 
     def run(self) -> dict[str, Any]:

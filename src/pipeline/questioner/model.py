@@ -18,7 +18,7 @@ from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_layers import KeysValues
 from pipeline.encoders.whitening import Whitening
 from pipeline.questioner.masks import four_part_mask, positions
-from pipeline.questioner.region import CUE_SCALE, FEATURES, RegionCue, TokenGrid, corner_features
+from pipeline.questioner.region import CUE_SCALE, FEATURES, RegionCue, TokenGrid, corner_features, coverage, widened
 
 ADAPTER_EPSILON = 1e-12
 
@@ -31,6 +31,7 @@ class Questioner(nn.Module):
     """
 
     places: Tensor
+    cells: Tensor
 
     def __init__(self, text: BertLM, vision_width: int, grid: TokenGrid, feature_cue: bool) -> None:
         super().__init__()
@@ -42,7 +43,9 @@ class Questioner(nn.Module):
         self.image_type = nn.Parameter(torch.randn(width) * CUE_SCALE)
         self.corners = nn.Linear(FEATURES, width)
         self.cue = RegionCue(width, grid) if feature_cue else None
+        self.grid = grid
         self.register_buffer("places", corner_features(grid.places()), persistent=False)
+        self.register_buffer("cells", grid.cells(), persistent=False)
 
     def adapt(self, tokens: Tensor) -> Tensor:
         """Image tokens [I,N,W] in the text model's width, with their places, [I,N,D]."""
@@ -81,14 +84,25 @@ class Questioner(nn.Module):
         prompt_mask: Tensor,
         cross: Sequence[KeysValues],
     ) -> Tensor:
-        """Final states of the targets [R,T,D].
+        """Final states of the targets [R,T,D]; arguments as for `run`."""
+        return self.run(target, target_mask, prompt, prompt_mask, cross)[0]
+
+    def run(
+        self,
+        target: Tensor,
+        target_mask: Tensor,
+        prompt: Tensor,
+        prompt_mask: Tensor,
+        cross: Sequence[KeysValues],
+    ) -> tuple[Tensor, Tensor]:
+        """Final states of the targets [R,T,D], and those with which they looked at the image last [R,T,D].
 
         `target` [R,T] and `prompt` [R,P] are ids with boolean token masks; `cross` as `look` gives it, per
         row.
         """
         place, kind = (part.to(target.device) for part in positions(target.shape[1], prompt.shape[1]))
         ids = torch.cat([target, prompt], dim=1)
-        states = self.text.bert.embeddings(ids, position_ids=place, token_type_ids=kind)
+        states = looking = self.text.bert.embeddings(ids, position_ids=place, token_type_ids=kind)
         mask = four_part_mask(target_mask, prompt_mask)
         length = target.shape[1]
         for index, layer in enumerate(self.text.bert.layers):
@@ -96,8 +110,23 @@ class Questioner(nn.Module):
             if index + 1 == self.text.config.num_hidden_layers:
                 # Of the last layer only the target's states are wanted.
                 states, mask = states[:, :length], mask[:, :, :length]
-            states = layer(states, keys_values, mask, cross[index])
-        return states
+            looking = layer.attention(states, keys_values, mask)
+            states = layer.look(looking, cross[index])
+        return states, looking
+
+    def missed(self, looking: Tensor, keys: Tensor, aims: Tensor) -> Tensor:
+        """-log of the attention that the last layer pays to the aims [A,4], of all that it pays to the image's tokens.
+
+        `looking` [A,D] are words' states as `run` gives them, `keys` [A,heads,M,D/heads] those of their views' tokens.
+        Attention is the mean over heads; tokens appended for a region, and those without a place, do not count.
+        """
+        attention = self.text.bert.cross_attentions[-1]
+        queries = attention.split(attention.query(looking)[:, None])
+        first, end = self.grid.prefix, self.grid.tokens
+        scores = queries @ keys[:, :, first:end].transpose(-1, -2) / queries.shape[-1] ** 0.5
+        paid = scores.softmax(dim=-1).mean(dim=1)[:, 0]
+        inside = coverage(widened(aims), self.cells)
+        return -(paid * inside).sum(dim=-1).clamp(min=1e-6).log()
 
     def logits(self, states: Tensor) -> Tensor:
         """Scores of every word […,V] from states […,D]."""

@@ -10,6 +10,10 @@ mean over the passes that the data has.
     filter (VALOR)    answer     99 % of the answer's words, the question in the prompt, no box
                       caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
                                  what words look like sooner than answers do
+              pointing   the answer's words must look into the question's box, where the data has one: the mean of
+                         -log of the attention that they pay to it in the last layer, times a weight. The box is no
+                         input, so the model that answers sees none. Which thing a question means is learnt late from
+                         answers alone. Source: attention supervised by people's, Qiao et al. 2018 (HAN)
 """
 
 from abc import abstractmethod
@@ -32,6 +36,7 @@ from pipeline.questioner.streams import stream
 from pipeline.training.objective import Objective
 
 VALIDATION_STEP = -1
+POINTING = "pointing"
 
 Pictures = Tensor | PixelStore
 """All images of a split: their tokens, if the encoder is frozen and they fit, else their pixels."""
@@ -52,13 +57,14 @@ class HiddenWords(Objective):
         train: tuple[Sampler, Pictures],
         val: tuple[list[Item], Samples, Pictures],
         image_rate: float,
+        pointing_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.sight, self.model = sight, model
         self.prompts, self.params = prompts, params
         self.sampler, self.pictures = train
         self.val_items, self.val_samples, self.val_pictures = val
-        self.image_rate = image_rate
+        self.image_rate, self.pointing_weight = image_rate, pointing_weight
         special = prompts.tokenizer.special
         self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
 
@@ -103,35 +109,44 @@ class HiddenWords(Objective):
             name = stream("caption", step, item.place, number, self.sampler.seed)
             target = self.prompts.closed(samples.regions.phrases[region])
             prompt = self.prompts.caption_prompt(samples.regions.boxes[region].tolist())
-            rows.append(Row(target, 1, len(target), prompt, share, name, owner, view + number, loss))
+            aim = self.aim(samples.regions.boxes[region])
+            rows.append(Row(target, 1, len(target), prompt, share, name, owner, view + number, loss, aim))
         return rows
+
+    def aim(self, box: np.ndarray) -> list[float] | None:
+        """The box [4] as an aim; None if it is the whole image, or nothing is to be aimed at."""
+        sides = box.tolist()
+        return sides if self.pointing_weight and sides != list(FULL_IMAGE) else None
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Per sample and pass: the sum of its words' losses and their number."""
         encoded = self.sight.encode(micro["images"])
         cross = self.sight.look(self.model, encoded, micro["image_of_view"], micro["boxes"])
-        passes, samples = len(self.losses_named), len(micro["images"])
-        sums = micro["boxes"].new_zeros(passes * samples)
+        names, samples = (*self.losses_named, POINTING), len(micro["images"])
+        sums = micro["boxes"].new_zeros(len(names) * samples)
         counts = torch.zeros_like(sums)
         for group in micro["groups"]:
-            losses = word_losses(self.model, cross, group, self.params.label_smoothing if self.training else 0.0)
+            losses, missed = word_losses(
+                self.model, cross, group, self.params.label_smoothing if self.training else 0.0
+            )
             place = group["loss"] * samples + group["owner"]
-            sums = sums.index_add(0, place, losses)
-            counts = counts.index_add(0, place, torch.ones_like(losses))
+            aimed = len(self.losses_named) * samples + group["owner"][group["aimed"]]
+            for where, values in ((place, losses), (aimed, missed)):
+                sums = sums.index_add(0, where, values)
+                counts = counts.index_add(0, where, torch.ones_like(values))
         found: dict[str, Tensor] = {}
-        for number, name in enumerate(self.losses_named):
+        for number, name in enumerate(names):
             part = slice(number * samples, (number + 1) * samples)
             found |= {f"{name}_sum": sums[part], f"{name}_count": counts[part]}
         return found
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each pass's mean over its hidden words, divided by the number of passes that have any."""
-        counts = {name: outputs[f"{name}_count"].sum() for name in self.losses_named}
-        present = sum(int(count > 0) for count in counts.values())
-        return {
-            name: outputs[f"{name}_sum"].sum() / counts[name].clamp(min=1) / max(present, 1)
-            for name in self.losses_named
-        }
+        """Each pass's mean over its hidden words, divided by the number of passes that have any; weighted pointing."""
+        counts = {name: outputs[f"{name}_count"].sum() for name in (*self.losses_named, POINTING)}
+        means = {name: outputs[f"{name}_sum"].sum() / count.clamp(min=1) for name, count in counts.items()}
+        present = sum(int(counts[name] > 0) for name in self.losses_named)
+        found = {name: means[name] / max(present, 1) for name in self.losses_named}
+        return found | ({POINTING: self.pointing_weight * means[POINTING]} if self.pointing_weight else {})
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Matrices decay, vectors do not; the image encoder has a learning rate of its own."""
@@ -156,7 +171,8 @@ class HiddenWords(Objective):
             micro = self.collated(items, VALIDATION_STEP, self.val_samples, self.val_pictures)
             parts.append(self.outputs(on_device(micro, device)))
         losses = self.losses({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
-        return {self.monitor: -float(sum(losses.values()))} | {name: float(loss) for name, loss in losses.items()}
+        likelihood = -float(sum(losses[name] for name in self.losses_named))
+        return {self.monitor: likelihood} | {name: float(loss) for name, loss in losses.items()}
 
 
 class GeneratorObjective(HiddenWords):
@@ -191,8 +207,8 @@ class GeneratorObjective(HiddenWords):
         hidden = self.prompts.pair_prompt(None, box, caption)
         share = self.params.hidden_share
         return [
-            Row(target, 1, split, asked, share, names[0], owner, view, 0),
-            Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1),
+            Row(target, 1, split, asked, share, names[0], owner, view, 0, self.aim(questions.boxes[question])),
+            Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1, self.aim(questions.boxes[question])),
         ]
 
 
@@ -204,11 +220,13 @@ class FilterObjective(HiddenWords):
     def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
         """A view of the whole image, which all drawn questions share, and one per drawn region."""
         rows: list[Row] = []
+        share = self.params.hidden_share
         for number, (question, answer) in enumerate(item.questions):
             name = stream("answer", step, item.place, number, self.sampler.seed)
             target = self.prompts.closed(samples.questions.answers[answer])
             prompt = self.prompts.question_prompt(samples.questions.pieces[question])
-            rows.append(Row(target, 1, len(target), prompt, self.params.hidden_share, name, owner, 0, 0))
+            aim = self.aim(samples.questions.boxes[question])
+            rows.append(Row(target, 1, len(target), prompt, share, name, owner, 0, 0, aim))
         boxes = [list(FULL_IMAGE), *(samples.regions.boxes[region] for region in item.regions)]
         return boxes, [rows, self.caption_rows(samples, item, owner, 1, step)]
 

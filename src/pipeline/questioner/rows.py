@@ -20,7 +20,8 @@ class Row:
     """One sequence of a pass.
 
     `start` … `end` are the places in `target` that may be hidden, each with `probability`; `stream` decides which.
-    `owner` is the sample that the loss counts for, `view` what the sequence looks at, `loss` the loss's number.
+    `owner` is the sample that the loss counts for, `view` what the sequence looks at, `loss` the loss's number, `aim`
+    the box that the hidden words are to look into, if there is one.
     """
 
     target: Sequence[int]
@@ -32,6 +33,7 @@ class Row:
     owner: int
     view: int
     loss: int
+    aim: Sequence[float] | None = None
 
 
 GROUPS = 4
@@ -52,7 +54,8 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
     """Padded tensors of rows.
 
     inputs [R,T] with hidden words, target_mask [R,T], prompt [R,P], prompt_mask [R,P], view [R]; and for each of the
-    C chosen words its row, place, label, owner and loss, each [C]. `words` are what random words come from.
+    C chosen words its row, place, label, owner and loss, each [C]. `aimed` [A] are those of the chosen words whose row
+    has an aim, `aim` [A,4] their boxes. `words` are what random words come from.
     """
     ids, mask = tokenizer.pad_rows([row.target for row in rows])
     prompt, prompt_mask = tokenizer.pad_rows([row.prompt for row in rows])
@@ -69,6 +72,8 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
         words,
     )
     row, place = np.nonzero(hidden.chosen)
+    aimed = np.array([number for number, index in enumerate(row) if rows[index].aim is not None], dtype=np.int64)
+    aims = [rows[index].aim for index in row[aimed]]
     owners, losses, views = (np.array([getattr(row, name) for row in rows]) for name in ("owner", "loss", "view"))
     found = {
         "inputs": hidden.inputs,
@@ -81,13 +86,24 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
         "label": ids[row, place],
         "owner": owners[row],
         "loss": losses[row],
+        "aimed": aimed,
+        "aim": np.array(aims, dtype=np.float32).reshape(-1, 4),
     }
     return {name: torch.from_numpy(value) for name, value in found.items()}
 
 
-def word_losses(model: Questioner, cross: Sequence[KeysValues], batch: Batch, smoothing: float) -> Tensor:
-    """Cross-entropy of each chosen word [C]; `cross` are the keys and values of all views."""
+def word_losses(
+    model: Questioner, cross: Sequence[KeysValues], batch: Batch, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of each chosen word [C], and how badly each of the aimed ones looks at its aim [A].
+
+    `cross` are the keys and values of all views.
+    """
     own = [(keys.index_select(0, batch["view"]), values.index_select(0, batch["view"])) for keys, values in cross]
-    states = model(batch["inputs"], batch["target_mask"], batch["prompt"], batch["prompt_mask"], own)
-    scores = model.logits(states[batch["row"], batch["place"]])
-    return functional.cross_entropy(scores.float(), batch["label"], reduction="none", label_smoothing=smoothing)
+    states, looking = model.run(batch["inputs"], batch["target_mask"], batch["prompt"], batch["prompt_mask"], own)
+    row, place = batch["row"], batch["place"]
+    scores = model.logits(states[row, place])
+    losses = functional.cross_entropy(scores.float(), batch["label"], reduction="none", label_smoothing=smoothing)
+    row, place = row[batch["aimed"]], place[batch["aimed"]]
+    missed = model.missed(looking[row, place], own[-1][0].index_select(0, row), batch["aim"])
+    return losses, missed.float()
