@@ -72,8 +72,10 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
         words,
     )
     row, place = np.nonzero(hidden.chosen)
-    aimed = np.array([number for number, index in enumerate(row) if rows[index].aim is not None], dtype=np.int64)
-    aims = [rows[index].aim for index in row[aimed]]
+    aimed = np.array(
+        [number for number, index in enumerate(row.tolist()) if rows[index].aim is not None], dtype=np.int64
+    )
+    aims = [rows[index].aim for index in row[aimed].tolist()]
     owners, losses, views = (np.array([getattr(row, name) for row in rows]) for name in ("owner", "loss", "view"))
     found = {
         "inputs": hidden.inputs,
