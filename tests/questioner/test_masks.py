@@ -42,7 +42,7 @@ def test_prompt_ignores_target_and_words_ignore_later_words():
     other = one.clone()
     other[0, 3] = tokens.ids["blue"]
     states = [
-        model(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen))
+        model(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen))[0]
         for target in (one, other)
     ]
     assert torch.equal(states[0][:, :3], states[1][:, :3])

@@ -54,13 +54,14 @@ def objective(
     pictures = store if trained or cue == "pixel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
     val = (sampler.fixed(3), found, pictures)
-    return kind(sight, model, PROMPTS, PARAMS, (sampler, pictures), val, 0.5, pointing)
+    params = PARAMS.model_copy(update={"pointing_weight": pointing})
+    return kind(sight, model, PROMPTS, params, (sampler, pictures), val, 0.5)
 
 
 def row_loss(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
     """Sum of the losses of one row, computed alone."""
     target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
-    states = model(
+    states, _ = model(
         target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen[None])
     )
     total = torch.zeros((), dtype=torch.float64)
@@ -75,7 +76,7 @@ def row_missed(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inp
     """Sum over a row's hidden words of -log of the attention that they pay to the row's aim, cell by cell."""
     target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
     looked = model.look(seen[None])
-    _, looking = model.run(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), looked)
+    _, looking = model(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), looked)
     attention = model.text.bert.cross_attentions[-1]
     total = torch.zeros((), dtype=torch.float64)
     assert row.aim is not None
@@ -119,7 +120,7 @@ def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
     means = {name: sums[name] / max(counts[name], 1) for name in names}
     present = sum(counts[name] > 0 for name in objective.losses_named)
     found = {name: means[name] / present for name in objective.losses_named}
-    weight = objective.pointing_weight
+    weight = objective.params.pointing_weight
     assert (counts[POINTING] > 0) == (weight > 0)
     return found | ({POINTING: weight * means[POINTING]} if weight else {})
 

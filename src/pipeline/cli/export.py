@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.stage import Paths
 from pipeline.storage.files import require_folder
 from pipeline.storage.images import ImageShards
 from pipeline.triplets.jade_format import export_captions, export_pairs
@@ -18,11 +19,12 @@ def export_jade(root: Path, folder: Path) -> str:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError("The folder to export to is not empty.", where=folder, fix="name a new folder")
-    triplets = require_folder(root / "data" / "triplets", "filter")
+    paths = Paths.of(root, "filter")
+    triplets = require_folder(paths.triplets, "filter")
     pairs = KEPT_QA.read_folder(triplets, "*-qa.parquet")
     captions = KEPT_DC.read_folder(triplets, "*-dc.parquet")
     used = set(pairs["key"].to_pylist()) | set(captions["key"].to_pylist())
-    rows = ImageShards(root / "data" / "pairs").manifest.select(["key", "url"]).to_pylist()
+    rows = ImageShards(paths.pairs).manifest.select(["key", "url"]).to_pylist()
     urls = {row["key"]: row["url"] for row in rows if row["key"] in used}
     export_pairs(pairs.to_pylist(), urls, folder)
     export_captions(captions.to_pylist(), urls, folder)

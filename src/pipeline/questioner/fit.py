@@ -111,7 +111,6 @@ class Fitting:
             (sampler, self.pictures[0]),
             (val_items, self.val, self.pictures[1]),
             params.model.image_learning_rate_scale,
-            params.samples.pointing_weight,
         )
 
     def run(self) -> dict[str, Any]:

@@ -83,17 +83,6 @@ class Questioner(nn.Module):
         prompt: Tensor,
         prompt_mask: Tensor,
         cross: Sequence[KeysValues],
-    ) -> Tensor:
-        """Final states of the targets [R,T,D]; arguments as for `run`."""
-        return self.run(target, target_mask, prompt, prompt_mask, cross)[0]
-
-    def run(
-        self,
-        target: Tensor,
-        target_mask: Tensor,
-        prompt: Tensor,
-        prompt_mask: Tensor,
-        cross: Sequence[KeysValues],
     ) -> tuple[Tensor, Tensor]:
         """Final states of the targets [R,T,D], and those with which they looked at the image last [R,T,D].
 
@@ -117,7 +106,7 @@ class Questioner(nn.Module):
     def missed(self, looking: Tensor, keys: Tensor, aims: Tensor) -> Tensor:
         """-log of the attention that the last layer pays to the aims [A,4], of all that it pays to the image's tokens.
 
-        `looking` [A,D] are words' states as `run` gives them, `keys` [A,heads,M,D/heads] those of their views' tokens.
+        `looking` [A,D] are words' states as `forward` gives them, `keys` [A,heads,M,D/heads] those of their views.
         Attention is the mean over heads; tokens appended for a region, and those without a place, do not count.
         """
         attention = self.text.bert.cross_attentions[-1]

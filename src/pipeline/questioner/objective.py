@@ -10,10 +10,11 @@ mean over the passes that the data has.
     filter (VALOR)    answer     99 % of the answer's words, the question in the prompt, no box
                       caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
                                  what words look like sooner than answers do
-              pointing   the answer's words must look into the question's box, where the data has one: the mean of
-                         -log of the attention that they pay to it in the last layer, times a weight. The box is no
-                         input, so the model that answers sees none. Which thing a question means is learnt late from
-                         answers alone. Source: attention supervised by people's, Qiao et al. 2018 (HAN)
+
+With `pointing_weight`, hidden words must also look into their box, where the data has one: the mean of -log of the
+attention that they pay to it in the last layer, times the weight. For the filter the box is no input, so the model that
+answers sees none; which thing a question means is learnt late from answers alone. Source: attention supervised by
+people's, Qiao et al. 2018 (HAN).
 """
 
 from abc import abstractmethod
@@ -57,14 +58,13 @@ class HiddenWords(Objective):
         train: tuple[Sampler, Pictures],
         val: tuple[list[Item], Samples, Pictures],
         image_rate: float,
-        pointing_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.sight, self.model = sight, model
         self.prompts, self.params = prompts, params
         self.sampler, self.pictures = train
         self.val_items, self.val_samples, self.val_pictures = val
-        self.image_rate, self.pointing_weight = image_rate, pointing_weight
+        self.image_rate = image_rate
         special = prompts.tokenizer.special
         self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
 
@@ -116,7 +116,7 @@ class HiddenWords(Objective):
     def aim(self, box: np.ndarray) -> list[float] | None:
         """The box [4] as an aim; None if it is the whole image, or nothing is to be aimed at."""
         sides = box.tolist()
-        return sides if self.pointing_weight and sides != list(FULL_IMAGE) else None
+        return sides if self.params.pointing_weight and sides != list(FULL_IMAGE) else None
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Per sample and pass: the sum of its words' losses and their number."""
@@ -146,7 +146,9 @@ class HiddenWords(Objective):
         means = {name: outputs[f"{name}_sum"].sum() / count.clamp(min=1) for name, count in counts.items()}
         present = sum(int(counts[name] > 0) for name in self.losses_named)
         found = {name: means[name] / max(present, 1) for name in self.losses_named}
-        return found | ({POINTING: self.pointing_weight * means[POINTING]} if self.pointing_weight else {})
+        return found | (
+            {POINTING: self.params.pointing_weight * means[POINTING]} if self.params.pointing_weight else {}
+        )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Matrices decay, vectors do not; the image encoder has a learning rate of its own."""
@@ -205,10 +207,10 @@ class GeneratorObjective(HiddenWords):
         split = len(words) + 2
         asked = self.prompts.pair_prompt(questions.types[answer], box, caption)
         hidden = self.prompts.pair_prompt(None, box, caption)
-        share = self.params.hidden_share
+        share, aim = self.params.hidden_share, self.aim(questions.boxes[question])
         return [
-            Row(target, 1, split, asked, share, names[0], owner, view, 0, self.aim(questions.boxes[question])),
-            Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1, self.aim(questions.boxes[question])),
+            Row(target, 1, split, asked, share, names[0], owner, view, 0, aim),
+            Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1, aim),
         ]
 
 

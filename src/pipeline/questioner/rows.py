@@ -72,9 +72,7 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
         words,
     )
     row, place = np.nonzero(hidden.chosen)
-    aimed = np.array(
-        [number for number, index in enumerate(row.tolist()) if rows[index].aim is not None], dtype=np.int64
-    )
+    aimed = np.flatnonzero(np.array([row.aim is not None for row in rows], dtype=bool)[row])
     aims = [rows[index].aim for index in row[aimed].tolist()]
     owners, losses, views = (np.array([getattr(row, name) for row in rows]) for name in ("owner", "loss", "view"))
     found = {
@@ -102,7 +100,7 @@ def word_losses(
     `cross` are the keys and values of all views.
     """
     own = [(keys.index_select(0, batch["view"]), values.index_select(0, batch["view"])) for keys, values in cross]
-    states, looking = model.run(batch["inputs"], batch["target_mask"], batch["prompt"], batch["prompt_mask"], own)
+    states, looking = model(batch["inputs"], batch["target_mask"], batch["prompt"], batch["prompt_mask"], own)
     row, place = batch["row"], batch["place"]
     scores = model.logits(states[row, place])
     losses = functional.cross_entropy(scores.float(), batch["label"], reduction="none", label_smoothing=smoothing)
