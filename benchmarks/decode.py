@@ -170,7 +170,8 @@ def paper(generator: Generator, picture: Tensor, lengths: list[tuple[int, int]])
         for step in range(length + 1):
             target = torch.full((rows, before + step + 1), prompts.tokenizer.mask, device=device)
             cross = model.look(seen.expand(rows, -1, -1))
-            states, _ = model(target, torch.ones_like(target).bool(), ids, mask.bool(), cross)
+            words = model.words(torch.cat([target, ids], dim=1))
+            states, _ = model(words, torch.ones_like(target).bool(), mask.bool(), cross)
             model.logits(states[:, -1]).topk(10, dim=1)
 
 

@@ -12,8 +12,10 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES, draw_each
 from pipeline.evaluation.measure_data import measure_data
+from pipeline.evaluation.measure_models import measure_models
 from pipeline.evaluation.measure_retrieval import measure_retrieval
 from pipeline.evaluation.params import EvaluateParams
+from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 from pipeline.storage.images import MANIFEST, ShardWriter
 from pipeline.triplets.tables import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
@@ -183,6 +185,31 @@ def test_a_sample_of_images_may_be_judged(tables: tuple[Path, Path], tmp_path):
     quality = measure_data(few, *tables, urls, FakeJudge(), tmp_path)
     assert quality["images"] == 1
     assert quality["generated"]["count"] == 3
+
+
+def answered(number, url, answer):
+    row = {"key": f"image{number}", "url": url, "question_id": "0", "box": None, "question": "what colour?"}
+    return {**row, "question_type": "what", "references": ["green"], "answer": answer}
+
+
+def captioned(number, url, caption):
+    row = {"key": f"image{number}", "url": url, "region_id": "0", "box": BOX, "phrase": "a thing"}
+    return {**row, "caption": caption}
+
+
+def test_held_out_rows_are_judged_where_the_truth_is_known(tmp_path):
+    urls = ["known://0", "known://1", "known://2", "http://3"]
+    said = ["red", "blue", "red", "red"]
+    answers = [answered(n, url, text) for n, (url, text) in enumerate(zip(urls, said, strict=True))]
+    generator, filter_model = (tmp_path / f"train_{name}" / "held_out" for name in ("generator", "filter"))
+    HELD_OUT_ANSWERS.write(generator / "answers.parquet", answers)
+    captions = [captioned(0, "known://0", "red ball"), captioned(1, "known://1", "ball"), captioned(3, urls[3], "red")]
+    HELD_OUT_CAPTIONS.write(generator / "captions.parquet", captions)
+    HELD_OUT_ANSWERS.write(filter_model / "answers.parquet", answers[3:])
+    figures = measure_models(tmp_path, FakeJudge())
+    assert set(figures) == {"generator"}
+    assert figures["generator"]["captions"] == {"count": 2, "true": 50.0}
+    assert figures["generator"]["answers"]["by_kind"]["colour"]["correct"] == 66.67
 
 
 def test_examples_are_drawn_for_every_reason():

@@ -41,9 +41,9 @@ def test_prompt_ignores_target_and_words_ignore_later_words():
     one = torch.tensor([tokens.pieces("a red square is left")])
     other = one.clone()
     other[0, 3] = tokens.ids["blue"]
+    masks = torch.ones_like(one).bool(), torch.ones_like(prompt).bool()
     states = [
-        model(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen))[0]
-        for target in (one, other)
+        model(model.words(torch.cat([target, prompt], dim=1)), *masks, model.look(seen))[0] for target in (one, other)
     ]
     assert torch.equal(states[0][:, :3], states[1][:, :3])
     assert not torch.allclose(states[0][:, 3:], states[1][:, 3:])

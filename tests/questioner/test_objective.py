@@ -61,9 +61,8 @@ def objective(
 def row_loss(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
     """Sum of the losses of one row, computed alone."""
     target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
-    states, _ = model(
-        target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), model.look(seen[None])
-    )
+    words, masks = model.words(torch.cat([target, prompt], dim=1)), (torch.ones_like(target), torch.ones_like(prompt))
+    states, _ = model(words, *(mask.bool() for mask in masks), model.look(seen[None]))
     total = torch.zeros((), dtype=torch.float64)
     for place in chosen:
         scores = model.logits(states[0, place]).log_softmax(0)
@@ -76,7 +75,8 @@ def row_missed(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inp
     """Sum over a row's hidden words of -log of the attention that they pay to the row's aim, cell by cell."""
     target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
     looked = model.look(seen[None])
-    _, looking = model(target, torch.ones_like(target).bool(), prompt, torch.ones_like(prompt).bool(), looked)
+    words, masks = model.words(torch.cat([target, prompt], dim=1)), (torch.ones_like(target), torch.ones_like(prompt))
+    _, looking = model(words, *(mask.bool() for mask in masks), looked)
     attention = model.text.bert.cross_attentions[-1]
     total = torch.zeros((), dtype=torch.float64)
     assert row.aim is not None

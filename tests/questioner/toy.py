@@ -79,7 +79,8 @@ def write_naively(
     for step in range(limit + 1):
         target = torch.tensor([[*start, *written, mask_id]])
         given = torch.tensor([prompt])
-        states, _ = model(target, torch.ones_like(target).bool(), given, torch.ones_like(given).bool(), cross)
+        words = model.words(torch.cat([target, given], dim=1))
+        states, _ = model(words, torch.ones_like(target).bool(), torch.ones_like(given).bool(), cross)
         scores = model.logits(states[0, -1])
         word, ends = choose(scores, step)
         if ends or len(written) < limit:

@@ -23,6 +23,7 @@ from pipeline.questioner.prompts import Prompts
 from pipeline.questioner.sampler import Sampler
 from pipeline.questioner.samples import Limits, Samples, read_samples
 from pipeline.questioner.sight import Sight
+from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS, with_answers, with_captions
 from pipeline.questioner.text_model import load_text_model
 from pipeline.settings import machine
 from pipeline.stage import Paths
@@ -50,6 +51,8 @@ class Fitting:
         text, self.tokenizer = load_text_model(params.model.text, limits.max_tokens, paths.root, seed)
         self.prompts = Prompts(self.tokenizer, limits.max_tokens)
         shards = ImageShards(paths.annotations)
+        columns = (shards.manifest[name].to_pylist() for name in ("key", "url"))
+        self.urls: dict[str, str] = dict(zip(*columns, strict=True))
         self.train, self.val = (
             read_samples(
                 paths.annotations, shards, split, self.prompts, Limits(limits.max_tokens, limits.max_answer_tokens)
@@ -144,19 +147,23 @@ class Fitting:
         }
 
     def figures(self, loaded: Loaded) -> dict[str, Any]:
-        """What is measured on the held-out images."""
+        """What is measured on the held-out images; what the model said of them goes to `held_out/`."""
         batch = self.params.validation.images_per_batch
         count = min(self.params.validation.images or len(self.val.keys), len(self.val.keys))
         blind = BlindAnswerer(self.train.questions.table)
         batches = [range(start, min(start + batch, count)) for start in range(0, count, batch)]
         questions = self.val.questions.table.slice(0, int(self.val.questions.first[count]))
+        folder = self.paths.results / "held_out"
         if self.task == FILTER:
             answers = answer_questions(Answerer(loaded), self.val, self.pictures[1], batches)
+            HELD_OUT_ANSWERS.write(folder / "answers.parquet", with_answers(questions, self.urls, answers))
             return question_figures(questions, answers, blind)
         generator = Generator(loaded)
         answers = answer_boxed(generator, self.val, self.pictures[1], batches)
         captions = caption_boxes(generator, self.val, self.pictures[1], batches)
         regions = self.val.regions.table.slice(0, int(self.val.regions.first[count]))
+        HELD_OUT_ANSWERS.write(folder / "answers.parquet", with_answers(questions, self.urls, answers))
+        HELD_OUT_CAPTIONS.write(folder / "captions.parquet", with_captions(regions, self.urls, captions))
         return {"captions": caption_figures(regions, captions), "answers": question_figures(questions, answers, blind)}
 
     def fingerprint(self) -> str:

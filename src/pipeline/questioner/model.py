@@ -42,6 +42,8 @@ class Questioner(nn.Module):
         self.norm = nn.LayerNorm(width, eps=ADAPTER_EPSILON)
         self.image_type = nn.Parameter(torch.randn(width) * CUE_SCALE)
         self.corners = nn.Linear(FEATURES, width)
+        # Vectors of places of deviation 1, as the tokens have: with weaker ones `where` is learnt late.
+        nn.init.normal_(self.corners.weight, std=(2 / FEATURES) ** 0.5)
         self.cue = RegionCue(width, grid) if feature_cue else None
         self.grid = grid
         self.register_buffer("places", corner_features(grid.places()), persistent=False)
@@ -76,24 +78,22 @@ class Questioner(nn.Module):
             rows = self.cue(projected, image_of_row, boxes, self.corners, lambda v: functional.linear(v, weight))
         return self.text.bert.split_projection(rows)
 
+    def words(self, ids: Tensor) -> Tensor:
+        """Word vectors [R,L,D] of ids [R,L]."""
+        return self.text.bert.embeddings.word_embeddings(ids)
+
     def forward(
-        self,
-        target: Tensor,
-        target_mask: Tensor,
-        prompt: Tensor,
-        prompt_mask: Tensor,
-        cross: Sequence[KeysValues],
+        self, words: Tensor, target_mask: Tensor, prompt_mask: Tensor, cross: Sequence[KeysValues]
     ) -> tuple[Tensor, Tensor]:
         """Final states of the targets [R,T,D], and those with which they looked at the image last [R,T,D].
 
-        `target` [R,T] and `prompt` [R,P] are ids with boolean token masks; `cross` as `look` gives it, per
-        row.
+        `words` [R,T+P,D] are the word vectors of [target ; prompt], `target_mask` [R,T] and `prompt_mask` [R,P]
+        their boolean token masks; `cross` as `look` gives it, per row.
         """
-        place, kind = (part.to(target.device) for part in positions(target.shape[1], prompt.shape[1]))
-        ids = torch.cat([target, prompt], dim=1)
-        states = looking = self.text.bert.embeddings(ids, position_ids=place, token_type_ids=kind)
+        length = target_mask.shape[1]
+        place, kind = (part.to(words.device) for part in positions(length, prompt_mask.shape[1]))
+        states = looking = self.text.bert.embeddings(inputs_embeds=words, position_ids=place, token_type_ids=kind)
         mask = four_part_mask(target_mask, prompt_mask)
-        length = target.shape[1]
         for index, layer in enumerate(self.text.bert.layers):
             keys_values = layer.attention.project(states)
             if index + 1 == self.text.config.num_hidden_layers:

@@ -11,10 +11,10 @@ mean over the passes that the data has.
                       caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
                                  what words look like sooner than answers do
 
-With `pointing_weight`, hidden words must also look into their box, where the data has one: the mean of -log of the
-attention that they pay to it in the last layer, times the weight. For the filter the box is no input, so the model that
-answers sees none; which thing a question means is learnt late from answers alone. Source: attention supervised by
-people's, Qiao et al. 2018 (HAN).
+With `pointing_weight`, hidden words of answers and captions must also look into their box, where the data has one: the
+mean of -log of the attention that they pay to it in the last layer, times the weight. For the filter the box is no
+input, so the model that answers sees none; which thing a question means is learnt late from answers alone. Source:
+attention supervised by people's, Qiao et al. 2018 (HAN).
 """
 
 from abc import abstractmethod
@@ -122,18 +122,14 @@ class HiddenWords(Objective):
         """Per sample and pass: the sum of its words' losses and their number."""
         encoded = self.sight.encode(micro["images"])
         cross = self.sight.look(self.model, encoded, micro["image_of_view"], micro["boxes"])
-        names, samples = (*self.losses_named, POINTING), len(micro["images"])
-        sums = micro["boxes"].new_zeros(len(names) * samples)
-        counts = torch.zeros_like(sums)
-        for group in micro["groups"]:
-            losses, missed = word_losses(
-                self.model, cross, group, self.params.label_smoothing if self.training else 0.0
-            )
-            place = group["loss"] * samples + group["owner"]
-            aimed = len(self.losses_named) * samples + group["owner"][group["aimed"]]
-            for where, values in ((place, losses), (aimed, missed)):
-                sums = sums.index_add(0, where, values)
-                counts = counts.index_add(0, where, torch.ones_like(values))
+        names, samples, groups = (*self.losses_named, POINTING), len(micro["images"]), micro["groups"]
+        smoothing = self.params.label_smoothing if self.training else 0.0
+        values = torch.cat(word_losses(self.model, cross, groups, smoothing))
+        places = [group["loss"] * samples + group["owner"] for group in groups]
+        aimed = [len(self.losses_named) * samples + group["owner"][group["aimed"]] for group in groups]
+        where = torch.cat([*places, *aimed])
+        sums = values.new_zeros(len(names) * samples).index_add(0, where, values)
+        counts = torch.zeros_like(sums).index_add(0, where, torch.ones_like(values))
         found: dict[str, Tensor] = {}
         for number, name in enumerate(names):
             part = slice(number * samples, (number + 1) * samples)
@@ -209,7 +205,7 @@ class GeneratorObjective(HiddenWords):
         hidden = self.prompts.pair_prompt(None, box, caption)
         share, aim = self.params.hidden_share, self.aim(questions.boxes[question])
         return [
-            Row(target, 1, split, asked, share, names[0], owner, view, 0, aim),
+            Row(target, 1, split, asked, share, names[0], owner, view, 0),
             Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1, aim),
         ]
 

@@ -75,7 +75,7 @@ class SampleParams(Params):
     caption_hidden_share: float = Field(default=0.6, gt=0, le=1, description="share of hidden words of captions")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="spread over all words")
     pointing_weight: float = Field(
-        default=0.0, ge=0, description="weight of the loss by which words must look into their box; 0: off"
+        default=0.0, ge=0, description="weight of the loss by which answers and captions must look into their box"
     )
     balance: BalanceParams = BalanceParams()
 

@@ -93,17 +93,31 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
 
 
 def word_losses(
-    model: Questioner, cross: Sequence[KeysValues], batch: Batch, smoothing: float
+    model: Questioner, cross: Sequence[KeysValues], groups: Sequence[Batch], smoothing: float
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of each chosen word [C], and how badly each of the aimed ones looks at its aim [A].
+    """Cross-entropy of each chosen word [C], and how badly each of the aimed ones looks at its aim [A], group by group.
 
-    `cross` are the keys and values of all views.
+    `cross` are the keys and values of all views. Word vectors are looked up, and scores taken, for all groups at once:
+    both have a dense gradient of the size of the vocabulary, which costs more than the layers do.
     """
-    own = [(keys.index_select(0, batch["view"]), values.index_select(0, batch["view"])) for keys, values in cross]
-    states, looking = model(batch["inputs"], batch["target_mask"], batch["prompt"], batch["prompt_mask"], own)
-    row, place = batch["row"], batch["place"]
-    scores = model.logits(states[row, place])
-    losses = functional.cross_entropy(scores.float(), batch["label"], reduction="none", label_smoothing=smoothing)
-    row, place = row[batch["aimed"]], place[batch["aimed"]]
-    missed = model.missed(looking[row, place], own[-1][0].index_select(0, row), batch["aim"])
-    return losses, missed.float()
+    ids = [torch.cat([batch["inputs"], batch["prompt"]], dim=1) for batch in groups]
+    vectors = model.words(torch.cat([part.flatten() for part in ids])).split([part.numel() for part in ids])
+    looked = chosen_views(cross, [batch["view"] for batch in groups])
+    states: list[Tensor] = []
+    missed: list[Tensor] = []
+    for batch, part, words, own in zip(groups, ids, vectors, looked, strict=True):
+        found, looking = model(words.unflatten(0, part.shape), batch["target_mask"], batch["prompt_mask"], own)
+        states.append(found[batch["row"], batch["place"]])
+        row, place = batch["row"][batch["aimed"]], batch["place"][batch["aimed"]]
+        missed.append(model.missed(looking[row, place], own[-1][0].index_select(0, row), batch["aim"]).float())
+    scores, labels = model.logits(torch.cat(states)).float(), torch.cat([batch["label"] for batch in groups])
+    losses = functional.cross_entropy(scores, labels, reduction="none", label_smoothing=smoothing)
+    return losses, torch.cat(missed)
+
+
+def chosen_views(cross: Sequence[KeysValues], views: Sequence[Tensor]) -> list[list[KeysValues]]:
+    """Keys and values of every layer for each group's `views`; gathered at once, for the sake of the gradient."""
+    sizes = [len(part) for part in views]
+    every = torch.cat(list(views))
+    layers = [tuple(part.index_select(0, every).split(sizes) for part in layer) for layer in cross]
+    return [[(keys[group], values[group]) for keys, values in layers] for group in range(len(sizes))]
