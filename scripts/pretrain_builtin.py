@@ -6,6 +6,7 @@ pictures alone (it never sees a word or a label), the text encoder from texts al
     python scripts/pretrain_builtin.py vit      # src/pipeline/encoders/weights/vit/
     python scripts/pretrain_builtin.py bert     # src/pipeline/encoders/weights/bert/
     python scripts/pretrain_builtin.py probe    # what the image encoder knows, beside two controls
+    python scripts/pretrain_builtin.py control data/raw/encoders/vit-supervised    # the control that saw the labels
 """
 
 from collections.abc import Iterator
@@ -89,9 +90,7 @@ def vit() -> None:
         encoder, pictures, PREPROCESSING, VIT_TRAINING.batch_size, VIT_TEMPERATURE, VIT_TRAINING.seed
     )
     history = learn(objective, VIT_TRAINING, "pretrain_vit")
-    folded = fold_batch_norms(encoder)
-    write_json(VIT_FOLDER / "config.json", folded.config.json())
-    write_half_tensors(VIT_FOLDER / "model.safetensors", folded.state_dict())
+    save_vit(VIT_FOLDER, encoder)
     note("vit_training", {"best_step": history.best_step, **history.validation[-1]})
 
 
@@ -138,6 +137,19 @@ def probe_command() -> None:
             (box_features(encoder, some, things, PREPROCESSING), things) for some, things in sets
         )
         note(f"probe_{name}", probe(train_x, train_things, test_x, test_things))
+
+
+@app.command()
+def control(folder: Path) -> None:
+    """Write the control that was trained on the labels, to be named by `image.weights` in place of the packaged one."""
+    save_vit(folder, supervised())
+
+
+def save_vit(folder: Path, encoder: Vit) -> None:
+    """Write an image encoder as `builtin:vit` reads it."""
+    folded = fold_batch_norms(encoder)
+    write_json(folder / "config.json", folded.config.json())
+    write_half_tensors(folder / "model.safetensors", folded.state_dict())
 
 
 def supervised() -> Vit:

@@ -10,8 +10,9 @@ prompt never sees the target and a word never sees later ones, so of this only w
   [MASK] are overwritten by the next word. In the last layer only the [MASK] goes on.
 
 Several words at once (a question that is known) are one step too: they are right-aligned, so that the slots
-of the cache are the same for all sequences, and what is left of them is marked invalid. Finished sequences
-are taken out by `keep`.
+of the cache are the same for all sequences, and what is left of them is marked invalid. Padding takes part in
+self-attention only; everything else runs over the words alone (`Packing`). Finished sequences are taken out by
+`keep`.
 """
 
 from dataclasses import dataclass
@@ -50,6 +51,28 @@ class Groups:
         """The inverse of `stack`: [groups, most * words, D] to [R,words,D]."""
         rows = stacked.reshape(-1, words, stacked.shape[2])
         return rows if self.even else rows[self.place]
+
+
+class Packing:
+    """The words of padded rows one after the other, as rows of one word: `valid` [R,n] tells words from padding.
+
+    `last` [R] is each row's last word; `groups` are the words' (`group_of_row` [R] the rows').
+    """
+
+    def __init__(self, valid: Tensor, group_of_row: Tensor) -> None:
+        self.valid = valid
+        self.last = valid.sum(dim=1).cumsum(dim=0) - 1
+        self.groups = Groups(group_of_row[valid.nonzero()[:, 0]])
+
+    def pack(self, rows: Tensor) -> Tensor:
+        """[R,n,D] to [words,1,D]."""
+        return rows[self.valid][:, None]
+
+    def unpack(self, words: Tensor) -> Tensor:
+        """[words,1,D] to [R,n,D], with zeros for padding."""
+        rows = words.new_zeros(*self.valid.shape, words.shape[2])
+        rows[self.valid] = words[:, 0]
+        return rows
 
 
 @dataclass
@@ -135,10 +158,7 @@ class Sequences:
         if missing > 0:
             more = missing + SPARE_SLOTS
             self.valid = functional.pad(self.valid, (0, more), value=True)
-            self.layers = [
-                (functional.pad(keys, (0, 0, 0, more)), functional.pad(values, (0, 0, 0, more)))
-                for keys, values in self.layers
-            ]
+            self.layers = [(lengthened(keys, more), lengthened(values, more)) for keys, values in self.layers]
 
     def advance(self, words: Tensor, start: Tensor, valid: Tensor) -> Tensor:
         """Read `words` [R,n] and a [MASK]; returns the scores [R,V] of the word that stands at the [MASK].
@@ -159,23 +179,30 @@ class Sequences:
         mask[..., self.used :] &= causal
         # A padding token may look at itself, so that its (unused) result is a number.
         mask[..., self.used :] |= torch.eye(count + 1, dtype=torch.bool, device=words.device)
-        for index, layer in enumerate(self.bert.layers):
-            states = self._layer(layer, index, states, mask, end)
+        packing = Packing(valid, self.group_of_row) if count > 1 else None
+        if packing:
+            states = packing.pack(states)
+        for index in range(len(self.bert.layers)):
+            states = self._layer(index, states, mask, packing)
         self.used += count
         return self.model.logits(states[:, -1])
 
-    def _layer(self, layer: BertLayer, index: int, states: Tensor, mask: Tensor, end: int) -> Tensor:
-        attention = layer.attention
+    def _layer(self, index: int, states: Tensor, mask: Tensor, packing: Packing | None) -> Tensor:
+        """One layer over `states` [R,n,D], or [words,1,D] if they are packed; the last one gives [R,1,D]."""
+        layer, attention, end = self.bert.layers[index], self.bert.layers[index].attention, mask.shape[-1]
+        groups = packing.groups if packing else self.groups
         keys, values = self.layers[index]
-        new_keys, new_values = attention.project(states)
-        keys[:, :, self.used : end] = new_keys
-        values[:, :, self.used : end] = new_values
+        for kept, linear in ((keys, attention.self.key), (values, attention.self.value)):
+            new = linear(states)
+            kept[:, :, self.used : end] = attention.self.split(packing.unpack(new) if packing else new)
         if index + 1 == len(self.layers):
-            states, mask = states[:, -1:], mask[:, :, -1:]
+            states = states[packing.last] if packing else states[:, -1:]
+            mask, groups, packing = mask[:, :, -1:], self.groups, None
         queries = attention.self.query(states)
+        queries = packing.unpack(queries) if packing else queries
         found = attend(attention.self, queries, (keys[:, :, :end], values[:, :, :end]), mask)
-        states = attention.output(found, states)
-        states = cross_attend(layer, states, self.groups, self.cross[index])
+        states = attention.output(packing.pack(found) if packing else found, states)
+        states = cross_attend(layer, states, groups, self.cross[index])
         return layer.output(layer.intermediate(states), states)
 
     def keep(self, rows: Tensor) -> None:
@@ -188,3 +215,11 @@ class Sequences:
             stay = torch.isin(self.groups.present, groups.present)
             self.cross = [(keys[stay], values[stay]) for keys, values in self.cross]
         self.groups = groups
+
+
+def lengthened(kept: Tensor, slots: int) -> Tensor:
+    """Keys or values [R,heads,n,width] with room for more slots, whose content is undefined."""
+    rows, heads, used, width = kept.shape
+    longer = kept.new_empty(rows, heads, used + slots, width)
+    longer[:, :, :used] = kept
+    return longer

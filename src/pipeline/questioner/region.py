@@ -117,13 +117,16 @@ class RegionCue(nn.Module):
         linear map (with bias), `through` is its matrix alone, and so will the result have gone through it.
         """
         boxes = widened(boxes.to(visual.dtype))
-        share = self.shares(boxes)[..., None]
+        share = self.shares(boxes)
         rows = visual[image_of_row]
         binned = bins(boxes)
         weights = self.shares(binned.flatten(0, 1)).unflatten(0, binned.shape[:2])
         pooled = weights @ rows / weights.sum(-1, keepdim=True)
         places = corners(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
-        marked = rows + through(self.outside) + share * through(self.inside - self.outside)
+        # In place, in one pass: these are the largest tensors of all.
+        mixture = torch.stack([1 - share, share], dim=-1).flatten(0, 1)
+        vectors = through(torch.stack([self.outside, self.inside]))
+        marked = rows.flatten(0, 1).addmm_(mixture, vectors).view_as(rows)
         return torch.cat([marked, pooled + through(self.token_type + places)], dim=1)
 
     def shares(self, boxes: Tensor) -> Tensor:
