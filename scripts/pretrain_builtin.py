@@ -7,6 +7,7 @@ pictures alone (it never sees a word or a label), the text encoder from texts al
     python scripts/pretrain_builtin.py bert     # src/pipeline/encoders/weights/bert/
     python scripts/pretrain_builtin.py probe    # what the image encoder knows, beside two controls
     python scripts/pretrain_builtin.py control data/raw/encoders/vit-supervised    # the control that saw the labels
+    python scripts/pretrain_builtin.py classifier data/raw/encoders/vit-classifier    # a teacher that knows classes
 """
 
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from pipeline.encoders.text_weights import BERT_FOLDER
 from pipeline.encoders.tokenizer import Tokenizer
 from pipeline.encoders.vit import Vit, VitConfig, fold_batch_norms
 from pipeline.encoders.vocabulary import build_vocabulary
+from pipeline.pretraining.classifier import Classifier, uniform_labels
 from pipeline.pretraining.masked_words import MaskedWords, pseudo_perplexity
 from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
 from pipeline.pretraining.probe import box_features, probe, things_of
@@ -39,7 +41,7 @@ from pipeline.storage.files import hash_json, read_json, write_json
 from pipeline.toyworld import texts
 from pipeline.toyworld.drawing import render
 from pipeline.toyworld.scenes import draw_scene
-from pipeline.toyworld.words import ATTRIBUTES
+from pipeline.toyworld.words import ATTRIBUTES, COLOURS, SHAPES
 from pipeline.training.history import History
 from pipeline.training.loop import train
 from pipeline.training.objective import Objective
@@ -66,6 +68,9 @@ VIT_TEMPERATURE = 0.1
 BERT_TRAINING = TrainingParams(seed=0, steps=1500, batch_size=128, learning_rate=1e-3, validate_every=250)
 CONTROL_TRAINING = TrainingParams(
     seed=0, steps=1200, batch_size=64, learning_rate=2e-3, weight_decay=0.05, validate_every=200
+)
+CLASSIFIER_TRAINING = TrainingParams(
+    seed=0, steps=2000, batch_size=64, learning_rate=2e-3, weight_decay=0.05, validate_every=200
 )
 BERT_SHAPE = BertConfig(
     vocab_size=0,
@@ -143,6 +148,25 @@ def probe_command() -> None:
 def control(folder: Path) -> None:
     """Write the control that was trained on the labels, to be named by `image.weights` in place of the packaged one."""
     save_vit(folder, supervised())
+
+
+@app.command()
+def classifier(folder: Path) -> None:
+    """Write a supervised teacher (classes: pairs of shape and colour) for `embed_teacher.encoder.weights` to name."""
+    pictures, scenes = draw(range(PICTURES))
+    torch.manual_seed(CLASSIFIER_TRAINING.seed)
+    encoder = Vit(VitConfig(batch_norms=True, classes=len(SHAPES) * len(COLOURS)))
+    labels = uniform_labels([pairs_in(things) for things in scenes], encoder.config.classes)
+    objective = Classifier(
+        encoder, pictures, labels, PREPROCESSING, CLASSIFIER_TRAINING.batch_size, CLASSIFIER_TRAINING.seed
+    )
+    learn(objective, CLASSIFIER_TRAINING, "classifier_vit")
+    save_vit(folder, encoder.eval())
+
+
+def pairs_in(things: list[Any]) -> set[int]:
+    """Numbers of the pairs of shape and colour that occur in a picture."""
+    return {label["shape"] * len(COLOURS) + label["colour"] for _, label in things}
 
 
 def save_vit(folder: Path, encoder: Vit) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from pipeline.alignment.losses.contrastive import Scale, info_nce, positive_pairs
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
+from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.losses.region_contrast import region_contrast
 from pipeline.alignment.losses.squared_error import squared_error
 from pipeline.alignment.losses.statement_contrast import statement_contrast
@@ -107,6 +108,41 @@ def test_squared_error_is_two_minus_two_cosines() -> None:
     )
     assert float(squared_error(a, b)) == pytest.approx(slow / 5)
     assert float(squared_error(a, b)) == pytest.approx(float((2 - 2 * (a * b).sum(1)).mean()))
+
+
+def distributions(rows: int, classes: int, seed: int) -> Tensor:
+    """Probabilities [rows, classes], the first class of every row being impossible."""
+    logits = 3 * torch.randn(rows, classes, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    logits[:, 0] = -torch.inf
+    return logits.softmax(dim=1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 4), st.integers(2, 6), st.integers(0, 999))
+def test_kl_divergence_is_the_formula(rows: int, classes: int, seed: int) -> None:
+    teacher, logits = distributions(rows, classes, seed), 5 * unit(rows, classes, seed=seed)
+    expected = 0.0
+    for p, z in zip(teacher.tolist(), logits.tolist(), strict=True):
+        total = sum(map(math.exp, z))
+        expected += sum(a * (math.log(a) - math.log(math.exp(b) / total)) for a, b in zip(p, z, strict=True) if a > 0)
+    assert float(kl_divergence(logits, teacher)) == pytest.approx(expected / rows, abs=1e-9)
+
+
+def test_kl_divergence_pulls_the_students_probabilities_to_the_teachers() -> None:
+    teacher, logits = distributions(4, 5, seed=1), unit(4, 5, seed=2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda student: kl_divergence(student, teacher), (logits,))
+    (gradient,) = torch.autograd.grad(kl_divergence(logits, teacher), logits)
+    torch.testing.assert_close(gradient, (logits.detach().softmax(dim=1) - teacher) / 4)
+
+
+def test_kl_divergence_is_zero_for_the_teacher_itself_even_as_it_is_stored() -> None:
+    stored = (3 * unit(6, 50, seed=3)).softmax(dim=1).half().double()
+    assert bool((stored.sum(dim=1) != 1).any())
+    logits = stored.log().requires_grad_()
+    loss = kl_divergence(logits, stored)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert float(loss.detach()) == pytest.approx(0.0, abs=1e-12) and float(gradient.abs().max()) < 1e-12
+    assert float(kl_divergence(logits.detach() + unit(6, 50, seed=4), stored)) > 1e-4
 
 
 @settings(max_examples=20, deadline=None)

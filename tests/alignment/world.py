@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from PIL import Image
 
 from pipeline.alignment.params import AlignParams
 from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.tensors import write_half_tensors
+from pipeline.encoders.vit import Vit, VitConfig
 from pipeline.stage import Paths
+from pipeline.storage.files import write_json
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import TeacherStep
@@ -21,6 +25,8 @@ COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "white
 IMAGE = {"name": "builtin:vit", "weights": "random"}
 TEXT = {"name": "hf:text", "weights": "random", "max_length": 16}
 TEACHER = EmbedTeacherParams(encoder=ImageEncoderParams.model_validate(IMAGE))
+CLASSES = 5
+SUPERVISED = EmbedTeacherParams(encoder=ImageEncoderParams(weights="classifier"), pooling="class_probabilities")
 WORDS = ["a", "and", "area", "the", "left", "is", "what", "color", "on", "side", "?"]
 
 
@@ -53,8 +59,8 @@ def rows_of(key: str, left: str, right: str) -> tuple[list[dict[str, Any]], dict
     return regions, asked
 
 
-def make(root: Path, train: int = 40, val: int = 12) -> Paths:
-    """Write pairs, triplets, teacher embeddings and a small text encoder below `root`."""
+def make(root: Path, train: int = 40, val: int = 12, teacher: EmbedTeacherParams = TEACHER) -> Paths:
+    """Write pairs, triplets, what the teacher stores and small encoders below `root`."""
     paths = Paths.of(root, "align")
     rng = np.random.default_rng(0)
     manifests, regions, asked = [], [], []
@@ -72,7 +78,8 @@ def make(root: Path, train: int = 40, val: int = 12) -> Paths:
     KEPT_DC.write(paths.triplets / "train-00000-dc.parquet", regions)
     KEPT_QA.write(paths.triplets / "train-00000-qa.parquet", asked)
     text_encoder(root / "text")
-    teach(paths)
+    classifier(root / "classifier")
+    teach(paths, teacher)
     return paths
 
 
@@ -85,8 +92,17 @@ def text_encoder(folder: Path) -> None:
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary))
 
 
-def teach(paths: Paths) -> None:
-    step = TeacherStep(TEACHER, paths.root)
+def classifier(folder: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Vit(VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, classes=CLASSES))
+        torch.nn.init.normal_(model.head.weight)
+    write_json(folder / "config.json", model.config.json())
+    write_half_tensors(folder / "model.safetensors", model.state_dict())
+
+
+def teach(paths: Paths, teacher: EmbedTeacherParams) -> None:
+    step = TeacherStep(teacher, paths.root)
     step.setup()
     for shard in TeacherStep.shards(ImageShards(paths.pairs)):
         step.run(shard, paths.root / "made")

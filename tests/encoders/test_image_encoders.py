@@ -12,7 +12,7 @@ from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.vit import Vit, VitConfig, fold_batch_norms
 from pipeline.errors import UserError
-from pipeline.storage.files import hash_file
+from pipeline.storage.files import hash_file, write_json
 
 
 def pixels(size: int, seed: int = 0) -> torch.Tensor:
@@ -81,6 +81,51 @@ def test_weights_from_a_file_load_exactly(tmp_path: Path) -> None:
         load_image_encoder(params, tmp_path)
 
 
+@pytest.mark.parametrize(("model", "layers"), [("test_resnet", 1), ("deit_tiny_distilled_patch16_224", 2)])
+def test_class_probabilities_are_those_of_the_models_own_classifier(tmp_path: Path, model: str, layers: int) -> None:
+    import timm
+
+    torch.manual_seed(3)
+    options: dict[str, Any] = {"img_size": 32} if layers == 2 else {}
+    source: Any = timm.create_model(model, num_classes=7, **options).eval()
+    for parameter in source.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    state = source.state_dict()
+    save_file(state, tmp_path / "weights.safetensors")
+    params = ImageEncoderParams(name=f"timm:{model}", weights="weights.safetensors", options=options, image_size=32)
+    encoder, plain = load_image_encoder(params, tmp_path, classifier=True), load_image_encoder(params, tmp_path)
+    assert (encoder.dim, encoder.weights_hash) == (plain.dim, plain.weights_hash)
+    with torch.inference_mode():
+        found = encoder.class_probabilities(pixels(32))
+        torch.testing.assert_close(found, source(pixels(32)).softmax(dim=1))
+        torch.testing.assert_close(encoder(pixels(32)), plain(pixels(32)))
+    assert found.std() > 1e-3
+
+    heads = [name for name in state if name.startswith(("fc.", "head")) and name.endswith("weight")]
+    assert len(heads) == layers
+    save_file({name: tensor for name, tensor in state.items() if name != heads[-1]}, tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match=r"no trained classifier[\s\S]*weights\.safetensors"):
+        load_image_encoder(params, tmp_path, classifier=True)
+
+
+def test_builtin_classifier_is_left_out_unless_asked_for(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Vit(VitConfig(classes=3))
+    write_json(tmp_path / "mine" / "config.json", model.config.json())
+    save_file(model.state_dict(), tmp_path / "mine" / "model.safetensors")
+    params = ImageEncoderParams(weights="mine")
+    plain, encoder = load_image_encoder(params, tmp_path), load_image_encoder(params, tmp_path, classifier=True)
+    packaged = load_image_encoder(ImageEncoderParams(), tmp_path)
+    assert plain.state_dict().keys() == packaged.state_dict().keys()
+    with torch.inference_mode():
+        expected = model.head(model(pixels(96)).mean(dim=1)).softmax(dim=1)
+        torch.testing.assert_close(encoder.class_probabilities(pixels(96)), expected)
+    with pytest.raises(UserError, match=r"no trained classifier[\s\S]*no classes"):
+        load_image_encoder(ImageEncoderParams(), tmp_path, classifier=True)
+    with pytest.raises(UserError, match=r"no trained classifier[\s\S]*random weights"):
+        load_image_encoder(ImageEncoderParams(weights="random"), tmp_path, classifier=True)
+
+
 def test_batch_norms_keep_their_statistics(tmp_path: Path) -> None:
     encoder = load_image_encoder(ImageEncoderParams(name="timm:test_resnet", weights="random"), tmp_path)
     before = {name: tensor.clone() for name, tensor in encoder.named_buffers()}
@@ -123,12 +168,14 @@ def test_cache_is_named_for_missing_weights(tmp_path: Path, monkeypatch: pytest.
 
 def test_folded_vit_computes_the_same() -> None:
     torch.manual_seed(0)
-    model = Vit(VitConfig(batch_norms=True))
+    model = Vit(VitConfig(batch_norms=True, classes=3))
     for _ in range(3):
         model(pixels(96) * 2 + 0.5)
     model.eval()
     with torch.inference_mode():
-        torch.testing.assert_close(fold_batch_norms(model)(pixels(96)), model(pixels(96)), rtol=1e-4, atol=1e-4)
+        tokens, folded = model(pixels(96)), fold_batch_norms(model)
+        torch.testing.assert_close(folded(pixels(96)), tokens, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(folded.forward_head(tokens), model.forward_head(tokens))
 
 
 def test_mobilenet_on_photographs(real_data: Path) -> None:

@@ -9,12 +9,15 @@ import torch
 
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.tensors import write_half_tensors
+from pipeline.encoders.vit import Vit, VitConfig
 from pipeline.errors import UserError
 from pipeline.execution.shard_map import map_shards
+from pipeline.storage.files import write_json
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
-from pipeline.teacher.table import read_teacher
+from pipeline.teacher.table import read_teacher, teacher_figures
 
 COUNTS = {"train-00000": 18, "train-00001": 3, "val-00000": 2}
 
@@ -79,6 +82,33 @@ def test_class_token(tmp_path: Path, pairs: ImageShards) -> None:
 def test_class_token_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no class token"):
         TeacherStep(EmbedTeacherParams(pooling="cls"), tmp_path).setup()
+
+
+def test_class_probabilities(tmp_path: Path, pairs: ImageShards) -> None:
+    torch.manual_seed(0)
+    model = Vit(VitConfig(classes=5))
+    torch.nn.init.normal_(model.head.weight)
+    write_json(tmp_path / "weights" / "config.json", model.config.json())
+    write_half_tensors(tmp_path / "weights" / "model.safetensors", model.state_dict())
+    params = EmbedTeacherParams(encoder=ImageEncoderParams(weights="weights"), pooling="class_probabilities")
+    step = TeacherStep(params, tmp_path)
+    map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
+
+    teacher = read_teacher(tmp_path / "teacher")
+    assert teacher.origin.pooling == teacher_figures(tmp_path / "teacher", pairs.manifest)["pooling"]
+    assert teacher.origin.pooling == "class_probabilities"
+    np.testing.assert_allclose(teacher.embeddings.astype(np.float64).sum(axis=1), 1, atol=2e-3)
+    encoder = load_image_encoder(params.encoder, tmp_path)
+    pixels = encoder.preprocessing.normalise(encoder.preprocessing.pixels(pairs.image("val-00000-0"))[None])
+    with torch.inference_mode():
+        expected = model.half().float().head(encoder(pixels).mean(dim=1)).softmax(dim=1)[0]
+    np.testing.assert_allclose(teacher.of(["val-00000-0"], tmp_path)[0], expected.numpy(), rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("encoder", [ImageEncoderParams(), ImageEncoderParams(name="timm:test_vit", weights="random")])
+def test_classifier_that_is_not_there(tmp_path: Path, encoder: ImageEncoderParams) -> None:
+    with pytest.raises(UserError, match="no trained classifier"):
+        TeacherStep(EmbedTeacherParams(encoder=encoder, pooling="class_probabilities"), tmp_path).setup()
 
 
 def test_fingerprint_follows_parameters_and_weights(tmp_path: Path) -> None:

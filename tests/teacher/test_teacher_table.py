@@ -33,6 +33,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert schema.field("embedding").type == pa.list_(pa.field("item", pa.float16()), 4)
 
 
+def test_probabilities_sum_to_one_up_to_rounding(tmp_path: Path) -> None:
+    logits = 4 * np.random.default_rng(0).normal(size=(5, 1000))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    origin = replace(ORIGIN, pooling="class_probabilities")
+    write_teacher(tmp_path / "train-00000.parquet", list("abcde"), probabilities.astype(np.float32), origin)
+    found = read_teacher(tmp_path, expected=origin).embeddings
+    np.testing.assert_allclose(found.astype(np.float64).sum(axis=1), 1, atol=2e-3)
+    np.testing.assert_allclose(found, probabilities, rtol=1e-3, atol=1e-7)
+    with pytest.raises(UserError, match="another way than the parameters"):
+        read_teacher(tmp_path, expected=ORIGIN)
+
+
 def test_bytes_are_the_same_twice(tmp_path: Path) -> None:
     assert write(tmp_path / "a", 0).read_bytes() == write(tmp_path / "b", 0).read_bytes()
 

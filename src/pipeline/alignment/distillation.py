@@ -1,7 +1,8 @@
-"""Distillation heads, temperature and memory bank: what the teacher's embeddings add to the training.
+"""Distillation head, temperature and memory bank: what the stored teacher adds to the training.
 
-Each branch predicts the teacher's embedding of the image with one shared head (LayerNorm and a linear map) on its
-embedding; the head, like the blocks, is the same for both modalities. The heads are not part of the finished model.
+Each branch predicts what the teacher says of the image, its embedding or its class probabilities, with one shared head
+(LayerNorm and a linear map) on its embedding; the head, like the blocks, is the same for both modalities. It is not
+part of the finished model.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ from torch.nn import functional
 
 from pipeline.alignment.losses.contrastive import Scale
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
+from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.losses.squared_error import squared_error
 from pipeline.alignment.memory_bank import MemoryBank
 from pipeline.alignment.params import DistillationParams
+from pipeline.errors import UserError
+from pipeline.teacher.params import EmbedTeacherParams
+
+ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
+"""Losses that compare each prediction with its own image's target alone."""
 
 
 class Distillation(nn.Module):
-    """From stored teacher embeddings [images, D] with groups [images]; `width`: of the student's embedding."""
+    """From what the teacher stored [images, D], with groups [images]; `width`: of the student's embedding."""
 
     def __init__(self, params: DistillationParams, teacher: Tensor, groups: Tensor, width: int, seed: int) -> None:
         super().__init__()
@@ -29,16 +36,17 @@ class Distillation(nn.Module):
             self.bank = MemoryBank(teacher, groups, params.bank, seed)
 
     def predict(self, embeddings: Tensor) -> Tensor:
-        """L2-normalised predictions […, D] of the teacher's embedding from embeddings […, width]."""
-        return functional.normalize(self.head(embeddings), dim=-1)
+        """From embeddings […, width] L2-normalised predictions […, D] of the teacher's; for `kl` class logits."""
+        predicted = self.head(embeddings)
+        return predicted if self.kind == "kl" else functional.normalize(predicted, dim=-1)
 
     def loss(self, image: Tensor, text: Tensor, teacher: Tensor, group: Tensor) -> Tensor:
         """Mean of both branches. image: [B, D] and text: [B, C, D] predictions; teacher: [B, D]; group: [B]."""
         of_text = group.repeat_interleave(text.shape[1])
         flat = text.flatten(0, 1)
-        if self.kind == "squared_error":
-            repeated = teacher.repeat_interleave(text.shape[1], dim=0)
-            return (squared_error(image, teacher) + squared_error(flat, repeated)) / 2
+        if self.kind in ROW_BY_ROW:
+            of_branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
+            return (of_branch(image, teacher) + of_branch(flat, repeated)) / 2
         branches = [
             contrastive_distillation(student, of, teacher, group, self.bank.embeddings, self.bank.groups, self.scale())
             for student, of in ((image, group), (flat, of_text))
@@ -50,3 +58,15 @@ class Distillation(nn.Module):
         if self.kind == "contrastive":
             self.bank.push(teacher, group)
             self.scale.clamp()
+
+
+def check_teacher(params: DistillationParams, teacher: EmbedTeacherParams) -> None:
+    """Raise UserError if this kind of distillation cannot learn from what the teacher stores."""
+    if (params.kind == "kl") != (teacher.pooling == "class_probabilities"):
+        raise UserError(
+            "This kind of distillation cannot learn from what the teacher stores.",
+            where="align.distillation.kind and embed_teacher.pooling",
+            expected="kind kl with pooling class_probabilities, or another kind with another pooling",
+            found=f"kind {params.kind} with pooling {teacher.pooling}",
+            fix="change one of the two",
+        )

@@ -1,7 +1,7 @@
 """The objective of the cached regime: the shared encoder on stored tokens, with up to four losses.
 
     contrastive    images against captions and composed texts      (losses/contrastive.py)
-    distillation   both branches against stored teacher embeddings (losses/contrastive_distillation.py)
+    distillation   both branches against what the teacher stored   (distillation.py)
     regions        regions against their phrases                   (losses/region_contrast.py)
     questions      statements against wrongly answered copies      (losses/statement_contrast.py)
 

@@ -95,9 +95,13 @@ class ContrastiveParams(Params):
 
 
 class DistillationParams(Params):
-    """Learning from the stored teacher embeddings."""
+    """Learning from what the teacher stored; bank and temperature belong to the contrastive kind."""
 
-    kind: Literal["contrastive", "squared_error"] = "contrastive"
+    kind: Literal["contrastive", "squared_error", "kl"] = Field(
+        default="contrastive",
+        description="contrastive or squared_error: predict the teacher's embedding; kl: its class probabilities "
+        "(embed_teacher.pooling: class_probabilities)",
+    )
     bank: int = Field(default=65_536, ge=0, le=65_536, description="entries of the memory bank at most")
     temperature: float = Field(default=0.07, ge=0.01, le=1)
     learn_temperature: bool = Field(default=False, description="train the temperature; otherwise it is fixed")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.alignment.distillation import check_teacher
 from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.model import AlignmentModel
 from pipeline.alignment.model_folder import ModelConfig, save
@@ -41,6 +42,8 @@ MEASURED = 2_000
 
 def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
     """Train the shared encoder, write `models/alignment/` and the curves; returns the metrics."""
+    if params.loss_weights.distillation:
+        check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
     encoders = Encoders(
         load_image_encoder(params.image_encoder, paths.root),
@@ -70,7 +73,10 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
 
 
 def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: Paths) -> Tensor:
-    """L2-normalised float16 [images, D], made as the parameters of `embed_teacher` say; else UserError."""
+    """L2-normalised embeddings, or class probabilities as they are stored, float16 [images, D].
+
+    Raises UserError if they were not made as the parameters of `embed_teacher` say.
+    """
     preprocessing = load_image_encoder(teacher.encoder, paths.root).preprocessing
     origin = TeacherOrigin(
         model=teacher.encoder.name,
@@ -78,8 +84,10 @@ def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: 
         preprocessing=preprocessing.fingerprint(),
         pooling=teacher.pooling,
     )
-    stored = read_teacher(paths.teacher, origin).of(keys, named_in=paths.pairs / "manifest.parquet")
-    return functional.normalize(torch.from_numpy(stored).float(), dim=1).half()
+    stored = torch.from_numpy(read_teacher(paths.teacher, origin).of(keys, paths.pairs / "manifest.parquet"))
+    if teacher.pooling == "class_probabilities":
+        return stored
+    return functional.normalize(stored.float(), dim=1).half()
 
 
 def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:

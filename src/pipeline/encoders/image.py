@@ -7,6 +7,7 @@ random`.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,14 @@ class ImageEncoder(nn.Module):
         """Mean [B,dim] of the tokens that belong to places."""
         return tokens[:, self.prefix_tokens :].mean(dim=1)
 
+    def class_probabilities(self, pixels: Tensor) -> Tensor:
+        """Softmax [B,classes] of the model's own classifier on normalised pixels [B,3,S,S].
+
+        Only of an encoder that was loaded with its classifier.
+        """
+        head: Any = self.model.forward_head
+        return head(self._own_features(pixels)).softmax(dim=1)
+
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Training mode, in which batch norms keep their pretrained statistics."""
         super().train(mode)
@@ -61,11 +70,15 @@ class ImageEncoder(nn.Module):
 
     def _features(self, pixels: Tensor) -> Tensor:
         """[B,N,D], or [B,H,W,D] of a model with a feature map."""
-        features: Callable[[Tensor], Tensor] = getattr(self.model, "forward_features", self.model)
-        found = features(pixels)
+        found = self._own_features(pixels)
         if found.ndim == 4 and getattr(self.model, "output_fmt", "NCHW") != "NHWC":
             found = found.permute(0, 2, 3, 1)
         return found
+
+    def _own_features(self, pixels: Tensor) -> Tensor:
+        """What the model itself gives: tokens, or a feature map in its own layout."""
+        features: Callable[[Tensor], Tensor] = getattr(self.model, "forward_features", self.model)
+        return features(pixels)
 
     def _grid(self, found: Tensor) -> tuple[int, int]:
         if found.ndim == 4:
@@ -80,10 +93,11 @@ def _square(tokens: int) -> tuple[int, int]:
     return (side, side) if side * side == tokens else (1, tokens)
 
 
-def load_image_encoder(params: ImageEncoderParams, root: Path) -> ImageEncoder:
-    """The image encoder that the parameters name; paths in them start at `root`, the repository.
+def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool = False) -> ImageEncoder:
+    """The image encoder that the parameters name, with or without its classifier; their paths start at `root`.
 
-    Raises UserError if the name is unknown, the weights are missing or do not fit, or an option is wrong.
+    Raises UserError if the name is unknown, the weights are missing, do not fit or lack the classifier, or if an
+    option is wrong.
     """
     load = {"timm": _load_timm, "builtin": _load_builtin}.get(params.name.partition(":")[0])
     if load is None:
@@ -91,13 +105,13 @@ def load_image_encoder(params: ImageEncoderParams, root: Path) -> ImageEncoder:
     with torch.random.fork_rng(devices=[]):
         # Decides the values of an encoder that is to be random; weights overwrite it in any other.
         torch.manual_seed(RANDOM_SEED)
-        return load(params, root)
+        return load(params, root, classifier)
 
 
-def _load_builtin(params: ImageEncoderParams, root: Path) -> ImageEncoder:
+def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
     path = image_weights(params, root)
     folder = VIT_FOLDER if path is None else path.parent
-    model = builtin_vit.load_vit(folder, params.name, random=path is None)
+    model = builtin_vit.load_vit(folder, params.name, path is None, classifier)
     preprocessing = builtin_vit.PREPROCESSING.changed(params)
     if preprocessing.size != model.config.image_size or params.options:
         raise UserError(
@@ -109,8 +123,8 @@ def _load_builtin(params: ImageEncoderParams, root: Path) -> ImageEncoder:
     return ImageEncoder(model, 0, preprocessing, image_weights_hash(params, root))
 
 
-def _load_timm(params: ImageEncoderParams, root: Path) -> ImageEncoder:
-    model = timm_models.load_timm(params, image_weights(params, root))
+def _load_timm(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
+    model = timm_models.load_timm(params, image_weights(params, root), classifier)
     preprocessing = timm_models.preprocessing_of(model, params.options).changed(params)
     try:
         return ImageEncoder(

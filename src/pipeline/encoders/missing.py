@@ -1,4 +1,4 @@
-"""One message for encoders whose name is unknown or whose weights are not here."""
+"""One message each for encoders whose name is unknown, or whose weights or classifier are not here."""
 
 from pathlib import Path
 
@@ -30,6 +30,18 @@ def missing_weights(kind: str, name: str, where: object, reason: str) -> UserErr
         found=reason,
         fix=f"connect once, so that they are downloaded; or copy them to data/raw/encoders/ and {other}; "
         f"or use {KNOWN[kind][1]}; or, to train from nothing, say `weights: random`",
+    )
+
+
+def no_classifier(name: str, where: object, found: str) -> UserError:
+    """The error for an image encoder that is to give class probabilities and was never trained on classes."""
+    return UserError(
+        f"The image encoder '{name}' has no trained classifier, so it gives no class probabilities.",
+        where=where,
+        expected="weights that hold the classifier of a supervised model",
+        found=found,
+        fix="name such weights in `weights` (for timm a supervised model's, for builtin:vit a folder made by "
+        "`python scripts/pretrain_builtin.py classifier FOLDER`); or pool tokens instead",
     )
 
 

@@ -1,7 +1,8 @@
 """Models of timm: making one, filling it with weights exactly, and its own preprocessing.
 
 timm drops what does not fit without a word when the number of classes differs. Here the classifier is taken
-out of the weights first, and everything else must fit, name by name and shape by shape.
+out of the weights first, or, if it is asked for, the model gets as many classes as the weights have; everything
+must then fit, name by name and shape by shape.
 """
 
 from pathlib import Path
@@ -10,29 +11,33 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.encoders.image_weights import known_to_timm
+from pipeline.encoders.missing import no_classifier
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.preprocessing import FILTERS, Preprocessing
 from pipeline.encoders.tensors import read_tensors
 from pipeline.errors import UserError
 
 
-def load_timm(params: ImageEncoderParams, weights: Path | None) -> nn.Module:
-    """The model without a classifier, filled from a safetensors file; with random weights if that is None.
+def load_timm(params: ImageEncoderParams, weights: Path | None, classifier: bool = False) -> nn.Module:
+    """The model, filled from a safetensors file, with random weights if that is None; its classifier only on demand.
 
-    Raises UserError if the name or an option is unknown, or if the weights do not fit.
+    Raises UserError if the name or an option is unknown, if the weights do not fit, or if they lack the classifier.
     """
     import timm
 
     name = params.name.partition(":")[2]
     known_to_timm(params.name, name)
+    state = {} if weights is None else read_tensors(weights)
+    classes = class_count(params.name, state, weights) if classifier else 0
     overlay: dict[str, Any] = {}
     if weights is not None:
         # With the same number of classes on both sides, timm loads strictly.
-        overlay = {"state_dict": without_classifier(name, read_tensors(weights)), "num_classes": 0}
+        state = state if classifier else without_classifier(name, state)
+        overlay = {"state_dict": state, "num_classes": classes, "label_offset": 0}
     options: dict[str, Any] = dict(params.options)
     try:
         model = timm.create_model(
-            name, pretrained=weights is not None, num_classes=0, pretrained_cfg_overlay=overlay, **options
+            name, pretrained=weights is not None, num_classes=classes, pretrained_cfg_overlay=overlay, **options
         )
     except (TypeError, ValueError, AssertionError) as error:
         raise UserError(
@@ -53,14 +58,27 @@ def load_timm(params: ImageEncoderParams, weights: Path | None) -> nn.Module:
 
 def without_classifier(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights without the last layer, which the encoder does not have."""
+    dropped = {f"{head}.{part}" for head in classifier_layers(name) for part in ("weight", "bias")}
+    return {key: tensor for key, tensor in state.items() if key not in dropped}
+
+
+def class_count(full_name: str, state: dict[str, Tensor], where: Path | None) -> int:
+    """How many classes the weights' classifier tells apart. Raises UserError if they have none."""
+    heads = [state.get(f"{layer}.weight") for layer in classifier_layers(full_name.partition(":")[2])]
+    present = [head for head in heads if head is not None]
+    if not present or len(present) < len(heads):
+        found = "random weights" if where is None else "no classifier among the weights"
+        raise no_classifier(full_name, where or "weights", found)
+    return present[0].shape[0]
+
+
+def classifier_layers(name: str) -> tuple[str, ...]:
+    """Names of the layers that a model of timm classifies with: one, or two if it was distilled, or none."""
     from timm.models import get_pretrained_cfg
 
     config = get_pretrained_cfg(name, allow_unregistered=True)
-    heads = (config.classifier if config else None) or ()
-    dropped = {
-        f"{head}.{part}" for head in ([heads] if isinstance(heads, str) else heads) for part in ("weight", "bias")
-    }
-    return {key: tensor for key, tensor in state.items() if key not in dropped}
+    layers = (config.classifier if config else None) or ()
+    return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
 def configuration(model: nn.Module) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Convolutions bring 96 x 96 pixels down to a grid of 6 x 6 tokens (early convolutions train far better than a
 single patch projection at this size: Xiao et al. 2021); learned positions are added, and pre-norm
 Transformer layers (Dosovitskiy et al. 2021) let the tokens see each other. There is no class token: every
-token belongs to a place, so regions can be read off the grid.
+token belongs to a place, so regions can be read off the grid. A model that was trained on classes keeps its
+classifier, a linear map of the mean token.
 
 The stem trains with batch norms and is used without: `fold_batch_norms` moves them into the convolutions,
 after which training and evaluation compute the same.
@@ -19,7 +20,11 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class VitConfig:
-    """Shape of the model. `stem` are the channels after each halving of the resolution, the last being `width`'s."""
+    """Shape of the model.
+
+    `stem` are the channels after each halving of the resolution, the last being `width`'s; `classes` is how many the
+    classifier tells apart, 0 without one.
+    """
 
     image_size: int = 96
     stem: tuple[int, ...] = (16, 48, 96)
@@ -28,6 +33,7 @@ class VitConfig:
     heads: int = 5
     feed_forward: int = 480
     batch_norms: bool = False
+    classes: int = 0
 
     @property
     def grid(self) -> int:
@@ -95,6 +101,8 @@ class Vit(nn.Module):
         self.positions = nn.Parameter(torch.randn(config.grid**2, config.width) * 0.02)
         self.layers = nn.ModuleList(VitLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
+        if config.classes:
+            self.head = nn.Linear(config.width, config.classes)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalised pixels [B,3,S,S] to tokens [B,grid²,D], row by row."""
@@ -102,6 +110,10 @@ class Vit(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens)
         return self.norm(tokens)
+
+    def forward_head(self, tokens: Tensor) -> Tensor:
+        """Logits [B,classes] of tokens [B,grid²,D]; only of a model with classes."""
+        return self.head(tokens.mean(dim=1))
 
 
 def fold_batch_norms(model: Vit) -> Vit:

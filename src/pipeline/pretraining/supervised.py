@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.vit import Vit
+from pipeline.pretraining.labelled_pictures import LabelledPictures
 from pipeline.pretraining.probe import LabelledBoxes, over_boxes
 from pipeline.pretraining.region_contrast import as_grid
-from pipeline.training.objective import Objective
 
 
-class Supervised(Objective):
-    """Encoder and one linear classifier per attribute, on mean tokens of boxes; pictures are uint8 [N,S,S,3]."""
+class Supervised(LabelledPictures):
+    """Encoder and one linear classifier per attribute, on mean tokens of boxes."""
 
     monitor: ClassVar[str] = "right"
 
@@ -30,18 +30,11 @@ class Supervised(Objective):
         seed: int,
         held_out: int = 256,
     ) -> None:
-        super().__init__()
-        self.encoder = encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        super().__init__(encoder, pictures, preprocessing, batch_size, seed, held_out)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(encoder.config.width, int(of.max()) + 1) for name, of in things.labels.items()}
         )
-        self.pictures, self.things, self.preprocessing = pictures, things, preprocessing
-        self.batch_size, self.seed, self.held_out = batch_size, seed, held_out
-
-    def batch(self, step: int) -> Sequence[int]:
-        """Pictures drawn for this step."""
-        rng = np.random.default_rng([self.seed, step])
-        return rng.integers(0, len(self.pictures) - self.held_out, self.batch_size).tolist()
+        self.things = things
 
     def collate(self, items: Sequence[int], step: int) -> dict[str, Tensor]:
         """Pixels, and boxes with labels of all things in them."""
@@ -49,12 +42,11 @@ class Supervised(Objective):
         which = torch.repeat_interleave(torch.arange(len(items)), torch.tensor([len(row) for row in rows]))
         chosen = torch.cat(rows)
         labels = {f"label_{name}": of[chosen] for name, of in self.things.labels.items()}
-        pixels = self.preprocessing.normalise(self.pictures[list(items)])
-        return {"pixels": pixels, "which": which, "boxes": self.things.boxes[chosen], **labels}
+        return {"pixels": self.pixels(items), "which": which, "boxes": self.things.boxes[chosen], **labels}
 
     def outputs(self, micro: Any) -> dict[str, Tensor]:
         """Summed cross-entropy and hits per picture [N], and things per picture."""
-        tokens = self.encoder(micro["pixels"].contiguous(memory_format=torch.channels_last))
+        tokens = self.tokens(micro["pixels"])
         features = over_boxes(as_grid(tokens, self.encoder.config.grid), micro["which"], micro["boxes"])
         loss, hits = torch.zeros(len(features)), torch.zeros(len(features))
         for name, head in self.heads.items():
@@ -71,6 +63,5 @@ class Supervised(Objective):
 
     def validate(self) -> dict[str, float]:
         """Percentage of attributes of held-out pictures' things that are right."""
-        items = range(len(self.pictures) - self.held_out, len(self.pictures))
-        outputs = self.outputs(self.collate(items, 0))
+        outputs = self.outputs(self.collate(self.held_out(), 0))
         return {"right": 100 * (outputs["hits"].sum() / outputs["count"].sum()).item()}

@@ -9,9 +9,11 @@ from pipeline.settings import Params
 
 
 class EmbedTeacherParams(Params):
-    """Which image encoder teaches, and how its tokens become one vector."""
+    """Which image encoder teaches, and what vector it stores of a picture."""
 
     encoder: ImageEncoderParams = ImageEncoderParams()
-    pooling: Literal["mean", "cls"] = Field(
-        default="mean", description="mean of the tokens that belong to places, or the class token"
+    pooling: Literal["mean", "cls", "class_probabilities"] = Field(
+        default="mean",
+        description="mean of the tokens that belong to places, or the class token, or the softmax of the encoder's own "
+        "classifier (for align.distillation.kind: kl)",
     )

@@ -1,4 +1,4 @@
-"""Embed the pictures of one shard with the teacher, and write them as one file.
+"""Embed the pictures of one shard with the teacher, or classify them, and write one file.
 
 Batches are small, of a fixed size, and never cross a shard's border, so the bytes do not depend on the
 number of workers.
@@ -18,6 +18,8 @@ from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, write_teacher
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pipeline.encoders.image import ImageEncoder
     from pipeline.storage.images import ImageShards
 
@@ -51,10 +53,11 @@ class TeacherStep(Step):
         }
 
     def setup(self) -> None:
-        """Load the teacher. Raises UserError if it cannot be, or has no class token to pool."""
+        """Load the teacher. Raises UserError if it cannot be, or lacks the class token or classifier to pool with."""
         from pipeline.encoders.image import load_image_encoder
 
-        self._encoder = load_image_encoder(self.params.encoder, self.root).to(self.device)
+        classifier = self.params.pooling == "class_probabilities"
+        self._encoder = load_image_encoder(self.params.encoder, self.root, classifier).to(self.device)
         if self.params.pooling == "cls" and self._encoder.prefix_tokens == 0:
             raise UserError(
                 f"The image encoder '{self.params.encoder.name}' has no class token.",
@@ -72,11 +75,17 @@ class TeacherStep(Step):
         parts: list[np.ndarray] = []
         with torch.inference_mode():
             for some, pixels in shard_pixels(shard.files[0], self._encoder.preprocessing, BATCH):
-                tokens = self._encoder(self._encoder.preprocessing.normalise(pixels).to(self.device))
-                pooled = tokens[:, 0] if self.params.pooling == "cls" else self._encoder.mean_pool(tokens)
+                pooled = self._pooled(self._encoder, self._encoder.preprocessing.normalise(pixels).to(self.device))
                 keys += some
                 parts.append(pooled.float().cpu().numpy())
         write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.origin())
+
+    def _pooled(self, encoder: "ImageEncoder", pixels: "Tensor") -> "Tensor":
+        """One vector [B,D] per picture of normalised pixels [B,3,S,S]."""
+        if self.params.pooling == "class_probabilities":
+            return encoder.class_probabilities(pixels)
+        tokens = encoder(pixels)
+        return tokens[:, 0] if self.params.pooling == "cls" else encoder.mean_pool(tokens)
 
     def origin(self) -> TeacherOrigin:
         """What the files say of how they were made."""

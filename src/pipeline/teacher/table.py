@@ -1,7 +1,8 @@
 """The table of teacher embeddings: one file per shard of pictures, with its origin in the file's metadata.
 
 The origin says which model, which weights, which preprocessing and which pooling made the file. A folder is
-only read if all its files have one origin, for embeddings of two origins are vectors of two spaces.
+only read if all its files have one origin, for embeddings of two origins are vectors of two spaces. With the
+pooling `class_probabilities` the column holds those, which sum to one up to the rounding of float16.
 """
 
 from collections.abc import Mapping, Sequence
