@@ -10,6 +10,7 @@ from tests.alignment import world
 from pipeline.alignment.model_folder import WEIGHTS, load
 from pipeline.alignment.objective import AlignmentObjective, same_content
 from pipeline.alignment.prepare import Encoders, prepare, read_sources
+from pipeline.alignment.prepare_answers import read_answers, store_answers
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.train_alignment import align, build, teacher_embeddings
 from pipeline.encoders.image import load_image_encoder
@@ -43,6 +44,9 @@ def objective(paths: Paths, **changes) -> AlignmentObjective:
     data, validation = prepare(shards, train, val, encoders, params, paths.scratch)
     if params.loss_weights.distillation:
         data.teacher = teacher_embeddings(world.TEACHER, train.keys, paths)
+    if params.loss_weights.answers:
+        hidden = read_answers(shards, paths.triplets, train.keys, encoders.text.encoder)
+        data.answers = store_answers(hidden, train, encoders, params, paths.scratch)
     return build(params, encoders, data, validation)
 
 

@@ -33,7 +33,8 @@ class Collator:
 
         image [B, T, D]; group [B]; text [B, C]; and where their losses are on: teacher [B, Dt]; phrase [B, R] with
         region_weights [B, R, T]; right [B, Q] with wrong [B, Q, H]. Texts are rows of `chunks`, a list of
-        (tokens [N, L, D], mask [N, L]); `numbers` [rows] are the texts' numbers in the whole training set.
+        (tokens [N, L, D], mask [N, L]); `numbers` [rows] are the texts' numbers in the whole training set. `answers`,
+        where they are trained on, is what `MaskedQuestions.batch` gives.
         """
         drawn = [self._draw(sample) for sample in samples]
         images = [sample.image for sample in samples]
@@ -43,6 +44,8 @@ class Collator:
         }
         if self._data.teacher is not None:
             micro["teacher"] = self._data.teacher[images].float()
+        if self._data.answers is not None:
+            micro["answers"] = self._data.answers.batch([draw["answers"] for draw in drawn])
         names = [name for name in ("text", "phrase", "right", "wrong") if name in drawn[0]]
         texts = {name: np.stack([draw[name] for draw in drawn]) for name in names}
         numbers, rows = self._rows(texts)
@@ -65,6 +68,8 @@ class Collator:
             drawn |= self._regions(entry, view, rng)
         if params.loss_weights.questions:
             drawn |= self._questions(entry, rng)
+        if self._data.answers is not None:
+            drawn["answers"] = self._data.answers.draw(sample.image, params.questions.per_image, rng)
         return drawn
 
     def _regions(self, entry: ImageEntry, view: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

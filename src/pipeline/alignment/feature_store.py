@@ -66,8 +66,8 @@ class TextTokens:
 
     def get(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Tokens [N, L, D] float16, padded with zeros to the longest, and mask [N, L] bool."""
-        lengths = self.lengths[np.asarray(numbers)]
-        tokens = np.zeros((len(numbers), int(lengths.max()), self.dim), np.float16)
+        lengths = self.lengths[np.asarray(numbers, dtype=np.int64)]
+        tokens = np.zeros((len(numbers), int(lengths.max(initial=0)), self.dim), np.float16)
         for row, number in enumerate(numbers):
             name, place = self._places[number]
             start, end = self._bounds[name][place : place + 2]

@@ -1,12 +1,13 @@
-"""The objective of the cached regime: the shared encoder on stored tokens, with up to four losses.
+"""The objective of the cached regime: the shared encoder on stored tokens, with up to five losses.
 
     contrastive    images against captions and composed texts      (losses/contrastive.py)
     distillation   both branches against what the teacher stored   (distillation.py)
     regions        regions against their phrases                   (losses/region_contrast.py)
     questions      statements against wrongly answered copies      (losses/statement_contrast.py)
+    answers        masked words, from image and question together  (losses/masked_answers.py)
 
-`outputs` gives embeddings per image, `losses` compares those of the whole batch. A loss of weight 0 is not computed,
-nor is anything that only it needs.
+`outputs` gives embeddings, and sums of the masked words' losses, per image; `losses` joins those of the whole batch. A
+loss of weight 0 is not computed, nor is anything that only it needs.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from pipeline.alignment.answer_head import AnswerHead
 from pipeline.alignment.collate import Collator
 from pipeline.alignment.distillation import Distillation
 from pipeline.alignment.losses.contrastive import Scale, info_nce
+from pipeline.alignment.losses.masked_answers import masked_answers
 from pipeline.alignment.losses.region_contrast import region_contrast
 from pipeline.alignment.losses.statement_contrast import statement_contrast
 from pipeline.alignment.params import AlignParams
@@ -51,6 +54,8 @@ class AlignmentObjective(Objective):
             self.distillation = Distillation(
                 params.distillation, data.teacher, data.groups, shared.output_dim, params.training.seed
             )
+        if self.weights.answers and data.answers is not None:
+            self.answer_head = AnswerHead(shared.width, len(data.answers.words))
 
     def batch(self, step: int) -> Sequence[Sample]:
         return self.sampler.batch(step)
@@ -76,6 +81,8 @@ class AlignmentObjective(Objective):
             out["image_teacher"] = self.distillation.predict(out["image"])
             out["text_teacher"] = self.distillation.predict(out["text"])
             out["teacher"] = micro["teacher"]
+        if self.weights.answers:
+            out["answer_sum"], out["answer_count"] = self.answer_head(self.shared, micro["image"], micro["answers"])
         return out
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -95,6 +102,8 @@ class AlignmentObjective(Objective):
             # The scale belongs to the contrastive loss, which sees the harder task; here it is given.
             loss = statement_contrast(outputs["right"], outputs["wrong"], outputs["wrong_real"], self.scale().detach())
             found["questions"] = weights.questions * loss
+        if weights.answers:
+            found["answers"] = weights.answers * masked_answers(outputs["answer_sum"], outputs["answer_count"])
         return found
 
     def after_step(self, outputs: dict[str, Tensor]) -> None:

@@ -77,6 +77,7 @@ class LossWeights(Params):
     distillation: float = Field(default=1.0, ge=0, description="stored teacher embeddings, into both branches")
     regions: float = Field(default=1.0, ge=0, description="regions against their phrases")
     questions: float = Field(default=1.0, ge=0, description="answered questions against wrongly answered ones")
+    answers: float = Field(default=0.0, ge=0, description="masked words of answers, from image and question together")
 
 
 class ContrastiveParams(Params):
@@ -115,9 +116,9 @@ class RegionParams(Params):
 
 
 class QuestionParams(Params):
-    """Answered questions as statements, beside the same question with another answer."""
+    """Answered questions as statements, beside the same question with another answer, and with masked answers."""
 
-    per_image: int = Field(default=2, ge=1, description="statements of an image in a batch")
+    per_image: int = Field(default=2, ge=1, description="statements, and masked answers, of an image in a batch")
     wrong_answers: int = Field(default=2, ge=1, description="wrongly answered copies of each")
 
 
@@ -141,4 +142,13 @@ class AlignParams(Params):
             raise ValueError("features.flips makes left right, so contrastive.place_share must be 0")
         if self.image_encoder.resize == "crop" and (self.loss_weights.regions or self.contrastive.place_share):
             raise ValueError("boxes are fractions of the whole image, so image_encoder.resize must be squash")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_are_read_in_shared_blocks(self) -> AlignParams:
+        if self.loss_weights.answers and (self.shared_encoder.separate or not self.shared_encoder.blocks):
+            raise ValueError(
+                "loss_weights.answers lets image and question pass the same blocks, so shared_encoder.separate must be "
+                "false and shared_encoder.blocks at least 1"
+            )
         return self

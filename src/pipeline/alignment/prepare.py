@@ -182,14 +182,19 @@ def compute_images(shards: ImageShards, encoders: Encoders, params: AlignParams,
 
 
 def compute_texts(
-    texts: dict[str, list[str]], encoders: Encoders, params: AlignParams, folder: Path, scratch: Path
+    texts: dict[str, list[str]],
+    encoders: Encoders,
+    params: AlignParams,
+    folder: Path,
+    scratch: Path,
+    masked: bool = False,
 ) -> TextTokens:
-    """The tokens of all texts."""
+    """The tokens of all texts; `masked`: they end in masks."""
     work = []
     for name, own in texts.items():
         path = folder / "texts" / f"{name}.parquet"
         TEXTS.write(path, [{"text": text} for text in own])
-        work.append(Shard(name, (path,)))
+        work.append(Shard(name, (path,), {"masked": masked}))
     step = TextFeatures(params.text_encoder, params.features.text_layers, encoders.root, machine().device)
     map_shards(step, work, {text_features.TOKENS: folder / "text_tokens"}, scratch)
     return TextTokens(folder / "text_tokens", texts)

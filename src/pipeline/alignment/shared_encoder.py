@@ -1,6 +1,6 @@
 """The shared encoder: a few Transformer blocks that image tokens and text tokens both pass through.
 
-Per modality, by itself (there is no attention between an image and a text):
+Per modality, by itself (there is no attention between an image and a text, except in `fuse`):
 
 1. Centre the unimodal encoder's tokens and divide by one deviation, both measured on the training set: encoders
    differ in scale by orders of magnitude. `whiten` brings every direction to one scale instead.
@@ -14,8 +14,11 @@ Per modality, by itself (there is no attention between an image and a text):
    set cannot teach a block to compute again. It may start from a closed form (`closed_form.py`).
 6. L2-normalise.
 
+`fuse` passes the tokens of an image and of a text through 3 as one sequence, with attention over both: the same
+weights are a dual encoder for retrieval and a fusion encoder for tasks that need an image and a text together.
+
 Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for LayerScale, Chen et al. 2021
-(VSE∞) for the maximum; 1 and 5 are additions.
+(VSE∞) for the maximum, Bao et al. 2022 (VLMo) for one encoder as dual and fusion; 1 and 5 are additions.
 """
 
 from __future__ import annotations
@@ -85,8 +88,8 @@ class Block(nn.Module):
 class SharedEncoder(nn.Module):
     """Tokens of the unimodal encoders to one space.
 
-    image_dim, text_dim: widths of the encoders' tokens. `embed` gives the L2-normalised embedding;
-    `tokens` and `readout` are its two halves, for losses that need tokens.
+    image_dim, text_dim: widths of the encoders' tokens. `embed` gives the L2-normalised embedding, `embed_regions` also
+    those of boxes, `fuse` the states of a text's tokens beside those of an image.
     """
 
     def __init__(self, params: SharedEncoderParams, image_dim: int, text_dim: int) -> None:
@@ -134,6 +137,17 @@ class SharedEncoder(nn.Module):
         found = self._combine("image", pooled, box_pools(self.params.summary, standard, weights))
         return self.readout("image", states, standard, None), found
 
+    def fuse(self, image: Tensor, owner: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """States [P, L, width] of texts' tokens, each text read in one sequence with its image.
+
+        image: [B, T, image_dim]; owner: [P], the image of each text; text: [P, L, text_dim], mask: [P, L] bool. Blocks
+        must be shared.
+        """
+        seen = self._enter("image", self.standardise["image"](image), self.class_token)[owner]
+        read = self._enter("text", self.standardise["text"](text), None)
+        states = self._pass("shared", torch.cat([seen, read], dim=1), mask)
+        return states[:, seen.shape[1] :]
+
     def readout(self, modality: Modality, states: Tensor, standard: Tensor, mask: Tensor | None) -> Tensor:
         """Embedding from the blocks' states [B, T(+1), width] and the standardised tokens [B, T, dim]."""
         found = POOLS[self.params.pooling](states, mask)
@@ -152,13 +166,22 @@ class SharedEncoder(nn.Module):
         return functional.normalize(found, dim=-1)
 
     def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
+        x = self._enter(modality, standard, self.class_token)
+        return self._pass(modality if self.params.separate else "shared", x, mask)
+
+    def _enter(self, modality: Modality, standard: Tensor, front: Tensor | None) -> Tensor:
+        """Standardised tokens in the blocks' width, with their modality's embedding; `front` becomes their first."""
         x = self.enter[modality](standard)
-        if self.class_token is not None:
-            x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
-            mask = None if mask is None else functional.pad(mask, (1, 0), value=True)
-        x = x + self.type_scale * self.type_embedding[MODALITIES.index(modality)]
+        if front is not None:
+            x = torch.cat([front.expand(len(x), 1, -1), x], dim=1)
+        return x + self.type_scale * self.type_embedding[MODALITIES.index(modality)]
+
+    def _pass(self, name: str, x: Tensor, mask: Tensor | None) -> Tensor:
+        """All blocks of a stack; the mask [B, T] is of the last T tokens, those in front of them are all real."""
+        if mask is not None:
+            mask = functional.pad(mask, (x.shape[1] - mask.shape[1], 0), value=True)
         mask = self._drop_tokens(x, mask)
-        stack = self.blocks[modality if self.params.separate else "shared"]
+        stack = self.blocks[name]
         assert isinstance(stack, nn.ModuleList)
         for block in stack:
             x = block(x, mask)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.alignment.text_layers import LayeredText
+from pipeline.encoders.masked_text import tokenize_masked
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.text_weights import text_weights_hash
@@ -31,7 +32,7 @@ TEXTS = Table(name="texts to encode", schema=pa.schema([("text", pa.string())]),
 
 @dataclass
 class TextFeatures(Step):
-    """The step."""
+    """The step. A shard's argument says whether its texts end in masks: {"masked": bool}."""
 
     name: ClassVar[str] = "align-text-features"
     on_device: ClassVar[bool] = True
@@ -56,7 +57,7 @@ class TextFeatures(Step):
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None
         texts = TEXTS.read(*shard.files)["text"].to_pylist()
-        rows = encode(self._model, texts, self.device)
+        rows = encode(self._model, texts, self.device, shard.argument["masked"])
         offsets = np.cumsum([0, *map(len, rows)])
         for name, array in ((shard.name, np.concatenate(rows)), (f"{shard.name}-offsets", offsets)):
             target = folder / TOKENS / f"{name}.npy"
@@ -65,7 +66,7 @@ class TextFeatures(Step):
                 np.save(stream, array)
 
 
-def encode(model: LayeredText, texts: Sequence[str], device: str) -> list[np.ndarray]:
+def encode(model: LayeredText, texts: Sequence[str], device: str, masked: bool = False) -> list[np.ndarray]:
     """Tokens [length, dim] float16 of every text, in order."""
     import torch
 
@@ -74,7 +75,8 @@ def encode(model: LayeredText, texts: Sequence[str], device: str) -> list[np.nda
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            ids, mask = model.encoder.tokenize([texts[index] for index in chosen])
+            part = [texts[index] for index in chosen]
+            ids, mask = tokenize_masked(model.encoder, part) if masked else model.encoder.tokenize(part)
             tokens = model(ids.to(device), mask.to(device)).half().cpu().numpy()
             for index, row, length in zip(chosen, tokens, mask.sum(dim=1).tolist(), strict=True):
                 rows[index] = row[:length]

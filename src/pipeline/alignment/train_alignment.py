@@ -18,6 +18,7 @@ from pipeline.alignment.model_folder import ModelConfig, save
 from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.prepare import Encoders, Sources, prepare, read_sources
+from pipeline.alignment.prepare_answers import read_answers, store_answers
 from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
 from pipeline.alignment.summary_start import start_summary
 from pipeline.alignment.text_layers import LayeredText
@@ -50,11 +51,15 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
         LayeredText(load_text_encoder(params.text_encoder, paths.root), params.features.text_layers),
         paths.root,
     )
-    embeddings = None
+    embeddings = hidden = None
     if params.loss_weights.distillation:
         embeddings = teacher_embeddings(teacher, training.keys, paths)
+    if params.loss_weights.answers:
+        hidden = read_answers(shards, paths.triplets, training.keys, encoders.text.encoder)
     data, validation = prepare(shards, training, held_out, encoders, params, paths.scratch)
     data.teacher = embeddings
+    if hidden is not None:
+        data.answers = store_answers(hidden, training, encoders, params, paths.scratch)
     objective = build(params, encoders, data, validation)
     inputs = input_files(params, paths, shards)
     described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders)}

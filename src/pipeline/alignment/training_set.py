@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.image_texts import ImageTexts
+from pipeline.alignment.masked_questions import MaskedQuestions
 
 
 @dataclass
@@ -26,7 +27,10 @@ class ImageEntry:
 
 @dataclass
 class TrainingSet:
-    """Images with their texts. groups: [images], equal for copies of one image; teacher: [images, D] or None."""
+    """Images with their texts. groups: [images], equal for copies of one image; teacher: [images, D] or None.
+
+    answers: where masked answers are trained on.
+    """
 
     images: ImageTokens
     texts: TextTokens
@@ -35,6 +39,7 @@ class TrainingSet:
     grid: tuple[int, int]
     prefix: int
     teacher: Tensor | None = None
+    answers: MaskedQuestions | None = None
 
 
 @dataclass

@@ -32,16 +32,19 @@ class TextEncoder(nn.Module):
     """A text encoder.
 
     model: (ids, mask) to tokens. dim: width of a token. max_length: longest text in tokens. weights_hash:
-    digest of the files it was loaded from.
+    digest of the files it was loaded from. mask_id: id of the token that stands for a hidden one, or None.
     """
 
-    def __init__(self, model: nn.Module, encode: Encode, dim: int, max_length: int, weights_hash: str) -> None:
+    def __init__(
+        self, model: nn.Module, encode: Encode, dim: int, max_length: int, weights_hash: str, mask_id: int | None
+    ) -> None:
         super().__init__()
         self.model = model
         self.encode = encode
         self.dim = dim
         self.max_length = max_length
         self.weights_hash = weights_hash
+        self.mask_id = mask_id
         self.eval()
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -89,7 +92,8 @@ def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
         torch.manual_seed(RANDOM_SEED)
         if config.get("model_type") == "bert":
             language_model, tokenizer, _ = load_bert(folder, params.name, random=random)
+            model, encode, mask_id = BertTokens(language_model.bert), tokenizer.encode, tokenizer.mask
             dim = language_model.config.hidden_size
-            return TextEncoder(BertTokens(language_model.bert), tokenizer.encode, dim, params.max_length, digest)
-        model, encode, dim = load_auto_model(folder, params.name, random)
-        return TextEncoder(model, encode, dim, params.max_length, digest)
+        else:
+            model, encode, dim, mask_id = load_auto_model(folder, params.name, random)
+        return TextEncoder(model, encode, dim, params.max_length, digest, mask_id)

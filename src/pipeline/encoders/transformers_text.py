@@ -25,8 +25,8 @@ class AutoTokens(nn.Module):
 
 def load_auto_model(
     folder: Path, name: str, random: bool
-) -> tuple[AutoTokens, Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]], int]:
-    """Model, encoding function (texts, max_length → ids, mask) and width of a token.
+) -> tuple[AutoTokens, Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]], int, int | None]:
+    """Model, encoding function (texts, max_length → ids, mask), width of a token, and the mask token's id or None.
 
     Raises UserError if the weights lack a parameter of the model, or transformers cannot read the folder.
     """
@@ -56,4 +56,4 @@ def load_auto_model(
         rows = tokenizer(list(texts), padding="longest", truncation=True, max_length=max_length, return_tensors="np")
         return rows["input_ids"].astype(np.int64), rows["attention_mask"].astype(np.int64)
 
-    return AutoTokens(model.float()), encode, int(config.hidden_size)
+    return AutoTokens(model.float()), encode, int(config.hidden_size), tokenizer.mask_token_id
