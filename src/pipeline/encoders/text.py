@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.encoders.bert import Bert, padding_mask
 from pipeline.encoders.bert_folder import load_bert
+from pipeline.encoders.depth import text_stack
 from pipeline.encoders.missing import existing
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text_weights import RANDOM, text_folder, text_weights_hash
@@ -89,7 +90,9 @@ def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
         torch.manual_seed(RANDOM_SEED)
         if config.get("model_type") == "bert":
             language_model, tokenizer, _ = load_bert(folder, params.name, random=random)
-            dim = language_model.config.hidden_size
-            return TextEncoder(BertTokens(language_model.bert), tokenizer.encode, dim, params.max_length, digest)
-        model, encode, dim = load_auto_model(folder, params.name, random)
-        return TextEncoder(model, encode, dim, params.max_length, digest)
+            model, encode, dim = BertTokens(language_model.bert), tokenizer.encode, language_model.config.hidden_size
+        else:
+            model, encode, dim = load_auto_model(folder, params.name, random)
+    if params.layers is not None:
+        text_stack(model, "layers").keep_first(params.layers, "layers")
+    return TextEncoder(model, encode, dim, params.max_length, digest)
