@@ -65,9 +65,11 @@ def test_models_of_transformers_are_cut_too(tmp_path: Path) -> None:
     from transformers import BertTokenizer, RobertaConfig, RobertaModel
 
     torch.manual_seed(0)
-    shape: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
+    config = RobertaConfig(
+        vocab_size=8, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=24
+    )
     folder = tmp_path / "roberta"
-    RobertaModel(RobertaConfig(vocab_size=8, **shape)).save_pretrained(folder)
+    RobertaModel(config).save_pretrained(folder)
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\n")
     BertTokenizer(str(vocabulary)).save_pretrained(folder)
