@@ -26,7 +26,7 @@ from pipeline.alignment.losses.statement_contrast import statement_contrast
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.sampling import Sample, Sampler
 from pipeline.alignment.shared_encoder import SharedEncoder
-from pipeline.alignment.towers import Towers
+from pipeline.alignment.towers import AHEAD, Towers
 from pipeline.alignment.training_set import TrainingSet, ValidationSet
 from pipeline.alignment.validation import validate
 from pipeline.training.objective import Objective, decay_groups
@@ -50,7 +50,7 @@ class AlignmentObjective(Objective):
     ) -> None:
         super().__init__()
         self.shared, self.weights = shared, params.loss_weights
-        self.towers = towers or Towers()
+        self.towers, self.prefetch = towers or Towers(), AHEAD if towers else 0
         self.encoder_rate = params.train_encoders.learning_rate_scale
         self.mirror_average = params.features.mirror_average
         self.validation = validation

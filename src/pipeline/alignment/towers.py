@@ -11,6 +11,7 @@ but only measured (their statistics, validation) is the same code in both regime
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,11 @@ from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.training_set import Images, Texts
 from pipeline.encoders.depth import image_stack, text_stack
 from pipeline.encoders.image import ImageEncoder
+from pipeline.training.prefetch import ahead
 
 BATCH = 64
+AHEAD = 8
+"""Batches of pictures that are decoded while others are encoded."""
 IMAGE, TEXT = "train_encoders.image", "train_encoders.text"
 
 
@@ -90,12 +94,10 @@ class EncodedImages:
     @torch.no_grad()
     def get(self, numbers: Sequence[int], views: Sequence[int], draws: object = None) -> Tensor:
         """Tokens [N, T, D] float32 of images, each in the view asked for, on the CPU."""
-        parts = []
-        for start in range(0, len(numbers), BATCH):
-            part = slice(start, start + BATCH)
-            inputs = self._images.get(numbers[part], views[part])
-            parts.append(self._towers.image(inputs.to(device_of(self._towers))).float().cpu())
-        return torch.cat(parts)
+        parts = [slice(start, start + BATCH) for start in range(0, len(numbers), BATCH)]
+        device = device_of(self._towers)
+        with closing(ahead(lambda part: self._images.get(numbers[part], views[part]), parts, AHEAD)) as batches:
+            return torch.cat([self._towers.image(batch.to(device)).float().cpu() for batch in batches])
 
 
 class EncodedTexts:
