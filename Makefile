@@ -1,5 +1,5 @@
 # Two commands: `make repro` sets everything up and runs the pipeline; `make test` checks it.
-# PRESET=smoke|default|flickr8k|cc3m copies a preset to params.yaml first; PYTHON and VENV may be overridden.
+# PRESET=smoke|default|flickr8k|cc3m|s-smke copies a preset to params.yaml first; PYTHON and VENV may be overridden.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -83,11 +83,11 @@ def make(root: Path, train: int = 40, val: int = 12, teacher: EmbedTeacherParams
     return paths
 
 
-def text_encoder(folder: Path) -> None:
+def text_encoder(folder: Path, layers: int = 1, **changes: Any) -> None:
     folder.mkdir(parents=True)
-    shape = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    shape = {"hidden_size": 24, "num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 32}
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *COLOURS]
-    config = {"model_type": "bert", "vocab_size": len(vocabulary), "max_position_embeddings": 32, **shape}
+    config = {"model_type": "bert", "vocab_size": len(vocabulary), "max_position_embeddings": 32, **shape, **changes}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary))
 

@@ -60,7 +60,7 @@ def test_compact_names_exactly_the_needed_files() -> None:
     assert compact(needed, files) == [stage, files[0], Path("src/pipeline/b"), files[4]]
 
 
-@pytest.mark.parametrize("preset", ["smoke", "default", "flickr8k", "cc3m"])
+@pytest.mark.parametrize("preset", ["smoke", "default", "flickr8k", "cc3m", "s-smke"])
 def test_presets_are_valid(root: Path, preset: str) -> None:
     stage_params(root, root / "presets" / f"{preset}.yaml")
 

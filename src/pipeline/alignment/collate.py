@@ -1,4 +1,5 @@
-"""From samples to tensors: which view, texts, regions and statements of each image, and their stored tokens.
+"""From samples to tensors: which view, texts, regions and statements of each image, and their tokens (or, end to
+end, pixels and ids).
 
 Texts of a micro-batch are encoded once each, however often they occur, in chunks of similar length; everything else
 refers to them by row. -1 stands for "none".
@@ -31,15 +32,15 @@ class Collator:
     def __call__(self, samples: Sequence[Sample]) -> dict[str, Any]:
         """Tensors of a micro-batch of B samples.
 
-        image [B, T, D]; group [B]; text [B, C]; and where their losses are on: teacher [B, Dt]; phrase [B, R] with
-        region_weights [B, R, T]; right [B, Q] with wrong [B, Q, H]. Texts are rows of `chunks`, a list of
-        (tokens [N, L, D], mask [N, L]); `numbers` [rows] are the texts' numbers in the whole training set. `answers`,
-        where they are trained on, is what `MaskedQuestions.batch` gives.
+        image [B, T, D], or pixels; group [B]; text [B, C]; and where their losses are on: teacher [B, Dt]; phrase
+        [B, R] with region_weights [B, R, T]; right [B, Q] with wrong [B, Q, H]. Texts are rows of `chunks`, a list of
+        (tokens [N, L, D] or ids, mask [N, L]); `numbers` [rows] are the texts' numbers in the whole training set.
+        `answers`, where they are trained on, is what `MaskedQuestions.batch` gives.
         """
         drawn = [self._draw(sample) for sample in samples]
         images = [sample.image for sample in samples]
         micro: dict[str, Any] = {
-            "image": self._data.images.get(images, [draw["view"] for draw in drawn]),
+            "image": self._data.images.get(images, [draw["view"] for draw in drawn], [draw["rng"] for draw in drawn]),
             "group": self._data.groups[images],
         }
         if self._data.teacher is not None:
@@ -63,7 +64,7 @@ class Collator:
         texts = choose_texts(
             entry.captions, entry.composed, contrastive.texts_per_image, contrastive.composed_share, rng
         )
-        drawn: dict[str, Any] = {"view": view, "text": np.array(texts)}
+        drawn: dict[str, Any] = {"rng": rng, "view": view, "text": np.array(texts)}
         if params.loss_weights.regions:
             drawn |= self._regions(entry, view, rng)
         if params.loss_weights.questions:

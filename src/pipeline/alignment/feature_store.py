@@ -33,8 +33,8 @@ class ImageTokens:
         """How many views of an image are stored."""
         return self._shards[self._places[number][0]].shape[1]
 
-    def get(self, numbers: Sequence[int], views: Sequence[int]) -> Tensor:
-        """Tokens [N, T, D] float16 of images, each in the view asked for."""
+    def get(self, numbers: Sequence[int], views: Sequence[int], draws: object = None) -> Tensor:
+        """Tokens [N, T, D] float16 of images, each in the view asked for; nothing else about them is random."""
         return torch.from_numpy(np.stack([self._row(n)[v] for n, v in zip(numbers, views, strict=True)]))
 
     def _row(self, number: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The objective of the cached regime: the shared encoder on stored tokens, with up to five losses.
+"""The objective: the shared encoder on tokens of both encoders, with up to five losses.
 
     contrastive    images against captions and composed texts      (losses/contrastive.py)
     distillation   both branches against what the teacher stored   (distillation.py)
@@ -7,7 +7,8 @@
     answers        masked words, from image and question together  (losses/masked_answers.py)
 
 `outputs` gives embeddings, and sums of the masked words' losses, per image; `losses` joins those of the whole batch. A
-loss of weight 0 is not computed, nor is anything that only it needs.
+loss of weight 0 is not computed, nor is anything that only it needs. Whether tokens were stored or encoders run along
+is the towers' business (`towers.py`).
 """
 
 from __future__ import annotations
@@ -28,21 +29,32 @@ from pipeline.alignment.losses.statement_contrast import statement_contrast
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.sampling import Sample, Sampler
 from pipeline.alignment.shared_encoder import SharedEncoder
+from pipeline.alignment.towers import AHEAD, Towers
 from pipeline.alignment.training_set import TrainingSet, ValidationSet
 from pipeline.alignment.validation import validate
-from pipeline.training.objective import Objective
+from pipeline.training.objective import Objective, decay_groups
 
 
 class AlignmentObjective(Objective):
-    """Trains `shared`; temperatures, heads and the memory bank are state of the training alone."""
+    """Trains `shared`, and of `towers` what they let be trained.
+
+    Temperatures, heads and the memory bank are state of the training alone.
+    """
 
     monitor: ClassVar[str] = "mean_recall"
 
     def __init__(
-        self, shared: SharedEncoder, data: TrainingSet, validation: ValidationSet, params: AlignParams
+        self,
+        shared: SharedEncoder,
+        data: TrainingSet,
+        validation: ValidationSet,
+        params: AlignParams,
+        towers: Towers | None = None,
     ) -> None:
         super().__init__()
         self.shared, self.weights = shared, params.loss_weights
+        self.towers, self.prefetch = towers or Towers(), AHEAD if towers else 0
+        self.encoder_rate = params.train_encoders.learning_rate_scale
         self.mirror_average = params.features.mirror_average
         self.validation = validation
         self.sampler = Sampler(len(data.entries), params.training.batch_size, params.training.seed)
@@ -64,14 +76,16 @@ class AlignmentObjective(Objective):
         return self.collator(items)
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
-        texts = torch.cat([self.shared.embed("text", tokens, mask) for tokens, mask in micro["chunks"]])
+        chunks = [(self.towers.text(inputs, mask), mask) for inputs, mask in micro["chunks"]]
+        texts = torch.cat([self.shared.embed("text", tokens, mask) for tokens, mask in chunks])
+        tokens = self.towers.image(micro["image"])
         out = {"group": micro["group"], "text": texts[micro["text"]], "text_number": micro["numbers"][micro["text"]]}
         if self.weights.regions:
-            out["image"], out["region"] = self.shared.embed_regions(micro["image"], micro["region_weights"])
+            out["image"], out["region"] = self.shared.embed_regions(tokens, micro["region_weights"])
             out["phrase"] = texts[micro["phrase"]]
             out["phrase_number"] = numbers_or_none(micro["numbers"], micro["phrase"])
         else:
-            out["image"] = self.shared.embed("image", micro["image"])
+            out["image"] = self.shared.embed("image", tokens)
         if self.weights.questions:
             image = out["image"]
             out["right"] = torch.einsum("bd,bqd->bq", image, texts[micro["right"]])
@@ -82,7 +96,7 @@ class AlignmentObjective(Objective):
             out["text_teacher"] = self.distillation.predict(out["text"])
             out["teacher"] = micro["teacher"]
         if self.weights.answers:
-            out["answer_sum"], out["answer_count"] = self.answer_head(self.shared, micro["image"], micro["answers"])
+            out["answer_sum"], out["answer_count"] = self.answer_head(self.shared, tokens, micro["answers"])
         return out
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -112,6 +126,13 @@ class AlignmentObjective(Objective):
             self.region_scale.clamp()
         if self.weights.distillation:
             self.distillation.after_step(outputs["teacher"], outputs["group"])
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Matrices decay, vectors do not; encoders have a learning rate of their own."""
+        encoders = list(self.towers.parameters())
+        inside = {id(parameter) for parameter in encoders}
+        groups = decay_groups(parameter for parameter in self.parameters() if id(parameter) not in inside)
+        return groups + decay_groups(encoders, lr_scale=self.encoder_rate)
 
     def validate(self) -> dict[str, float]:
         return validate(self.shared, self.validation, self.mirror_average)

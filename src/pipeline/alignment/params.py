@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -56,7 +56,7 @@ class SharedEncoderParams(Params):
 
 
 class FeatureParams(Params):
-    """What the frozen encoders give, computed once."""
+    """What the encoders' tokens are, and how many views of an image; frozen encoders' are computed once."""
 
     image_grid: int | None = Field(
         default=None, ge=1, description="average the image's tokens to this many rows and columns; null: as they are"
@@ -122,8 +122,41 @@ class QuestionParams(Params):
     wrong_answers: int = Field(default=2, ge=1, description="wrongly answered copies of each")
 
 
+Share = Annotated[int, Field(ge=1)] | Literal["all"] | None
+"""How much of an encoder is trained: its last blocks, all of it, or nothing."""
+
+
+class TrainEncodersParams(Params):
+    """What is trained of the encoders. Anything: end to end, from pictures and texts; nothing: on stored tokens."""
+
+    image: Share = Field(default=None, description="last blocks that are trained, or all; null: none")
+    text: Share = Field(default=None, description="last layers that are trained, or all; null: none")
+    learning_rate_scale: float = Field(
+        default=1.0, gt=0, description="learning rate of the encoders over that of the rest"
+    )
+    crop_scale: list[float] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="least and largest share of its area that a training image is cropped to; null: whole images",
+    )
+
+    @property
+    def end_to_end(self) -> bool:
+        """Whether anything of an encoder is trained."""
+        return self.image is not None or self.text is not None
+
+    @model_validator(mode="after")
+    def _only_end_to_end(self) -> TrainEncodersParams:
+        if not self.end_to_end and (self.learning_rate_scale != 1.0 or self.crop_scale):
+            raise ValueError("learning_rate_scale and crop_scale need something to be trained: set image or text")
+        if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ValueError("crop_scale must be two shares of the area, 0 < least <= largest <= 1")
+        return self
+
+
 class AlignParams(Params):
-    """Stage `align`: the shared encoder on two frozen encoders."""
+    """Stage `align`: the shared encoder on two encoders, frozen or trained along."""
 
     image_encoder: ImageEncoderParams = ImageEncoderParams()
     text_encoder: TextEncoderParams = TextEncoderParams()
@@ -134,6 +167,9 @@ class AlignParams(Params):
     distillation: DistillationParams = DistillationParams()
     regions: RegionParams = RegionParams()
     questions: QuestionParams = QuestionParams()
+    train_encoders: TrainEncodersParams = Field(
+        default=TrainEncodersParams(), exclude_if=lambda given: given == TrainEncodersParams()
+    )
     training: TrainingParams
 
     @model_validator(mode="after")
@@ -142,6 +178,11 @@ class AlignParams(Params):
             raise ValueError("features.flips makes left right, so contrastive.place_share must be 0")
         if self.image_encoder.resize == "crop" and (self.loss_weights.regions or self.contrastive.place_share):
             raise ValueError("boxes are fractions of the whole image, so image_encoder.resize must be squash")
+        if self.train_encoders.crop_scale and (self.loss_weights.regions or self.contrastive.place_share):
+            raise ValueError(
+                "boxes are fractions of the whole image, so with train_encoders.crop_scale loss_weights.regions and "
+                "contrastive.place_share must be 0"
+            )
         return self
 
     @model_validator(mode="after")
@@ -150,5 +191,9 @@ class AlignParams(Params):
             raise ValueError(
                 "loss_weights.answers lets image and question pass the same blocks, so shared_encoder.separate must be "
                 "false and shared_encoder.blocks at least 1"
+            )
+        if self.loss_weights.answers and self.train_encoders.text:
+            raise ValueError(
+                "loss_weights.answers reads stored tokens of questions, so train_encoders.text must be null"
             )
         return self

@@ -14,6 +14,7 @@ from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.image_features import ImageFeatures
 from pipeline.alignment.image_texts import ImageTexts, describe_images
 from pipeline.alignment.params import AlignParams
+from pipeline.alignment.raw_inputs import ImagePixels, TextIds
 from pipeline.alignment.text_features import TEXTS, TextFeatures
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pooled_grid
@@ -112,15 +113,19 @@ class Encoders:
 def prepare(
     shards: ImageShards, train: Sources, val: Sources, encoders: Encoders, params: AlignParams, scratch: Path
 ) -> tuple[TrainingSet, ValidationSet]:
-    """Compute tokens (or find them in scratch) and put both splits into numbers."""
-    folder = scratch / "align"
-    remove(folder)
+    """Put both splits into numbers, and compute tokens (or find them in scratch) unless encoders are trained."""
     texts = {**texts_by_shard(train, "train"), **texts_by_shard(val, "val")}
-    tell_size(train, val, texts, encoders, params)
-    images = compute_images(shards, encoders, params, folder, scratch)
-    tokens = compute_texts(texts, encoders, params, folder, scratch)
+    if params.train_encoders.end_to_end:
+        images, val_images, tokens = raw_inputs(shards, train, val, texts, encoders, params)
+    else:
+        folder = scratch / "align"
+        remove(folder)
+        tell_size(train, val, texts, encoders, params)
+        stored = compute_images(shards, encoders, params, folder, scratch)
+        images, val_images = ImageTokens(stored, train.places), ImageTokens(stored, val.places)
+        tokens = compute_texts(texts, encoders, params, folder, scratch)
     data = TrainingSet(
-        images=ImageTokens(images, train.places),
+        images=images,
         texts=tokens,
         entries=[entry(own, tokens.number) for own in train.texts],
         groups=group_numbers(train.digests),
@@ -129,12 +134,30 @@ def prepare(
     )
     captions = [(image, text) for image, own in enumerate(val.texts) for text in own.captions]
     validation = ValidationSet(
-        images=ImageTokens(images, val.places),
+        images=val_images,
         texts=tokens,
         captions=[tokens.number[text] for _, text in captions],
         owner=np.array([image for image, _ in captions]),
     )
     return data, validation
+
+
+def raw_inputs(
+    shards: ImageShards,
+    train: Sources,
+    val: Sources,
+    texts: dict[str, list[str]],
+    encoders: Encoders,
+    params: AlignParams,
+) -> tuple[ImagePixels, ImagePixels, TextIds]:
+    """Pixels of training and validation images, and ids of all texts, numbered as their tokens would be."""
+    crop_scale, preprocessing = params.train_encoders.crop_scale, encoders.image.preprocessing
+    views, val_views = (2 if wanted else 1 for wanted in (params.features.flips, params.features.mirror_average))
+    return (
+        ImagePixels(shards, train.keys, preprocessing, views, crop_scale),
+        ImagePixels(shards, val.keys, preprocessing, val_views),
+        TextIds((text for own in texts.values() for text in own), encoders.text.encoder),
+    )
 
 
 def texts_by_shard(sources: Sources, split: str) -> dict[str, list[str]]:

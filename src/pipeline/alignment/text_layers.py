@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.encoders.text import BertTokens, TextEncoder
-from pipeline.encoders.transformers_text import AutoTokens
+from pipeline.encoders.depth import inner_text_model, text_stack
+from pipeline.encoders.text import TextEncoder
 from pipeline.errors import UserError
 
 
@@ -51,20 +51,8 @@ class LayeredText(nn.Module):
 
     def _modules_by_layer(self) -> list[nn.Module]:
         """The embeddings, then each Transformer layer. Raises UserError for a model that hides them."""
-        model = self.encoder.model
-        if isinstance(model, BertTokens):
-            return [model.bert.embeddings, *model.bert.layers]
-        inner = model.model if isinstance(model, AutoTokens) else model
-        stack = getattr(getattr(inner, "encoder", inner), "layer", None)
-        embeddings = getattr(inner, "embeddings", None)
-        if isinstance(stack, nn.ModuleList) and isinstance(embeddings, nn.Module):
-            return [embeddings, *stack]
-        raise UserError(
-            "This text encoder does not show its layers.",
-            where="features.text_layers",
-            found=type(inner).__name__,
-            fix="say `text_layers: null`",
-        )
+        stack = text_stack(self.encoder.model, "features.text_layers")
+        return [inner_text_model(self.encoder.model).get_submodule("embeddings"), *stack.blocks]
 
     def _check(self, last: int) -> None:
         wrong = [layer for layer in self.layers or [] if layer > last]

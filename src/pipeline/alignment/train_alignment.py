@@ -1,8 +1,9 @@
-"""The body of the stage `align`: read, prepare, train on stored tokens, save."""
+"""The body of the stage `align`: read, prepare, train on stored tokens or end to end, save."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.alignment.distillation import check_teacher
-from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.model import AlignmentModel
 from pipeline.alignment.model_folder import ModelConfig, save
 from pipeline.alignment.objective import AlignmentObjective
@@ -22,7 +22,8 @@ from pipeline.alignment.prepare_answers import read_answers, store_answers
 from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
 from pipeline.alignment.summary_start import start_summary
 from pipeline.alignment.text_layers import LayeredText
-from pipeline.alignment.training_set import TrainingSet, ValidationSet
+from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers
+from pipeline.alignment.training_set import Images, Texts, TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.text import load_text_encoder
@@ -42,7 +43,7 @@ MEASURED = 2_000
 
 
 def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
-    """Train the shared encoder, write `models/alignment/` and the curves; returns the metrics."""
+    """Train, write `models/alignment/` and the curves; returns the metrics."""
     if params.loss_weights.distillation:
         check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
@@ -97,24 +98,32 @@ def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: 
 
 def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:
     """The objective with fresh weights and measured token statistics, a function of the seed and the data."""
+    towers, measured = None, data
+    if params.train_encoders.end_to_end:
+        towers = EncoderTowers(encoders.image, encoders.text, params.features, params.train_encoders)
+        towers.to(machine().device).eval()
+        measured = replace(data, images=EncodedImages(data.images, towers), texts=EncodedTexts(data.texts, towers))
+        validation = replace(
+            validation, images=EncodedImages(validation.images, towers), texts=EncodedTexts(validation.texts, towers)
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.training.seed)
         shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
-        for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
+        for name, tokens in (("image", sample_images(measured.images)), ("text", sample_texts(measured.texts))):
             standardise = shared.standardise[name]
             assert isinstance(standardise, Standardise | Whitening)
             standardise.fit(tokens)
-        start_summary(shared, data, params)
-        return AlignmentObjective(shared, data, validation, params)
+        start_summary(shared, measured, params)
+        return AlignmentObjective(shared, data, validation, params, towers)
 
 
-def sample_images(images: ImageTokens) -> Tensor:
+def sample_images(images: Images) -> Tensor:
     """Tokens [·, D] of images spread evenly over the training set."""
     chosen = spread(len(images))
     return images.get(chosen, [0] * len(chosen)).flatten(0, 1).float()
 
 
-def sample_texts(texts: TextTokens) -> Tensor:
+def sample_texts(texts: Texts) -> Tensor:
     """Tokens [·, D] of texts spread evenly over all of them."""
     tokens, mask = texts.get(spread(len(texts.lengths)))
     return tokens[mask].float()

@@ -1,16 +1,47 @@
-"""What the objective trains on, all in numbers: which stored tokens belong to which image."""
+"""What the objective trains on, all in numbers: which texts belong to which image.
+
+What an image or a text is to the encoders has two forms with one face: stored tokens (`feature_store.py`), or the
+pixels and ids from which trained encoders compute them (`raw_inputs.py`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.image_texts import ImageTexts
 from pipeline.alignment.masked_questions import MaskedQuestions
+
+
+class Images(Protocol):
+    """Images by number."""
+
+    def __len__(self) -> int: ...
+
+    def views(self, number: int) -> int:
+        """How many views of an image there are; the second is the mirror image."""
+        ...
+
+    def get(
+        self, numbers: Sequence[int], views: Sequence[int], draws: Sequence[np.random.Generator] | None = None
+    ) -> Tensor:
+        """Inputs [N, …] of images, each in the view asked for; what is random about one is drawn from `draws`."""
+        ...
+
+
+class Texts(Protocol):
+    """Texts by number. lengths: [texts], in tokens."""
+
+    lengths: np.ndarray
+
+    def get(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Inputs [N, L, …] of texts, padded to the longest, and mask [N, L] bool."""
+        ...
 
 
 @dataclass
@@ -32,8 +63,8 @@ class TrainingSet:
     answers: where masked answers are trained on.
     """
 
-    images: ImageTokens
-    texts: TextTokens
+    images: Images
+    texts: Texts
     entries: list[ImageEntry]
     groups: Tensor
     grid: tuple[int, int]
@@ -46,8 +77,8 @@ class TrainingSet:
 class ValidationSet:
     """Images and captions to retrieve among; owner: [captions], the image that each describes."""
 
-    images: ImageTokens
-    texts: TextTokens
+    images: Images
+    texts: Texts
     captions: list[int]
     owner: np.ndarray
 

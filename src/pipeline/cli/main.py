@@ -26,7 +26,9 @@ def repository() -> Path:
 
 @commands.command()
 def doctor(
-    preset: Annotated[str | None, typer.Argument(help="smoke, default, flickr8k or cc3m; else params.yaml")] = None,
+    preset: Annotated[
+        str | None, typer.Argument(help="smoke, default, flickr8k, cc3m, s-smke; else params.yaml")
+    ] = None,
 ) -> None:
     """Say what this machine lacks for a preset (or for params.yaml as it stands): exit code 1 if anything."""
     root = repository()

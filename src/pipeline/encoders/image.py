@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.encoders import builtin_vit, timm_models
+from pipeline.encoders.depth import image_stack
 from pipeline.encoders.image_weights import VIT_FOLDER, image_weights, image_weights_hash
 from pipeline.encoders.missing import unknown_encoder
 from pipeline.encoders.params import ImageEncoderParams
@@ -120,12 +121,16 @@ def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> I
             expected=f"image_size {model.config.image_size} or null, options {{}}",
             found=f"image_size {params.image_size}, options {params.options}",
         )
+    if params.blocks is not None:
+        image_stack(model, "blocks").keep_first(params.blocks, "blocks")
     return ImageEncoder(model, 0, preprocessing, image_weights_hash(params, root))
 
 
 def _load_timm(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
     model = timm_models.load_timm(params, image_weights(params, root), classifier)
     preprocessing = timm_models.preprocessing_of(model, params.options).changed(params)
+    if params.blocks is not None:
+        image_stack(model, "blocks").keep_first(params.blocks, "blocks")
     try:
         return ImageEncoder(
             model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, image_weights_hash(params, root)

@@ -34,9 +34,13 @@ def image_weights(params: ImageEncoderParams, root: Path) -> Path | None:
 
 
 def image_weights_hash(params: ImageEncoderParams, root: Path) -> str:
-    """Digest of the encoder's weights file, `random` for random ones. Raises UserError as `image_weights`."""
+    """Digest of the encoder's weights file, `random` for random ones, and how many blocks are taken of it.
+
+    Raises UserError as `image_weights`.
+    """
     path = image_weights(params, root)
-    return RANDOM if path is None else hash_file(path)
+    digest = RANDOM if path is None else hash_file(path)
+    return digest if params.blocks is None else f"{digest} blocks {params.blocks}"
 
 
 def published_weights(full_name: str, name: str) -> Path:

@@ -20,6 +20,12 @@ class ImageEncoderParams(Params):
         description="path below the repository's root: a safetensors file for timm, a folder for builtin; "
         "null: the model's published weights (from the cache, or downloaded); random: untrained, on purpose",
     )
+    blocks: int | None = Field(
+        default=None,
+        ge=1,
+        exclude_if=lambda blocks: blocks is None,
+        description="the first blocks of a Vision Transformer only, without its final norm; null: all of it",
+    )
     options: dict[str, bool | int | float | str] = Field(
         default={}, description="further arguments of timm.create_model, such as pad_type or img_size"
     )
@@ -44,5 +50,11 @@ class TextEncoderParams(Params):
     weights: str | None = Field(
         default=None,
         description="null: the model's own; for builtin a folder below the repository's root; random: untrained",
+    )
+    layers: int | None = Field(
+        default=None,
+        ge=1,
+        exclude_if=lambda layers: layers is None,
+        description="embeddings and the first layers only; null: all",
     )
     max_length: int = Field(default=32, ge=3, le=512, description="longest text in tokens, with [CLS] and [SEP]")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.encoders.bert import Bert, padding_mask
 from pipeline.encoders.bert_folder import load_bert
+from pipeline.encoders.depth import text_stack
 from pipeline.encoders.missing import existing
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text_weights import RANDOM, text_folder, text_weights_hash
@@ -96,4 +97,6 @@ def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
             dim = language_model.config.hidden_size
         else:
             model, encode, dim, mask_id = load_auto_model(folder, params.name, random)
-        return TextEncoder(model, encode, dim, params.max_length, digest, mask_id)
+    if params.layers is not None:
+        text_stack(model, "layers").keep_first(params.layers, "layers")
+    return TextEncoder(model, encode, dim, params.max_length, digest, mask_id)

@@ -34,8 +34,12 @@ def text_folder(params: TextEncoderParams, root: Path) -> Path:
 
 
 def text_weights_hash(params: TextEncoderParams, root: Path) -> str:
-    """Digest of the folder's model files, with `random` in it for random weights. Raises as `text_folder`."""
+    """Digest of the folder's model files, with `random` in it for random weights, and how many layers are taken.
+
+    Raises as `text_folder`.
+    """
     folder = text_folder(params, root)
     files = sorted({path for pattern in TEXT_MODEL_FILES for path in folder.glob(pattern)})
     content = [[path.name, hash_file(path)] for path in files]
-    return hash_json([params.weights == RANDOM, content])
+    digest = hash_json([params.weights == RANDOM, content])
+    return digest if params.layers is None else f"{digest} layers {params.layers}"

@@ -34,7 +34,7 @@ from pipeline.questioner.sampler import Item, Sampler
 from pipeline.questioner.samples import Samples
 from pipeline.questioner.sight import Sight
 from pipeline.questioner.streams import stream
-from pipeline.training.objective import Objective
+from pipeline.training.objective import Objective, decay_groups
 
 VALIDATION_STEP = -1
 POINTING = "pointing"
@@ -148,14 +148,10 @@ class HiddenWords(Objective):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Matrices decay, vectors do not; the image encoder has a learning rate of its own."""
-        encoder = {id(p) for p in self.sight.encoder.parameters()}
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        groups: list[dict[str, Any]] = []
-        for scale, inside in ((1.0, False), (self.image_rate, True)):
-            own = [parameter for parameter in trained if (id(parameter) in encoder) == inside]
-            groups.append({"params": [p for p in own if p.ndim >= 2], "lr_scale": scale})
-            groups.append({"params": [p for p in own if p.ndim < 2], "lr_scale": scale, "weight_decay": 0.0})
-        return [group for group in groups if group["params"]]
+        encoder = list(self.sight.encoder.parameters())
+        inside = {id(parameter) for parameter in encoder}
+        groups = decay_groups(parameter for parameter in self.parameters() if id(parameter) not in inside)
+        return groups + decay_groups(encoder, lr_scale=self.image_rate)
 
     def validate(self) -> dict[str, float]:
         """Mean log-likelihood of hidden words of the validation images, by pass and over all."""

@@ -12,7 +12,7 @@ only the gradient of its own outputs, so the parameters' gradients are summed ov
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -25,20 +25,25 @@ from pipeline.training.params import TrainingParams
 
 
 def backward(
-    objective: Objective, step: int, params: TrainingParams, world: World, device: torch.device
+    objective: Objective,
+    step: int,
+    params: TrainingParams,
+    world: World,
+    device: torch.device,
+    collated: Iterator[Any] | None = None,
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Add the gradient of one update's joint loss to the parameters, summed over processes.
 
-    Returns the named losses and the whole batch's outputs, detached.
+    `collated` gives this update's micro-batches next, if they were collated ahead. Returns the named losses and the
+    whole batch's outputs, detached.
     """
-    items = world.share(objective.batch(step))
-    size = min(params.micro_batch_size or len(items), len(items))
-    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    parts = micro_batches(objective, step, params, world)
+    micros = [objective.collate(part, step) if collated is None else next(collated) for part in parts]
     cached = len(parts) > 1
     outputs = []
-    for number, part in enumerate(parts):
+    for number, micro in enumerate(micros):
         with torch.set_grad_enabled(not cached):
-            outputs.append(_outputs(objective, part, step, number, params, world, device))
+            outputs.append(_outputs(objective, micro, step, number, params, world, device))
     leaves = {name: _leaf(torch.cat([output[name].detach() for output in outputs])) for name in outputs[0]}
     gathered = world.gather(leaves)
     losses = objective.losses(gathered)
@@ -50,7 +55,7 @@ def backward(
                 parameter.grad /= world.size
     start = 0
     for number, part in enumerate(parts):
-        output = _outputs(objective, part, step, number, params, world, device) if cached else outputs[number]
+        output = _outputs(objective, micros[number], step, number, params, world, device) if cached else outputs[number]
         _pass_on(output, leaves, start)
         start += len(part)
     world.sum_gradients(objective.parameters())
@@ -58,16 +63,23 @@ def backward(
     return values, {name: tensor.detach() for name, tensor in gathered.items()}
 
 
+def micro_batches(objective: Objective, step: int, params: TrainingParams, world: World) -> list[Sequence[Any]]:
+    """This process's samples of one update, as what passes through the model together."""
+    items = world.share(objective.batch(step))
+    size = min(params.micro_batch_size or len(items), len(items))
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 def _outputs(
     objective: Objective,
-    part: Sequence[Any],
+    micro: Any,
     step: int,
     number: int,
     params: TrainingParams,
     world: World,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    micro = to_device(objective.collate(part, step), device)
+    micro = to_device(micro, device)
     # Seeding from the step makes the random state a function of the step: nothing to store, replay is exact.
     torch.manual_seed(((params.seed * 1_000_003 + step) * 4_099 + world.rank) * 4_099 + number)
     with autocast(params.precision, device):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,11 @@ from pipeline.execution.local import limit_threads
 from pipeline.progress import progress
 from pipeline.training import checkpoint
 from pipeline.training.distributed import World, world
-from pipeline.training.gradient import backward
+from pipeline.training.gradient import backward, micro_batches
 from pipeline.training.history import History
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
+from pipeline.training.prefetch import ahead
 from pipeline.training.schedule import learning_rate
 
 CPU_THREADS = 2
@@ -104,9 +107,9 @@ class Run:
         """Train from the checkpoint, or from the start, to the end, and restore the best weights."""
         self.resume()
         if not self.finished:
-            with progress(self.name, self.params.steps) as tell:
+            with progress(self.name, self.params.steps) as tell, closing(self.collated()) as batches:
                 while self.step < self.params.steps and not self.stopped_early():
-                    losses = self.update()
+                    losses = self.update(batches)
                     self.step += 1
                     self.validate_if_due()
                     tell(self.step, f"loss {sum(losses.values()):.3f}")
@@ -117,11 +120,17 @@ class Run:
         self.objective.eval()
         return self.history
 
-    def update(self) -> dict[str, float]:
-        """One update of the weights; returns the losses."""
+    def collated(self) -> Generator[Any]:
+        """The micro-batches of all updates that are left, collated ahead as the objective asks."""
+        steps = range(self.step, self.params.steps)
+        parts = ((p, s) for s in steps for p in micro_batches(self.objective, s, self.params, self.processes))
+        return ahead(lambda item: self.objective.collate(*item), parts, self.objective.prefetch)
+
+    def update(self, batches: Iterator[Any]) -> dict[str, float]:
+        """One update of the weights by the next micro-batches; returns the losses."""
         self.objective.train()
         self.optimiser.zero_grad(set_to_none=True)
-        losses, outputs = backward(self.objective, self.step, self.params, self.processes, self.device)
+        losses, outputs = backward(self.objective, self.step, self.params, self.processes, self.device, batches)
         norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.params.gradient_clip))
         if not math.isfinite(norm + sum(losses.values())):
             self.skip(losses, norm)

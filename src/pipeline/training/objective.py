@@ -9,7 +9,7 @@ and still get the gradient of the whole batch (see `gradient.py`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -19,10 +19,12 @@ class Objective(nn.Module, ABC):
     """A model with its losses, its data and its validation.
 
     `state_dict()` must hold all that changes in training: weights, temperatures, memory banks. `monitor` names
-    the validation figure that decides which weights are best; higher is better.
+    the validation figure that decides which weights are best; higher is better. `prefetch` is how many micro-batches
+    are collated ahead, each in a thread of its own; `collate` must then be safe to run several times at once.
     """
 
     monitor: ClassVar[str]
+    prefetch: int = 0
 
     @abstractmethod
     def batch(self, step: int) -> Sequence[Any]:
@@ -52,8 +54,14 @@ class Objective(nn.Module, ABC):
 
         By default matrices decay and vectors, scalars and norms do not; frozen parameters are left out.
         """
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return [
-            {"params": [p for p in trained if p.ndim >= 2]},
-            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-        ]
+        return decay_groups(self.parameters())
+
+
+def decay_groups(parameters: Iterable[nn.Parameter], lr_scale: float = 1.0) -> list[dict[str, Any]]:
+    """Trained parameters as groups for the optimiser: matrices, then what is not to decay; none if none is trained."""
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if p.ndim >= 2], "lr_scale": lr_scale},
+        {"params": [p for p in trained if p.ndim < 2], "lr_scale": lr_scale, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

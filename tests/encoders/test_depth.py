@@ -1,0 +1,108 @@
+"""The first blocks of an encoder only, and the last ones trained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.encoders.depth import image_stack, text_stack
+from pipeline.encoders.image import ImageEncoder, load_image_encoder
+from pipeline.encoders.image_weights import image_weights_hash
+from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.text_weights import text_weights_hash
+from pipeline.errors import UserError
+
+RANDOM = "random"
+VITS: list[dict[str, Any]] = [
+    {"name": "builtin:vit"},
+    {"name": "timm:test_vit", "weights": RANDOM, "options": {"img_size": 96}},
+    {"name": "timm:beit_base_patch16_224", "weights": RANDOM, "options": {"img_size": 32, "depth": 3, "embed_dim": 48}},
+    {"name": "timm:vit_tiny_patch16_dinov3_qkvb", "weights": RANDOM, "options": {"img_size": 32, "embed_dim": 48}},
+]
+
+
+def states_after(module: nn.Module, run: Any) -> Tensor:
+    found = []
+    hook = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
+    with torch.inference_mode():
+        run()
+    hook.remove()
+    return found[0]
+
+
+def vit(content: dict[str, Any], root: Path, blocks: int | None = None) -> ImageEncoder:
+    return load_image_encoder(ImageEncoderParams.model_validate({**content, "blocks": blocks}), root)
+
+
+@pytest.mark.parametrize("content", VITS, ids=lambda content: content["name"])
+def test_an_image_encoder_gives_the_states_of_its_last_block_that_is_left(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    whole, cut = vit(content, tmp_path), vit(content, tmp_path, 2)
+    size = whole.preprocessing.size
+    pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    stack = image_stack(whole.model, "blocks")
+    expected = states_after(stack.blocks[1], lambda: whole(pixels))
+    with torch.inference_mode():
+        assert torch.equal(cut(pixels), expected)
+    assert (cut.grid, cut.dim) == (whole.grid, whole.dim)
+    assert len(list(cut.parameters())) < len(list(whole.parameters()))
+
+
+def test_a_text_encoder_gives_the_states_of_its_last_layer_that_is_left(tmp_path: Path) -> None:
+    whole = load_text_encoder(TextEncoderParams(), tmp_path)
+    cut = load_text_encoder(TextEncoderParams(layers=1), tmp_path)
+    ids, mask = whole.tokenize(["a red circle above a square", "red"])
+    expected = states_after(text_stack(whole.model, "layers").blocks[0], lambda: whole(ids, mask))
+    with torch.inference_mode():
+        assert torch.equal(cut(ids, mask), expected)
+
+
+def test_models_of_transformers_are_cut_too(tmp_path: Path) -> None:
+    from transformers import BertTokenizer, RobertaConfig, RobertaModel
+
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=8, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=24
+    )
+    folder = tmp_path / "roberta"
+    RobertaModel(config).save_pretrained(folder)
+    vocabulary = tmp_path / "vocab.txt"
+    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\n")
+    BertTokenizer(str(vocabulary)).save_pretrained(folder)
+    whole = load_text_encoder(TextEncoderParams(name="hf:roberta"), tmp_path)
+    cut = load_text_encoder(TextEncoderParams(name="hf:roberta", layers=2), tmp_path)
+    ids, mask = torch.tensor([[2, 5, 3]]), torch.ones(1, 3, dtype=torch.long)
+    states = states_after(text_stack(whole.model, "layers").blocks[1], lambda: whole(ids, mask))
+    with torch.inference_mode():
+        assert torch.equal(cut(ids, mask), states if isinstance(states, Tensor) else states[0])
+
+
+def test_the_last_blocks_and_the_norm_are_trained(tmp_path: Path) -> None:
+    encoder = load_image_encoder(ImageEncoderParams(), tmp_path).requires_grad_(False)
+    stack = image_stack(encoder.model, "blocks")
+    stack.train_last(1, "blocks")
+    trained = {name for name, p in encoder.named_parameters() if p.requires_grad}
+    assert trained == {name for name, _ in encoder.named_parameters() if "layers.1." in name or ".norm." in name}
+
+
+def test_an_encoder_that_was_cut_has_another_digest(tmp_path: Path) -> None:
+    images = [image_weights_hash(ImageEncoderParams(blocks=blocks), tmp_path) for blocks in (None, 1, 2)]
+    texts = [text_weights_hash(TextEncoderParams(layers=layers), tmp_path) for layers in (None, 1, 2)]
+    assert len(set(images)) == len(set(texts)) == 3
+
+
+def test_what_has_no_such_blocks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="fewer blocks"):
+        vit(VITS[0], tmp_path, 3)
+    with pytest.raises(UserError, match="does not show its blocks"):
+        load_image_encoder(ImageEncoderParams(name="timm:test_resnet", weights=RANDOM, blocks=1), tmp_path)
+    with pytest.raises(UserError, match="does not show its blocks"):
+        load_image_encoder(ImageEncoderParams(name="timm:mobilenetv2_100", weights=RANDOM, blocks=1), tmp_path)
+    with pytest.raises(UserError, match="fewer blocks"):
+        load_text_encoder(TextEncoderParams(layers=99), tmp_path)
+    with pytest.raises(UserError, match="does not show its blocks"):
+        text_stack(nn.Linear(1, 1), "layers")
