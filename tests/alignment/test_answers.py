@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from tests.alignment import world
 from tests.alignment.test_align import gradient, objective
 
+from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.losses.masked_answers import masked_answers, summed_by_image
 from pipeline.alignment.masked_questions import IGNORED
 from pipeline.alignment.model_folder import WEIGHTS
@@ -191,7 +192,9 @@ def test_the_loss_adds_and_changes_nothing_else(paths: Paths) -> None:
         f"answer_head.head.{layer}.{part}" for layer in (0, 1) for part in ("weight", "bias")
     }
     assert all(torch.equal(value, more[name]) for name, value in state.items())
-    assert off.collator._data.texts.number == on.collator._data.texts.number
+    texts = [found.collator._data.texts for found in (off, on)]
+    assert isinstance(texts[0], TextTokens) and isinstance(texts[1], TextTokens)
+    assert texts[0].number == texts[1].number
     assert off.collator._data.answers is None
     micros = [found.collate(found.batch(2), 2) for found in (off, on)]
     assert set(micros[1]) - set(micros[0]) == {"answers"}
@@ -233,6 +236,7 @@ def test_answers_are_learned_from_the_images(paths: Paths) -> None:
     seeing, blind = fresh(), fresh()
     answers, images = blind.collator._data.answers, blind.collator._data.images
     assert answers is not None
+    assert isinstance(images, ImageTokens)
     images._places = [images._places[number] for number in np.random.default_rng(0).permutation(len(images))]
     counts = Counter(word for own in answers.pairs for _, words in own for word in words)
     shares = [count / counts.total() for count in counts.values()]
