@@ -40,3 +40,10 @@ class Shout(Step):
         for output in ("loud", "louder"):
             (folder / output).mkdir()
             (folder / output / f"{shard.name}.txt").write_text(text.upper() + self.suffix)
+
+
+class Hoarse(Shout):
+    """Cannot be set up."""
+
+    def setup(self) -> None:
+        raise UserError("There is no voice.", where=self.counter)

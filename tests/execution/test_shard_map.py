@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.execution.scratch import own_bytes, trim
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
-from tests.execution.steps import Shout
+from tests.execution.steps import Hoarse, Shout
 
 
 @pytest.fixture
@@ -80,6 +80,20 @@ def test_errors_name_the_shard(tmp_path: Path, counter: Path, monkeypatch: pytes
     work = shards(tmp_path, "a")
     with pytest.raises(UserError, match="share one name"):
         run(tmp_path, Shout(counter), work * 2)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_step_that_cannot_be_set_up_says_why_once(
+    tmp_path: Path,
+    counter: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    workers: str,
+) -> None:
+    monkeypatch.setenv("FINEALIGN_WORKERS", workers)
+    with pytest.raises(UserError, match="There is no voice"):
+        run(tmp_path, Hoarse(counter), shards(tmp_path, "a", "b"))
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_killed_and_resumed(tmp_path: Path, counter: Path, root: Path) -> None:

@@ -19,11 +19,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import UserError
 from pipeline.execution.closure import SOURCE
 from pipeline.execution.step import Shard, Step
 from pipeline.settings import Machine
 
-_step: Step | None = None
+_step: Step | UserError | None = None
+"""What this worker runs, or why it cannot."""
 
 Job = tuple[Shard, Path]
 """A shard and the folder that its outputs go to."""
@@ -94,12 +96,18 @@ def _start_worker(step: Step, ranks: multiprocessing.SimpleQueue[int]) -> None:
     if step.on_device:
         _choose_accelerator(ranks.get())
     limit_threads(1)
-    step.setup()
+    try:
+        step.setup()
+        _step = step
+    except UserError as error:
+        # Raised here it would break the pool, with a traceback of every worker.
+        _step = error
     limit_threads(1)
-    _step = step
 
 
 def _run_in_worker(run: Callable[[Step, Job], None], job: Job) -> None:
+    if isinstance(_step, UserError):
+        raise _step
     assert _step is not None
     run(_step, job)
 
