@@ -31,6 +31,7 @@ from pipeline.encoders.tokenizer import Tokenizer
 from pipeline.encoders.vit import Vit, VitConfig, fold_batch_norms
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.pretraining.classifier import Classifier, uniform_labels
+from pipeline.pretraining.labelled_pictures import Pictures
 from pipeline.pretraining.masked_words import MaskedWords, pseudo_perplexity
 from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
 from pipeline.pretraining.probe import box_features, probe, things_of
@@ -157,9 +158,8 @@ def classifier(folder: Path) -> None:
     torch.manual_seed(CLASSIFIER_TRAINING.seed)
     encoder = Vit(VitConfig(batch_norms=True, classes=len(SHAPES) * len(COLOURS)))
     labels = uniform_labels([pairs_in(things) for things in scenes], encoder.config.classes)
-    objective = Classifier(
-        encoder, pictures, labels, PREPROCESSING, CLASSIFIER_TRAINING.batch_size, CLASSIFIER_TRAINING.seed
-    )
+    params = CLASSIFIER_TRAINING
+    objective = Classifier(encoder, Pictures(pictures, PREPROCESSING, params.batch_size, params.seed), labels)
     learn(objective, CLASSIFIER_TRAINING, "classifier_vit")
     save_vit(folder, encoder.eval())
 
@@ -181,9 +181,8 @@ def supervised() -> Vit:
     pictures, scenes = draw(range(PICTURES))
     torch.manual_seed(CONTROL_TRAINING.seed)
     encoder = Vit(VitConfig(batch_norms=True))
-    objective = Supervised(
-        encoder, pictures, labelled(scenes), PREPROCESSING, CONTROL_TRAINING.batch_size, CONTROL_TRAINING.seed
-    )
+    params = CONTROL_TRAINING
+    objective = Supervised(encoder, Pictures(pictures, PREPROCESSING, params.batch_size, params.seed), labelled(scenes))
     learn(objective, CONTROL_TRAINING, "control_vit")
     return encoder.eval()
 

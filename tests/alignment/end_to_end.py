@@ -6,14 +6,11 @@ from typing import Any
 
 import torch
 from tests.alignment import world
+from tests.training.objectives import update_gradient
 
 from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.prepare import Encoders, prepare, read_sources
-from pipeline.alignment.text_layers import LayeredText
-from pipeline.alignment.train_alignment import build, teacher_embeddings
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.text import load_text_encoder
+from pipeline.alignment.train_alignment import assemble
 from pipeline.stage import Paths
 
 TEXT = {"name": "hf:deep", "weights": "random", "max_length": 16}
@@ -35,14 +32,7 @@ def params(**changes: Any) -> AlignParams:
 
 
 def objective(paths: Paths, given: AlignParams) -> AlignmentObjective:
-    shards, train, val = read_sources(paths.pairs, paths.triplets, given)
-    image = load_image_encoder(given.image_encoder, paths.root)
-    text = LayeredText(load_text_encoder(given.text_encoder, paths.root), given.features.text_layers)
-    encoders = Encoders(image, text, paths.root)
-    data, validation = prepare(shards, train, val, encoders, given, paths.scratch)
-    if given.loss_weights.distillation:
-        data.teacher = teacher_embeddings(world.TEACHER, train.keys, paths)
-    return build(given, encoders, data, validation)
+    return assemble(given, world.TEACHER, paths).objective
 
 
 def gradients(of: AlignmentObjective) -> dict[str, torch.Tensor]:
@@ -52,13 +42,12 @@ def gradients(of: AlignmentObjective) -> dict[str, torch.Tensor]:
 def main() -> None:
     """`end_to_end.py ROOT OUT MICRO`: the gradient of one update, with crops, by this process."""
     from pipeline.training.distributed import world as connected
-    from pipeline.training.gradient import backward
 
     paths, out, micro = Paths.of(Path(sys.argv[1]), "align"), Path(sys.argv[2]), int(sys.argv[3])
     given = params(**CROPPED, training__micro_batch_size=micro or None)
     found = objective(paths, given)
     with connected() as processes:
-        values, _ = backward(found, 3, given.training, processes, torch.device("cpu"))
+        values, _ = update_gradient(found, 3, given.training, processes)
         torch.save((values, gradients(found)), out / f"gradient-{processes.rank}.pt")
 
 

@@ -6,21 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 from tests.alignment import world
+from tests.training.objectives import update_gradient
 
 from pipeline.alignment.model_folder import WEIGHTS, load
 from pipeline.alignment.objective import AlignmentObjective, same_content
-from pipeline.alignment.prepare import Encoders, prepare, read_sources
-from pipeline.alignment.prepare_answers import read_answers, store_answers
+from pipeline.alignment.prepare import read_sources
 from pipeline.alignment.text_layers import LayeredText
-from pipeline.alignment.train_alignment import align, build, teacher_embeddings
-from pipeline.encoders.image import load_image_encoder
+from pipeline.alignment.train_alignment import align, assemble, teacher_embeddings
 from pipeline.encoders.text import load_text_encoder
 from pipeline.errors import UserError
 from pipeline.stage import Paths
 from pipeline.storage.files import hash_file
 from pipeline.storage.images import decode_image
-from pipeline.training.distributed import World
-from pipeline.training.gradient import backward
 from pipeline.triplets.tables import KEPT_DC
 
 
@@ -29,31 +26,14 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     return world.make(tmp_path_factory.mktemp("alignment"))
 
 
-@pytest.fixture(autouse=True)
-def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINEALIGN_WORKERS", "1")
-    monkeypatch.setenv("FINEALIGN_DEVICE", "cpu")
-
-
 def objective(paths: Paths, **changes) -> AlignmentObjective:
-    params = world.params(**changes)
-    shards, train, val = read_sources(paths.pairs, paths.triplets, params)
-    image = load_image_encoder(params.image_encoder, paths.root)
-    text = LayeredText(load_text_encoder(params.text_encoder, paths.root), params.features.text_layers)
-    encoders = Encoders(image, text, paths.root)
-    data, validation = prepare(shards, train, val, encoders, params, paths.scratch)
-    if params.loss_weights.distillation:
-        data.teacher = teacher_embeddings(world.TEACHER, train.keys, paths)
-    if params.loss_weights.answers:
-        hidden = read_answers(shards, paths.triplets, train.keys, encoders.text.encoder)
-        data.answers = store_answers(hidden, train, encoders, params, paths.scratch)
-    return build(params, encoders, data, validation)
+    return assemble(world.params(**changes), world.TEACHER, paths).objective
 
 
 def gradient(of: AlignmentObjective, paths: Paths, micro: int | None) -> tuple[dict[str, float], list[torch.Tensor]]:
     training = world.params(training__micro_batch_size=micro).training
     of.zero_grad()
-    losses, _ = backward(of, 3, training, World(), torch.device("cpu"))
+    losses, _ = update_gradient(of, 3, training)
     return losses, [p.grad.clone() for p in of.parameters() if p.grad is not None]
 
 

@@ -48,12 +48,6 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     return paths
 
 
-@pytest.fixture(autouse=True)
-def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINEALIGN_WORKERS", "1")
-    monkeypatch.setenv("FINEALIGN_DEVICE", "cpu")
-
-
 def text_encoder(paths: Paths) -> TextEncoder:
     return load_text_encoder(world.params().text_encoder, paths.root)
 

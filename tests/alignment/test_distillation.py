@@ -23,12 +23,6 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     return world.make(tmp_path_factory.mktemp("distillation"), teacher=world.SUPERVISED)
 
 
-@pytest.fixture(autouse=True)
-def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINEALIGN_WORKERS", "1")
-    monkeypatch.setenv("FINEALIGN_DEVICE", "cpu")
-
-
 def test_stored_probabilities_are_read_as_they_are(paths: Paths) -> None:
     found = teacher_embeddings(world.SUPERVISED, ["train001", "train000"], paths)
     assert found.shape == (2, world.CLASSES) and bool((found >= 0).all())

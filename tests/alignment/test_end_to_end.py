@@ -1,9 +1,5 @@
 """Encoders that are trained along: equality with stored tokens, exact gradients, resume, the finished folder."""
 
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.alignment import end_to_end, world
 from tests.alignment.end_to_end import CROPPED, gradients, objective, params
+from tests.training.objectives import in_two_processes, update_gradient
 
 from pipeline.alignment.model_folder import load
 from pipeline.alignment.objective import AlignmentObjective
@@ -29,8 +26,6 @@ from pipeline.evaluation.retrieval import retrieval_metrics, retrieval_ranks
 from pipeline.stage import Paths
 from pipeline.storage.images import ImageShards
 from pipeline.training import loop
-from pipeline.training.distributed import World
-from pipeline.training.gradient import backward
 
 CPU = torch.device("cpu")
 
@@ -40,18 +35,10 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     return end_to_end.make(tmp_path_factory.mktemp("end-to-end"))
 
 
-@pytest.fixture(autouse=True)
-def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINEALIGN_WORKERS", "1")
-    monkeypatch.setenv("FINEALIGN_DEVICE", "cpu")
-    # So small a model gains nothing from a second thread, and waits for it where other work runs.
-    monkeypatch.setattr(loop, "CPU_THREADS", 1)
-
-
 def gradient(of: AlignmentObjective, given: AlignParams) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
     of.train()
     of.zero_grad()
-    losses, _ = backward(of, 3, given.training, World(), CPU)
+    losses, _ = update_gradient(of, 3, given.training)
     return losses, gradients(of)
 
 
@@ -139,17 +126,7 @@ def test_micro_batches_and_two_processes_give_the_gradient_of_the_whole_batch(
     losses, found = gradient(objective(paths, given), given)
     assert losses == pytest.approx(expected_losses, rel=1e-5)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-6)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    base = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    base |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "tests.alignment.end_to_end", str(paths.root), str(tmp_path), "2"]
-    processes = [
-        subprocess.Popen(command, cwd=root, env={**base, "RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(2)
-    ]
-    assert [process.wait(120) for process in processes] == [0, 0]
+    assert in_two_processes(root, "tests.alignment.end_to_end", paths.root, tmp_path, 2) == [0, 0]
     for rank in range(2):
         values, found = torch.load(tmp_path / f"gradient-{rank}.pt", weights_only=True)
         assert values == pytest.approx(expected_losses, rel=1e-5)

@@ -9,6 +9,7 @@ import torch
 from pipeline.encoders.builtin_vit import PREPROCESSING
 from pipeline.encoders.vit import Vit, VitConfig
 from pipeline.pretraining.classifier import Classifier, share_found, uniform_labels
+from pipeline.pretraining.labelled_pictures import Pictures
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 
@@ -39,7 +40,7 @@ def test_classifier_learns_what_pictures_show(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True, classes=3)
     labels = uniform_labels(occurring, shape.classes)
-    objective = Classifier(Vit(shape), pictures, labels, PREPROCESSING, batch_size=16, seed=0, held_out=20)
+    objective = Classifier(Vit(shape), Pictures(pictures, PREPROCESSING, 16, 0, held_out=20), labels)
     params = TrainingParams(seed=0, steps=30, batch_size=16, learning_rate=1e-2, validate_every=30, log_every=1)
     history = train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     losses = [row["classes"] for row in history.training]

@@ -7,6 +7,7 @@ import torch
 
 from pipeline.encoders.builtin_vit import PREPROCESSING
 from pipeline.encoders.vit import Vit, VitConfig
+from pipeline.pretraining.labelled_pictures import Pictures
 from pipeline.pretraining.probe import box_features, over_boxes, probe, things_of
 from pipeline.pretraining.supervised import Supervised
 from pipeline.training.loop import train
@@ -50,7 +51,7 @@ def test_control_learns_labels(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True)
     encoder = Vit(small)
-    objective = Supervised(encoder, pictures, things, PREPROCESSING, batch_size=16, seed=0, held_out=20)
+    objective = Supervised(encoder, Pictures(pictures, PREPROCESSING, 16, 0, held_out=20), things)
     params = TrainingParams(seed=0, steps=20, batch_size=16, learning_rate=5e-3, validate_every=20)
     train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     with torch.no_grad():

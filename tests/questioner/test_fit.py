@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,10 @@ def train_until(root: Path, task: str, death: int | None) -> None:
     """Train; before update `death` this process kills itself."""
     update = loop.Run.update
 
-    def mortal(self: loop.Run, batches: Iterator[Any]) -> dict[str, float]:
+    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
         if self.step == death:
             os.kill(os.getpid(), signal.SIGKILL)
-        return update(self, batches)
+        return update(self, micros)
 
     loop.Run.update = mortal
     loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0

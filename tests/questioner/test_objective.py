@@ -18,10 +18,9 @@ from pipeline.questioner.samples import Limits, Samples, read_samples
 from pipeline.questioner.sight import Sight
 from pipeline.questioner.text_model import shortened
 from pipeline.storage.images import ImageShards
-from pipeline.training.distributed import World
-from pipeline.training.gradient import backward
 from pipeline.training.params import TrainingParams
 from tests.questioner import annotated, toy
+from tests.training.objectives import update_gradient
 
 PROMPTS = toy.prompts()
 PARAMS = SampleParams(hidden_share=0.6, questions_per_image=2, regions_per_image=2, label_smoothing=0.1)
@@ -157,7 +156,7 @@ def test_micro_batches_change_nothing(folder: Path):
     for micro in (None, 1):
         part = objective(folder).eval()
         params = TrainingParams(seed=0, steps=1, batch_size=5, micro_batch_size=micro, learning_rate=0.1)
-        backward(part, 0, params, World(0, 1), torch.device("cpu"))
+        update_gradient(part, 0, params)
         gradients.append({name: p.grad for name, p in part.named_parameters() if p.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.training.distributed import World
+from pipeline.training.gradient import backward, micro_batches
 from pipeline.training.loop import train
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
@@ -79,6 +83,30 @@ def gradients(objective: Objective) -> dict[str, Tensor]:
     return {name: p.grad.clone() for name, p in objective.named_parameters() if p.grad is not None}
 
 
+def update_gradient(
+    objective: Objective, step: int, params: TrainingParams, world: World | None = None
+) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Losses and outputs of one update, whose gradient is added to the parameters."""
+    processes = world or World()
+    micros = [objective.collate(part, step) for part in micro_batches(objective, step, params, processes)]
+    return backward(objective, micros, step, params, processes, torch.device("cpu"))
+
+
+def in_two_processes(root: Path, module: str, *arguments: object) -> list[int]:
+    """Run `python -m module arguments` as two connected processes; their exit codes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    base = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    base |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    processes = [
+        subprocess.Popen(command, cwd=root, env={**base, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(2)
+    ]
+    return [process.wait(120) for process in processes]
+
+
 def main() -> None:
     """`objectives.py train SCRATCH DIE_AT`: train and save; `objectives.py gradient OUT MICRO`: one gradient."""
     task, folder, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
@@ -92,12 +120,11 @@ def main() -> None:
         torch.save([objective.state_dict(), history.state()], folder / "result.pt")
         return
     from pipeline.training.distributed import world
-    from pipeline.training.gradient import backward
 
     objective = Toy()
     params = settings(micro_batch_size=number or None)
     with world() as processes:
-        values, _ = backward(objective, 3, params, processes, torch.device("cpu"))
+        values, _ = update_gradient(objective, 3, params, processes)
         torch.save((values, gradients(objective)), folder / f"gradient-{processes.rank}.pt")
 
 

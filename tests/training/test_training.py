@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.training.distributed import World
-from pipeline.training.gradient import backward
 from pipeline.training.loop import train
 from pipeline.training.schedule import learning_rate
-from tests.training.objectives import Toy, gradients, settings
+from tests.training.objectives import Toy, gradients, in_two_processes, settings, update_gradient
 
 CPU = torch.device("cpu")
 
@@ -32,24 +29,14 @@ def reference_gradients(objective: Toy, step: int) -> dict[str, torch.Tensor]:
 def test_micro_batches_give_the_gradient_of_the_whole_batch(micro: int | None) -> None:
     expected = reference_gradients(Toy(), 3)
     objective = Toy()
-    backward(objective, 3, settings(micro_batch_size=micro), World(), CPU)
+    update_gradient(objective, 3, settings(micro_batch_size=micro))
     torch.testing.assert_close(gradients(objective), expected, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("micro", [0, 4])
 def test_two_processes_give_the_gradient_of_one(tmp_path: Path, root: Path, micro: int) -> None:
     expected = reference_gradients(Toy(), 3)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    base = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    base |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "tests.training.objectives", "gradient", str(tmp_path), str(micro)]
-    processes = [
-        subprocess.Popen(command, cwd=root, env={**base, "RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(2)
-    ]
-    assert [process.wait(60) for process in processes] == [0, 0]
+    assert in_two_processes(root, "tests.training.objectives", "gradient", tmp_path, micro) == [0, 0]
     for rank in range(2):
         _, found = torch.load(tmp_path / f"gradient-{rank}.pt", weights_only=True)
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)

@@ -26,7 +26,7 @@ from pipeline.training.prefetch import ahead
 
 BATCH = 64
 AHEAD = 8
-"""Batches of pictures that are decoded while others are encoded."""
+"""Updates, or batches of pictures, that are decoded while others are encoded."""
 IMAGE, TEXT = "train_encoders.image", "train_encoders.text"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from pipeline.encoders.whitening import Whitening
 from pipeline.settings import machine
 from pipeline.stage import Paths
 from pipeline.storage.files import hash_file, remove
-from pipeline.storage.images import ImageShards
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, read_teacher
 from pipeline.training.fingerprint import training_fingerprint
@@ -42,8 +41,21 @@ MEASURED = 2_000
 """Images, and texts, on which means and deviations of the tokens are measured."""
 
 
-def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
-    """Train, write `models/alignment/` and the curves; returns the metrics."""
+@dataclass(frozen=True)
+class Assembled:
+    """All that a training needs: encoders, both splits' images and texts, and the objective over them."""
+
+    encoders: Encoders
+    training: Sources
+    held_out: Sources
+    objective: AlignmentObjective
+
+
+def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> Assembled:
+    """Read the tables, load the encoders, and prepare what the losses in use need.
+
+    Raises UserError for whatever is missing or does not fit.
+    """
     if params.loss_weights.distillation:
         check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
@@ -61,8 +73,14 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
     data.teacher = embeddings
     if hidden is not None:
         data.answers = store_answers(hidden, training, encoders, params, paths.scratch)
-    objective = build(params, encoders, data, validation)
-    inputs = input_files(params, paths, shards)
+    return Assembled(encoders, training, held_out, build(params, encoders, data, validation))
+
+
+def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
+    """Train, write `models/alignment/` and the curves; returns the metrics."""
+    found = assemble(params, teacher, paths)
+    encoders, objective = found.encoders, found.objective
+    inputs = input_files(params, paths)
     described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders)}
     history = train(
         objective,
@@ -75,7 +93,7 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
     history.write(paths.plots)
     publish(params, paths, encoders, objective, inputs)
     remove(paths.scratch / "align")
-    return metrics(history, objective, training, held_out)
+    return metrics(history, objective, found.training, found.held_out)
 
 
 def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: Paths) -> Tensor:
@@ -134,9 +152,9 @@ def spread(count: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, min(count, MEASURED)).astype(int)).tolist()
 
 
-def input_files(params: AlignParams, paths: Paths, shards: ImageShards) -> Sequence[Path]:
+def input_files(params: AlignParams, paths: Paths) -> Sequence[Path]:
     """The files that decide the training; the manifest stands for the tars, whose images' digests it holds."""
-    files = [shards.folder / "manifest.parquet"]
+    files = [paths.pairs / "manifest.parquet"]
     if params.loss_weights.distillation:
         files += sorted(paths.teacher.glob("*.parquet"))
     return [*files, *sorted(paths.triplets.glob("*.parquet"))]

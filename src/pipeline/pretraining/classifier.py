@@ -10,14 +10,12 @@ Supervised Pretraining".
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.vit import Vit
-from pipeline.pretraining.labelled_pictures import LabelledPictures
+from pipeline.pretraining.labelled_pictures import LabelledPictures, Pictures
 
 
 class Classifier(LabelledPictures):
@@ -25,22 +23,13 @@ class Classifier(LabelledPictures):
 
     monitor: ClassVar[str] = "found"
 
-    def __init__(
-        self,
-        encoder: Vit,
-        pictures: np.ndarray,
-        labels: Tensor,
-        preprocessing: Preprocessing,
-        batch_size: int,
-        seed: int,
-        held_out: int = 256,
-    ) -> None:
-        super().__init__(encoder, pictures, preprocessing, batch_size, seed, held_out)
+    def __init__(self, encoder: Vit, pictures: Pictures, labels: Tensor) -> None:
+        super().__init__(encoder, pictures)
         self.labels = labels
 
     def collate(self, items: Sequence[int], step: int) -> dict[str, Tensor]:
         """Pixels and labels of the pictures."""
-        return {"pixels": self.pixels(items), "label": self.labels[list(items)]}
+        return {"pixels": self.pictures.pixels(items), "label": self.labels[list(items)]}
 
     def outputs(self, micro: Any) -> dict[str, Tensor]:
         """Logits [B,classes], beside the labels."""
@@ -52,7 +41,7 @@ class Classifier(LabelledPictures):
 
     def validate(self) -> dict[str, float]:
         """Percentage of held-out pictures' classes that are found."""
-        outputs = self.outputs(self.collate(self.held_out(), 0))
+        outputs = self.outputs(self.collate(self.pictures.validation, 0))
         return {"found": share_found(outputs["logits"], outputs["label"])}
 
 

@@ -1,6 +1,7 @@
 """What every supervised training of the image encoder shares: pictures, which of them a step sees, their tokens."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,36 +12,43 @@ from pipeline.encoders.vit import Vit
 from pipeline.training.objective import Objective
 
 
-class LabelledPictures(Objective):
-    """The encoder and its pictures, uint8 [N,S,S,3]; the last `held_out` of them serve for validation."""
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures uint8 [N,S,S,3], drawn with repetition; the last `held_out` of them serve for validation."""
 
-    def __init__(
-        self,
-        encoder: Vit,
-        pictures: np.ndarray,
-        preprocessing: Preprocessing,
-        batch_size: int,
-        seed: int,
-        held_out: int,
-    ) -> None:
-        super().__init__()
-        self.encoder = encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.pictures, self.preprocessing = pictures, preprocessing
-        self.batch_size, self.seed = batch_size, seed
-        self.learned = len(pictures) - held_out
+    all: np.ndarray
+    preprocessing: Preprocessing
+    batch_size: int
+    seed: int
+    held_out: int = 256
 
-    def batch(self, step: int) -> Sequence[int]:
-        """Pictures drawn for this step."""
-        return np.random.default_rng([self.seed, step]).integers(0, self.learned, self.batch_size).tolist()
+    @property
+    def validation(self) -> range:
+        """The pictures that are not learned from."""
+        return range(len(self.all) - self.held_out, len(self.all))
+
+    def drawn(self, step: int) -> list[int]:
+        """The pictures of a step."""
+        random = np.random.default_rng([self.seed, step])
+        return random.integers(0, len(self.all) - self.held_out, self.batch_size).tolist()
 
     def pixels(self, items: Sequence[int]) -> Tensor:
         """The encoder's input [B,3,S,S]."""
-        return self.preprocessing.normalise(self.pictures[list(items)])
+        return self.preprocessing.normalise(self.all[list(items)])
+
+
+class LabelledPictures(Objective):
+    """The encoder and its pictures; subclasses add the labels and the loss."""
+
+    def __init__(self, encoder: Vit, pictures: Pictures) -> None:
+        super().__init__()
+        self.encoder = encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.pictures = pictures
+
+    def batch(self, step: int) -> Sequence[int]:
+        """Pictures drawn for this step."""
+        return self.pictures.drawn(step)
 
     def tokens(self, pixels: Tensor) -> Tensor:
         """The encoder's output [B,grid²,D]."""
         return self.encoder(pixels.contiguous(memory_format=torch.channels_last))
-
-    def held_out(self) -> Sequence[int]:
-        """The pictures that are not learned from."""
-        return range(self.learned, len(self.pictures))

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.vit import Vit
-from pipeline.pretraining.labelled_pictures import LabelledPictures
+from pipeline.pretraining.labelled_pictures import LabelledPictures, Pictures
 from pipeline.pretraining.probe import LabelledBoxes, over_boxes
 from pipeline.pretraining.region_contrast import as_grid
 
@@ -20,17 +18,8 @@ class Supervised(LabelledPictures):
 
     monitor: ClassVar[str] = "right"
 
-    def __init__(
-        self,
-        encoder: Vit,
-        pictures: np.ndarray,
-        things: LabelledBoxes,
-        preprocessing: Preprocessing,
-        batch_size: int,
-        seed: int,
-        held_out: int = 256,
-    ) -> None:
-        super().__init__(encoder, pictures, preprocessing, batch_size, seed, held_out)
+    def __init__(self, encoder: Vit, pictures: Pictures, things: LabelledBoxes) -> None:
+        super().__init__(encoder, pictures)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(encoder.config.width, int(of.max()) + 1) for name, of in things.labels.items()}
         )
@@ -42,7 +31,7 @@ class Supervised(LabelledPictures):
         which = torch.repeat_interleave(torch.arange(len(items)), torch.tensor([len(row) for row in rows]))
         chosen = torch.cat(rows)
         labels = {f"label_{name}": of[chosen] for name, of in self.things.labels.items()}
-        return {"pixels": self.pixels(items), "which": which, "boxes": self.things.boxes[chosen], **labels}
+        return {"pixels": self.pictures.pixels(items), "which": which, "boxes": self.things.boxes[chosen], **labels}
 
     def outputs(self, micro: Any) -> dict[str, Tensor]:
         """Summed cross-entropy and hits per picture [N], and things per picture."""
@@ -63,5 +52,5 @@ class Supervised(LabelledPictures):
 
     def validate(self) -> dict[str, float]:
         """Percentage of attributes of held-out pictures' things that are right."""
-        outputs = self.outputs(self.collate(self.held_out(), 0))
+        outputs = self.outputs(self.collate(self.pictures.validation, 0))
         return {"right": 100 * (outputs["hits"].sum() / outputs["count"].sum()).item()}

@@ -11,7 +11,7 @@ prompt never sees the target and a word never sees later ones, so of this only w
 
 Several words at once (a question that is known) are one step too: they are right-aligned, so that the slots
 of the cache are the same for all sequences, and what is left of them is marked invalid. Padding takes part in
-self-attention only; everything else runs over the words alone (`Packing`). Finished sequences are taken out by
+self-attention only; everything else runs over the words alone (`Packed`). Finished sequences are taken out by
 `keep`.
 """
 
@@ -53,26 +53,46 @@ class Groups:
         return rows if self.even else rows[self.place]
 
 
-class Packing:
-    """The words of padded rows one after the other, as rows of one word: `valid` [R,n] tells words from padding.
+class Rows:
+    """How new words are laid out outside of self-attention: row by row, as they come. `groups` are the rows'."""
 
-    `last` [R] is each row's last word; `groups` are the words' (`group_of_row` [R] the rows').
+    def __init__(self, groups: Groups) -> None:
+        self.groups = groups
+
+    def pack(self, rows: Tensor) -> Tensor:
+        """From rows [R,n,D] to this layout."""
+        return rows
+
+    def unpack(self, words: Tensor) -> Tensor:
+        """The inverse of `pack`."""
+        return words
+
+    def last(self, words: Tensor) -> Tensor:
+        """Each row's last word, [R,1,D]."""
+        return words[:, -1:]
+
+
+class Packed(Rows):
+    """The words of padded rows one after the other, [words,1,D]: `valid` [R,n] tells words from padding.
+
+    `groups` are the words' (`group_of_row` [R] the rows'). `unpack` puts zeros where there is padding.
     """
 
     def __init__(self, valid: Tensor, group_of_row: Tensor) -> None:
+        super().__init__(Groups(group_of_row[valid.nonzero()[:, 0]]))
         self.valid = valid
-        self.last = valid.sum(dim=1).cumsum(dim=0) - 1
-        self.groups = Groups(group_of_row[valid.nonzero()[:, 0]])
+        self.ends = valid.sum(dim=1).cumsum(dim=0) - 1
 
     def pack(self, rows: Tensor) -> Tensor:
-        """[R,n,D] to [words,1,D]."""
         return rows[self.valid][:, None]
 
     def unpack(self, words: Tensor) -> Tensor:
-        """[words,1,D] to [R,n,D], with zeros for padding."""
         rows = words.new_zeros(*self.valid.shape, words.shape[2])
         rows[self.valid] = words[:, 0]
         return rows
+
+    def last(self, words: Tensor) -> Tensor:
+        return words[self.ends]
 
 
 @dataclass
@@ -179,30 +199,25 @@ class Sequences:
         mask[..., self.used :] &= causal
         # A padding token may look at itself, so that its (unused) result is a number.
         mask[..., self.used :] |= torch.eye(count + 1, dtype=torch.bool, device=words.device)
-        packing = Packing(valid, self.group_of_row) if count > 1 else None
-        if packing:
-            states = packing.pack(states)
+        layout = Packed(valid, self.group_of_row) if count > 1 else Rows(self.groups)
+        states = layout.pack(states)
         for index in range(len(self.bert.layers)):
-            states = self._layer(index, states, mask, packing)
+            states = self._layer(index, states, mask, layout)
         self.used += count
         return self.model.logits(states[:, -1])
 
-    def _layer(self, index: int, states: Tensor, mask: Tensor, packing: Packing | None) -> Tensor:
-        """One layer over `states` [R,n,D], or [words,1,D] if they are packed; the last one gives [R,1,D]."""
+    def _layer(self, index: int, states: Tensor, mask: Tensor, layout: Rows) -> Tensor:
+        """One layer over `states` in their layout; the last layer gives the rows' last words [R,1,D]."""
         layer, attention, end = self.bert.layers[index], self.bert.layers[index].attention, mask.shape[-1]
-        groups = packing.groups if packing else self.groups
         keys, values = self.layers[index]
         for kept, linear in ((keys, attention.self.key), (values, attention.self.value)):
-            new = linear(states)
-            kept[:, :, self.used : end] = attention.self.split(packing.unpack(new) if packing else new)
+            kept[:, :, self.used : end] = attention.self.split(layout.unpack(linear(states)))
         if index + 1 == len(self.layers):
-            states = states[packing.last] if packing else states[:, -1:]
-            mask, groups, packing = mask[:, :, -1:], self.groups, None
-        queries = attention.self.query(states)
-        queries = packing.unpack(queries) if packing else queries
+            states, mask, layout = layout.last(states), mask[:, :, -1:], Rows(self.groups)
+        queries = layout.unpack(attention.self.query(states))
         found = attend(attention.self, queries, (keys[:, :, :end], values[:, :, :end]), mask)
-        states = attention.output(packing.pack(found) if packing else found, states)
-        states = cross_attend(layer, states, groups, self.cross[index])
+        states = attention.output(layout.pack(found), states)
+        states = cross_attend(layer, states, layout.groups, self.cross[index])
         return layer.output(layer.intermediate(states), states)
 
     def keep(self, rows: Tensor) -> None:

@@ -12,7 +12,7 @@ only the gradient of its own outputs, so the parameters' gradients are summed ov
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -25,21 +25,14 @@ from pipeline.training.params import TrainingParams
 
 
 def backward(
-    objective: Objective,
-    step: int,
-    params: TrainingParams,
-    world: World,
-    device: torch.device,
-    collated: Iterator[Any] | None = None,
+    objective: Objective, micros: Sequence[Any], step: int, params: TrainingParams, world: World, device: torch.device
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Add the gradient of one update's joint loss to the parameters, summed over processes.
 
-    `collated` gives this update's micro-batches next, if they were collated ahead. Returns the named losses and the
-    whole batch's outputs, detached.
+    `micros` are this process's micro-batches of update `step`, collated. Returns the named losses and the whole batch's
+    outputs, detached.
     """
-    parts = micro_batches(objective, step, params, world)
-    micros = [objective.collate(part, step) if collated is None else next(collated) for part in parts]
-    cached = len(parts) > 1
+    cached = len(micros) > 1
     outputs = []
     for number, micro in enumerate(micros):
         with torch.set_grad_enabled(not cached):
@@ -54,10 +47,10 @@ def backward(
             if parameter.grad is not None:
                 parameter.grad /= world.size
     start = 0
-    for number, part in enumerate(parts):
-        output = _outputs(objective, micros[number], step, number, params, world, device) if cached else outputs[number]
+    for number, micro in enumerate(micros):
+        output = _outputs(objective, micro, step, number, params, world, device) if cached else outputs[number]
         _pass_on(output, leaves, start)
-        start += len(part)
+        start += len(next(iter(output.values())))
     world.sum_gradients(objective.parameters())
     values = {name: float(loss.detach()) for name, loss in losses.items()}
     return values, {name: tensor.detach() for name, tensor in gathered.items()}

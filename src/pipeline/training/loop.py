@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,9 @@ class Run:
         """Train from the checkpoint, or from the start, to the end, and restore the best weights."""
         self.resume()
         if not self.finished:
-            with progress(self.name, self.params.steps) as tell, closing(self.collated()) as batches:
+            with progress(self.name, self.params.steps) as tell, closing(self.collated()) as updates:
                 while self.step < self.params.steps and not self.stopped_early():
-                    losses = self.update(batches)
+                    losses = self.update(next(updates))
                     self.step += 1
                     self.validate_if_due()
                     tell(self.step, f"loss {sum(losses.values()):.3f}")
@@ -120,17 +120,21 @@ class Run:
         self.objective.eval()
         return self.history
 
-    def collated(self) -> Generator[Any]:
-        """The micro-batches of all updates that are left, collated ahead as the objective asks."""
-        steps = range(self.step, self.params.steps)
-        parts = ((p, s) for s in steps for p in micro_batches(self.objective, s, self.params, self.processes))
-        return ahead(lambda item: self.objective.collate(*item), parts, self.objective.prefetch)
+    def collated(self) -> Generator[list[Any]]:
+        """The micro-batches of every update that is left, collated ahead as the objective asks."""
 
-    def update(self, batches: Iterator[Any]) -> dict[str, float]:
-        """One update of the weights by the next micro-batches; returns the losses."""
+        def collate(update: tuple[int, list[Sequence[Any]]]) -> list[Any]:
+            return [self.objective.collate(part, update[0]) for part in update[1]]
+
+        steps = range(self.step, self.params.steps)
+        updates = ((step, micro_batches(self.objective, step, self.params, self.processes)) for step in steps)
+        return ahead(collate, updates, self.objective.prefetch)
+
+    def update(self, micros: Sequence[Any]) -> dict[str, float]:
+        """One update of the weights by its micro-batches; returns the losses."""
         self.objective.train()
         self.optimiser.zero_grad(set_to_none=True)
-        losses, outputs = backward(self.objective, self.step, self.params, self.processes, self.device, batches)
+        losses, outputs = backward(self.objective, micros, self.step, self.params, self.processes, self.device)
         norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.params.gradient_clip))
         if not math.isfinite(norm + sum(losses.values())):
             self.skip(losses, norm)

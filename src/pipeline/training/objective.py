@@ -19,7 +19,7 @@ class Objective(nn.Module, ABC):
     """A model with its losses, its data and its validation.
 
     `state_dict()` must hold all that changes in training: weights, temperatures, memory banks. `monitor` names
-    the validation figure that decides which weights are best; higher is better. `prefetch` is how many micro-batches
+    the validation figure that decides which weights are best; higher is better. `prefetch` is how many updates
     are collated ahead, each in a thread of its own; `collate` must then be safe to run several times at once.
     """
 
