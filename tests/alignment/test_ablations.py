@@ -72,9 +72,9 @@ def test_emptied_tables_have_no_rows_and_the_others_all(tmp_path: Path) -> None:
     given = {name: row[name] for name in KEPT_DC.schema.names}
     KEPT_DC.write(tmp_path / "triplets" / "train-00000-dc.parquet", [given])
     KEPT_QA.write(tmp_path / "triplets" / "train-00000-qa.parquet", [])
-    without_captions = triplets_without(tmp_path / "triplets", tmp_path, (KEPT_DC,))
+    without_captions = triplets_without(tmp_path / "triplets", tmp_path / "lab", (KEPT_DC,))
     assert KEPT_DC.read_folder(without_captions, "*-dc.parquet").num_rows == 0
-    without_questions = triplets_without(tmp_path / "triplets", tmp_path, (KEPT_QA,))
+    without_questions = triplets_without(tmp_path / "triplets", tmp_path / "lab", (KEPT_QA,))
     assert KEPT_DC.read_folder(without_questions, "*-dc.parquet").num_rows == 1
     assert KEPT_QA.read_folder(without_questions, "*-qa.parquet").num_rows == 0
 
