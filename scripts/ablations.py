@@ -52,12 +52,17 @@ BOOTSTRAP = 1_000
 Section = dict[str, Any]
 
 
+def fixed(**changes: Any) -> Callable[[Section], Mapping[str, Any]]:
+    """The same changes whatever the section says."""
+    return lambda section: changes
+
+
 @dataclass(frozen=True)
 class Variant:
     """Changes to the section `align`, a supervised teacher's pooling (none: the chain's teacher), emptied tables."""
 
     name: str
-    changes: Callable[[Section], Mapping[str, Any]] = field(default=lambda section: {})
+    changes: Callable[[Section], Mapping[str, Any]] = field(default=fixed())
     supervised_pooling: str | None = None
     without: tuple[Table, ...] = ()
 
@@ -74,11 +79,6 @@ def batch_of(size: int) -> Callable[[Section], Mapping[str, Any]]:
         return {"training": {"batch_size": size, "steps": steps, "learning_rate": rate, "validate_every": every}}
 
     return changes
-
-
-def fixed(**changes: Any) -> Callable[[Section], Mapping[str, Any]]:
-    """The same changes whatever the section says."""
-    return lambda section: changes
 
 
 VARIANTS = [
@@ -204,7 +204,8 @@ def main(
     """Train every variant with every seed, and print the table in Markdown."""
     sections = read_params(ROOT / "params.yaml")
     first = sections["align"]["training"]["seed"]
-    lines, base = [], None
+    lines: list[str] = []
+    base: list[Ranks] | None = None
     for variant in VARIANTS:
         if only not in variant.name and variant is not VARIANTS[0]:
             continue
