@@ -22,6 +22,7 @@ VITS: list[dict[str, Any]] = [
     {"name": "timm:beit_base_patch16_224", "weights": RANDOM, "options": {"img_size": 32, "depth": 3, "embed_dim": 48}},
     {"name": "timm:vit_tiny_patch16_dinov3_qkvb", "weights": RANDOM, "options": {"img_size": 32, "embed_dim": 48}},
 ]
+CNN = {"name": "timm:mobilenetv2_035", "weights": RANDOM, "image_size": 64}
 
 
 def states_after(module: nn.Module, run: Any) -> Tensor:
@@ -50,6 +51,23 @@ def test_an_image_encoder_gives_the_states_of_its_last_block_that_is_left(
         assert torch.equal(cut(pixels), expected)
     assert (cut.grid, cut.dim) == (whole.grid, whole.dim)
     assert len(list(cut.parameters())) < len(list(whole.parameters()))
+
+
+def test_a_convolutional_network_gives_the_map_of_its_last_stage_that_is_left(tmp_path: Path) -> None:
+    whole, cut = vit(CNN, tmp_path), vit(CNN, tmp_path, 4)
+    pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    expected = states_after(image_stack(whole.model, "blocks").blocks[3], lambda: whole(pixels))
+    with torch.inference_mode():
+        assert torch.equal(cut(pixels), expected.flatten(2).mT)
+    assert (cut.grid, whole.grid) == ((4, 4), (2, 2)) and cut.dim == expected.shape[1]
+
+
+def test_the_last_stages_and_the_last_convolution_are_trained(tmp_path: Path) -> None:
+    encoder = vit(CNN, tmp_path).requires_grad_(False)
+    image_stack(encoder.model, "blocks").train_last(2, "blocks")
+    trained = {name.split(".", 1)[1] for name, p in encoder.named_parameters() if p.requires_grad}
+    parts = ("blocks.5.", "blocks.6.", "conv_head.", "bn2.")
+    assert trained and trained == {name for name, _ in encoder.model.named_parameters() if name.startswith(parts)}
 
 
 def test_a_text_encoder_gives_the_states_of_its_last_layer_that_is_left(tmp_path: Path) -> None:
@@ -100,8 +118,6 @@ def test_what_has_no_such_blocks_is_refused(tmp_path: Path) -> None:
         vit(VITS[0], tmp_path, 3)
     with pytest.raises(UserError, match="does not show its blocks"):
         load_image_encoder(ImageEncoderParams(name="timm:test_resnet", weights=RANDOM, blocks=1), tmp_path)
-    with pytest.raises(UserError, match="does not show its blocks"):
-        load_image_encoder(ImageEncoderParams(name="timm:mobilenetv2_100", weights=RANDOM, blocks=1), tmp_path)
     with pytest.raises(UserError, match="fewer blocks"):
         load_text_encoder(TextEncoderParams(layers=99), tmp_path)
     with pytest.raises(UserError, match="does not show its blocks"):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.errors import UserError
 from pipeline.training.distributed import World
 from pipeline.training.gradient import backward, micro_batches
 from pipeline.training.loop import train
@@ -108,16 +109,24 @@ def in_two_processes(root: Path, module: str, *arguments: object) -> list[int]:
 
 
 def main() -> None:
-    """`objectives.py train SCRATCH DIE_AT`: train and save; `objectives.py gradient OUT MICRO`: one gradient."""
+    """`objectives.py train SCRATCH DIE_AT`: train and save; `objectives.py gradient OUT MICRO`: one gradient.
+
+    The last process dies at step DIE_AT; what the others say is in SCRATCH/said-RANK.txt.
+    """
     task, folder, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     if task == "train":
         from pipeline.training import loop
 
         loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
-        objective = Toy(dropout=0.3)
-        objective.die_at = number
-        history = train(objective, settings(), name="toy", fingerprint="f", scratch=folder, device="cpu")
-        torch.save([objective.state_dict(), history.state()], folder / "result.pt")
+        objective, rank = Toy(dropout=0.3), int(os.environ.get("RANK", "0"))
+        if rank == int(os.environ.get("WORLD_SIZE", "1")) - 1:
+            objective.die_at = number
+        try:
+            history = train(objective, settings(), name="toy", fingerprint="f", scratch=folder, device="cpu")
+        except UserError as error:
+            (folder / f"said-{rank}.txt").write_text(str(error))
+            sys.exit(1)
+        torch.save([objective.state_dict(), history.state()], folder / f"result-{rank}.pt")
         return
     from pipeline.training.distributed import world
 

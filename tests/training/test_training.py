@@ -52,10 +52,24 @@ def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, root: Path) -> 
         for step in deaths:
             assert subprocess.run([*command, str(step)], cwd=root, env=environment, check=False).returncode == -9
         subprocess.run([*command, "-1"], cwd=root, env=environment, check=True)
-        results.append(torch.load(scratch / "result.pt", weights_only=True))
+        results.append(torch.load(scratch / "result-0.pt", weights_only=True))
     (whole, whole_history), (killed, killed_history) = results
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     assert whole_history == killed_history
+
+
+def test_a_lost_process_is_named_and_the_training_goes_on(tmp_path: Path, root: Path) -> None:
+    def trained(scratch: Path, die_at: int) -> list[int]:
+        scratch.mkdir(exist_ok=True)
+        return in_two_processes(root, "tests.training.objectives", "train", scratch, die_at)
+
+    assert trained(tmp_path / "whole", -1) == [0, 0]
+    assert trained(tmp_path / "lost", 7) == [1, -9]
+    said = (tmp_path / "lost" / "said-0.txt").read_text()
+    assert "Another process of this training has ended." in said and "process 0 of 2" in said
+    assert trained(tmp_path / "lost", -1) == [0, 0]
+    whole, lost = (torch.load(tmp_path / name / "result-0.pt", weights_only=True) for name in ("whole", "lost"))
+    assert all(torch.equal(value, lost[0][name]) for name, value in whole[0].items()) and whole[1] == lost[1]
 
 
 def test_learns_writes_curves_and_keeps_the_best(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """The blocks of an encoder: keeping the first ones only, and training the last ones only.
 
-A block is one Transformer layer. An encoder cut after a block gives that block's states as they are: the norm behind
-the last block of a pre-norm model was made for the last block's states. Images: timm's Vision Transformers and the
-built-in one; texts: BERT and models of transformers that are built like it.
+A block is one Transformer layer, or one stage of a convolutional network. An encoder cut after a block gives that
+block's states as they are: what lies behind the last block (the norm of a pre-norm model, the last convolution of a
+MobileNet) was made for the last block's states. Images: timm's Vision Transformers, its MobileNets and EfficientNets,
+and the built-in encoder; texts: BERT and models of transformers that are built like it.
 """
 
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from pipeline.errors import UserError
 
 @dataclass(frozen=True)
 class Stack:
-    """The blocks of a model: the module `holder` has them as its attribute `name`, and `norm` comes behind them."""
+    """The blocks of a model: attribute `name` of the module `holder`, whose attributes `behind` come after them."""
 
     holder: nn.Module
     name: str
-    norm: nn.Module | None = None
+    behind: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> nn.ModuleList | nn.Sequential:
@@ -27,18 +28,18 @@ class Stack:
         return getattr(self.holder, self.name)
 
     def keep_first(self, blocks: int, where: str) -> None:
-        """Drop all later blocks, and the norm behind them. Raises UserError (naming `where`) if there are fewer."""
+        """Drop all later blocks, and what is behind them. Raises UserError (naming `where`) if there are fewer."""
         self._check(blocks, where)
         setattr(self.holder, self.name, self.blocks[:blocks])
-        if self.norm is not None:
-            self.holder.norm = nn.Identity()
+        for name in self.behind:
+            setattr(self.holder, name, nn.Identity())
 
     def train_last(self, blocks: int, where: str) -> None:
-        """Let gradients reach the last blocks and the norm behind them. Raises UserError if there are fewer."""
+        """Let gradients reach the last blocks and what is behind them. Raises UserError if there are fewer."""
         self._check(blocks, where)
         self.blocks[-blocks:].requires_grad_(True)
-        if self.norm is not None:
-            self.norm.requires_grad_(True)
+        for name in self.behind:
+            self.holder.get_submodule(name).requires_grad_(True)
 
     def _check(self, blocks: int, where: str) -> None:
         if blocks > len(self.blocks):
@@ -48,13 +49,14 @@ class Stack:
 
 
 def image_stack(model: nn.Module, where: str) -> Stack:
-    """The blocks of an image model. Raises UserError (naming `where`) if it is no Vision Transformer."""
-    # timm's convolutional networks have `blocks` too, but no patches.
-    name = "layers" if isinstance(model, Vit) else "blocks"
-    fits = isinstance(getattr(model, name, None), nn.ModuleList | nn.Sequential)
-    norm = getattr(model, "norm", None)
-    if fits and isinstance(norm, nn.Module) and (isinstance(model, Vit) or hasattr(model, "patch_embed")):
-        return Stack(model, name, norm)
+    """The blocks of an image model. Raises UserError (naming `where`) if it has none, or none that are known."""
+    has_blocks = isinstance(getattr(model, "blocks", None), nn.ModuleList | nn.Sequential)
+    if isinstance(model, Vit):
+        return Stack(model, "layers", ("norm",))
+    if has_blocks and hasattr(model, "patch_embed") and hasattr(model, "norm"):
+        return Stack(model, "blocks", ("norm",))
+    if has_blocks and hasattr(model, "conv_stem") and hasattr(model, "bn2"):
+        return Stack(model, "blocks", ("conv_head", "bn2"))
     raise hidden("image", model, where)
 
 
@@ -77,7 +79,7 @@ def hidden(kind: str, model: nn.Module, where: str) -> UserError:
     return UserError(
         f"This {kind} encoder does not show its blocks.",
         where=where,
-        expected="a Transformer",
+        expected="a Transformer" if kind == "text" else "a Vision Transformer, or a network built like MobileNet",
         found=type(model).__name__,
         fix="leave it at null",
     )

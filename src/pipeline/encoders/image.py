@@ -38,9 +38,13 @@ class ImageEncoder(nn.Module):
         self.prefix_tokens = prefix_tokens
         self.preprocessing = preprocessing
         self.weights_hash = weights_hash
+        self.layout = torch.contiguous_format
         self.eval()
         with torch.no_grad():
             found = self._features(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
+        if found.ndim == 4:
+            # Convolutions run faster with a pixel's channels side by side.
+            self.layout = torch.channels_last
         self.dim = found.shape[-1]
         self.grid = self._grid(found)
 
@@ -79,7 +83,7 @@ class ImageEncoder(nn.Module):
     def _own_features(self, pixels: Tensor) -> Tensor:
         """What the model itself gives: tokens, or a feature map in its own layout."""
         features: Callable[[Tensor], Tensor] = getattr(self.model, "forward_features", self.model)
-        return features(pixels)
+        return features(pixels.contiguous(memory_format=self.layout))
 
     def _grid(self, found: Tensor) -> tuple[int, int]:
         if found.ndim == 4:

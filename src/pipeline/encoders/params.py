@@ -24,7 +24,7 @@ class ImageEncoderParams(Params):
         default=None,
         ge=1,
         exclude_if=lambda blocks: blocks is None,
-        description="the first blocks of a Vision Transformer only, without its final norm; null: all of it",
+        description="the first blocks (stages of a convolutional network), without what is behind them; null: all",
     )
     options: dict[str, bool | int | float | str] = Field(
         default={}, description="further arguments of timm.create_model, such as pad_type or img_size"

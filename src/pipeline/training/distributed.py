@@ -17,12 +17,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from pipeline.errors import UserError
+
 TIMEOUT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's number and how many there are."""
+    """This process's number and how many there are.
+
+    Where all processes meet, each raises UserError if another has ended.
+    """
 
     rank: int = 0
     size: int = 1
@@ -39,7 +44,8 @@ class World:
         gathered = {}
         for name, own in outputs.items():
             parts = [torch.empty_like(own) for _ in range(self.size)]
-            dist.all_gather(parts, own.detach().contiguous())
+            with self._all_needed():
+                dist.all_gather(parts, own.detach().contiguous())
             parts[self.rank] = own
             gathered[name] = torch.cat(parts)
         return gathered
@@ -50,7 +56,8 @@ class World:
             return
         trained = [p for p in parameters if p.requires_grad]
         flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in trained])
-        dist.all_reduce(flat)
+        with self._all_needed():
+            dist.all_reduce(flat)
         for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
             parameter.grad = part.view_as(parameter)
 
@@ -59,8 +66,23 @@ class World:
         if self.size == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0)
+        with self._all_needed():
+            dist.broadcast_object_list(box, src=0)
         return box[0]
+
+    @contextmanager
+    def _all_needed(self) -> Iterator[None]:
+        """Raise UserError where the connection breaks, which means that a process has ended."""
+        try:
+            yield
+        except RuntimeError as error:
+            # Backends have no common type of their own for this.
+            raise UserError(
+                "Another process of this training has ended.",
+                where=f"process {self.rank} of {self.size}",
+                found=str(error).splitlines()[0],
+                fix="see what that process said, and start again: the training goes on from its last checkpoint",
+            ) from error
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from pipeline.training.schedule import learning_rate
 
 CPU_THREADS = 2
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
+"""Where writing one takes more than a second, so many times its seconds."""
 SKIPS_IN_A_ROW = 5
 
 
@@ -101,7 +102,7 @@ class Run:
         self.history = History()
         self.best: dict[str, torch.Tensor] = {}
         self.step, self.skipped, self.finished = 0, 0, False
-        self.saved_at = time.monotonic()
+        self.saved_at, self.pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
 
     def complete(self) -> History:
         """Train from the checkpoint, or from the start, to the end, and restore the best weights."""
@@ -179,12 +180,12 @@ class Run:
 
     def save_if_due(self) -> None:
         """Checkpoint after some seconds; when it happens changes nothing in the result."""
-        if not self.skipped and time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+        if not self.skipped and time.monotonic() - self.saved_at > self.pause:
             self.save()
 
     def save(self) -> None:
         """Write the checkpoint (process 0 only)."""
-        self.saved_at = time.monotonic()
+        start = time.monotonic()
         if self.processes.rank == 0:
             state = {
                 "step": self.step,
@@ -195,6 +196,8 @@ class Run:
                 "best": self.best,
             }
             checkpoint.save(self.path, state)
+        self.saved_at = time.monotonic()
+        self.pause = SECONDS_BETWEEN_CHECKPOINTS * max(1.0, self.saved_at - start)
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
