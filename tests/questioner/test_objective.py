@@ -38,7 +38,12 @@ def samples(folder: Path, split: str = "train") -> Samples:
 
 
 def objective(
-    folder: Path, cue: str = "feature", trained: bool = False, task: str = "generator", pointing: float = 0.0
+    folder: Path,
+    cue: str = "feature",
+    trained: bool = False,
+    task: str = "generator",
+    pointing: float = 0.0,
+    masking: str = "in_place",
 ) -> HiddenWords:
     encoder = annotated.encoder()
     torch.manual_seed(3)
@@ -53,33 +58,47 @@ def objective(
     pictures = store if trained or cue == "pixel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
     val = (sampler.fixed(3), found, pictures)
-    params = PARAMS.model_copy(update={"pointing_weight": pointing})
+    params = PARAMS.model_copy(update={"pointing_weight": pointing, "masking": masking})
     return kind(sight, model, PROMPTS, params, (sampler, pictures), val, 0.5)
 
 
-def row_loss(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
-    """Sum of the losses of one row, computed alone."""
-    target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
-    words, masks = model.words(torch.cat([target, prompt], dim=1)), (torch.ones_like(target), torch.ones_like(prompt))
-    states, _ = model(words, *(mask.bool() for mask in masks), model.look(seen[None]))
+Said = list[tuple[list[int], int]]
+"""For every hidden word of a row the target that the model reads, and the word's place there."""
+
+
+def said(objective: HiddenWords, row: Row) -> Said:
+    """With copies, as in decoding: the words before, and a [MASK]."""
+    tokenizer = objective.prompts.tokenizer
+    hidden = tensors([row], tokenizer, objective.words, objective.params.masking)
+    if objective.params.masking == "copy":
+        assert hidden["target"][0].tolist() == list(row.target)
+        return [([*row.target[:place], tokenizer.mask], place) for place in hidden["copies"][0].tolist()]
+    return [(hidden["target"][0].tolist(), place) for place in hidden["column"].tolist()]
+
+
+def row_loss(model: Questioner, seen: Tensor, row: Row, said: Said) -> Tensor:
+    """Sum of the losses of one row, word by word."""
     total = torch.zeros((), dtype=torch.float64)
-    for place in chosen:
+    for inputs, place in said:
+        target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
+        words = model.words(torch.cat([target, prompt], dim=1))
+        states, _ = model(words, *(torch.ones_like(part).bool() for part in (target, prompt)), model.look(seen[None]))
         scores = model.logits(states[0, place]).log_softmax(0)
         smooth = PARAMS.label_smoothing
         total = total - (1 - smooth) * scores[row.target[place]] - smooth * scores.mean()
     return total
 
 
-def row_missed(model: Questioner, seen: Tensor, row: Row, chosen: list[int], inputs: list[int]) -> Tensor:
+def row_missed(model: Questioner, seen: Tensor, row: Row, said: Said) -> Tensor:
     """Sum over a row's hidden words of -log of the attention that they pay to the row's aim, cell by cell."""
-    target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
     looked = model.look(seen[None])
-    words, masks = model.words(torch.cat([target, prompt], dim=1)), (torch.ones_like(target), torch.ones_like(prompt))
-    _, looking = model(words, *(mask.bool() for mask in masks), looked)
     attention = model.text.bert.cross_attentions[-1]
     total = torch.zeros((), dtype=torch.float64)
     assert row.aim is not None
-    for place in chosen:
+    for inputs, place in said:
+        target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
+        words = model.words(torch.cat([target, prompt], dim=1))
+        _, looking = model(words, *(torch.ones_like(part).bool() for part in (target, prompt)), looked)
         paid = torch.zeros((), dtype=torch.float64)
         query = attention.query(looking[0, place]).reshape(attention.heads, -1)
         for head in range(attention.heads):
@@ -105,17 +124,15 @@ def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
         corners = torch.tensor(np.asarray(boxes), dtype=torch.float64)
         seen = objective.sight.seen(objective.model, encoded, torch.zeros(len(boxes)).long(), corners)
         for row in (row for kind in kinds for row in kind):
-            hidden = tensors([row], objective.prompts.tokenizer, objective.words)
-            inputs, chosen = hidden["inputs"][0].tolist(), hidden["place"].tolist()
-            assert chosen
-            assert all(row.start <= place < row.end for place in chosen)
+            words = said(objective, row)
+            assert words
+            assert all(row.start <= place < row.end for _, place in words)
             name = objective.losses_named[row.loss]
-            sums[name] = sums[name] + row_loss(objective.model, seen[row.view], row, chosen, inputs)
-            counts[name] += len(chosen)
+            sums[name] = sums[name] + row_loss(objective.model, seen[row.view], row, words)
+            counts[name] += len(words)
             if row.aim is not None:
-                missed = row_missed(objective.model, seen[row.view], row, chosen, inputs)
-                sums[POINTING] = sums[POINTING] + missed
-                counts[POINTING] += len(chosen)
+                sums[POINTING] = sums[POINTING] + row_missed(objective.model, seen[row.view], row, words)
+                counts[POINTING] += len(words)
     means = {name: sums[name] / max(counts[name], 1) for name in names}
     present = sum(counts[name] > 0 for name in objective.losses_named)
     found = {name: means[name] / present for name in objective.losses_named}
@@ -125,16 +142,20 @@ def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("cue", "trained", "task", "pointing"),
+    ("cue", "trained", "task", "pointing", "masking"),
     [
-        ("feature", False, "generator", 0.0),
-        ("feature", False, "generator", 0.7),
-        ("pixel", True, "generator", 0.0),
-        ("none", True, "filter", 0.7),
+        ("feature", False, "generator", 0.0, "in_place"),
+        ("feature", False, "generator", 0.7, "in_place"),
+        ("feature", False, "generator", 0.7, "copy"),
+        ("pixel", True, "generator", 0.0, "in_place"),
+        ("none", True, "filter", 0.7, "in_place"),
+        ("none", True, "filter", 0.7, "copy"),
     ],
 )
-def test_losses_and_gradients_equal_slow_version(folder: Path, cue: str, trained: bool, task: str, pointing: float):
-    fast = objective(folder, cue, trained, task, pointing)
+def test_losses_and_gradients_equal_slow_version(
+    folder: Path, cue: str, trained: bool, task: str, pointing: float, masking: str
+):
+    fast = objective(folder, cue, trained, task, pointing, masking)
     named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
     slow = slow_losses(fast, 4)

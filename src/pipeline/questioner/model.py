@@ -83,22 +83,33 @@ class Questioner(nn.Module):
         return self.text.bert.embeddings.word_embeddings(ids)
 
     def forward(
-        self, words: Tensor, target_mask: Tensor, prompt_mask: Tensor, cross: Sequence[KeysValues]
+        self,
+        words: Tensor,
+        target_mask: Tensor,
+        prompt_mask: Tensor,
+        cross: Sequence[KeysValues],
+        copies: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Final states of the targets [R,T,D], and those with which they looked at the image last [R,T,D].
+        """Final states of the targets [R,T,D], and those with which they looked at the image last [R,T,D]; where
+        [MASK]s were appended, of these, [R,M,D].
 
-        `words` [R,T+P,D] are the word vectors of [target ; prompt], `target_mask` [R,T] and `prompt_mask` [R,P]
-        their boolean token masks; `cross` as `look` gives it, per row.
+        `words` [R,T+M+P,D] are the word vectors of [target ; copies ; prompt], `target_mask` [R,T] and `prompt_mask`
+        [R,P] boolean token masks, `copies` [R,M] the positions of appended [MASK]s (None: there are none); `cross` as
+        `look` gives it, per row.
         """
-        length = target_mask.shape[1]
-        place, kind = (part.to(words.device) for part in positions(length, prompt_mask.shape[1]))
-        states = looking = self.text.bert.embeddings(inputs_embeds=words, position_ids=place, token_type_ids=kind)
-        mask = four_part_mask(target_mask, prompt_mask)
+        if copies is None:
+            copies = target_mask.new_empty(len(target_mask), 0, dtype=torch.long)
+        parts = target_mask, prompt_mask, copies
+        position, kind = positions(*parts)
+        states = looking = self.text.bert.embeddings(inputs_embeds=words, position_ids=position, token_type_ids=kind)
+        mask = four_part_mask(*parts)
+        length, appended = target_mask.shape[1], copies.shape[1]
+        asked = slice(length, length + appended) if appended else slice(length)
         for index, layer in enumerate(self.text.bert.layers):
             keys_values = layer.attention.project(states)
             if index + 1 == self.text.config.num_hidden_layers:
-                # Of the last layer only the target's states are wanted.
-                states, mask = states[:, :length], mask[:, :, :length]
+                # Of the last layer only what is asked is wanted.
+                states, mask = states[:, asked], mask[:, :, asked]
             looking = layer.attention(states, keys_values, mask)
             states = layer.look(looking, cross[index])
         return states, looking

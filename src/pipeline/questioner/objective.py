@@ -4,12 +4,15 @@ A sample is an image with its drawn questions and regions. Its outputs are, for 
 losses and their number; the joint loss of a pass is the sum over the batch divided by the number, and the total is the
 mean over the passes that the data has.
 
-    generator (JADE)  question   60 % of the question's words and of the separator, under TYPE
+    generator (JADE)  question   the question's words and the separator, under TYPE
                       answer     all after the separator, TYPE hidden
-                      caption    60 % of the caption's words
-    filter (VALOR)    answer     99 % of the answer's words, the question in the prompt, no box
+                      caption    the caption's words
+    filter (VALOR)    answer     the answer's words, the question in the prompt, no box
                       caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
                                  what words look like sooner than answers do
+
+How many of them are hidden, and how, the parameters say. JADE and VALOR hide 60 % of questions and captions and 99 % of
+answers, in place; hidden in a copy, each word is learnt from exactly what decoding will show (see `masks.py`).
 
 With `pointing_weight`, hidden words of answers and captions must also look into their box, where the data has one: the
 mean of -log of the attention that they pay to it in the last layer, times the weight. For the filter the box is no
@@ -97,7 +100,9 @@ class HiddenWords(Objective):
             "image_of_view": torch.tensor(image_of_view),
             "boxes": torch.from_numpy(np.asarray(boxes, dtype=np.float32).reshape(-1, 4)),
             "groups": [
-                tensors(part, self.prompts.tokenizer, self.words) for group in groups for part in by_length(group)
+                tensors(part, self.prompts.tokenizer, self.words, self.params.masking)
+                for group in groups
+                for part in by_length(group)
             ],
         }
 
@@ -124,7 +129,7 @@ class HiddenWords(Objective):
         cross = self.sight.look(self.model, encoded, micro["image_of_view"], micro["boxes"])
         names, samples, groups = (*self.losses_named, POINTING), len(micro["images"]), micro["groups"]
         smoothing = self.params.label_smoothing if self.training else 0.0
-        values = torch.cat(word_losses(self.model, cross, groups, smoothing))
+        values = torch.cat(word_losses(self.model, cross, groups, self.prompts.tokenizer.mask, smoothing))
         places = [group["loss"] * samples + group["owner"] for group in groups]
         aimed = [len(self.losses_named) * samples + group["owner"][group["aimed"]] for group in groups]
         where = torch.cat([*places, *aimed])

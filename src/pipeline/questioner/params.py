@@ -62,6 +62,10 @@ class BalanceParams(Params):
     sources: float = Field(default=0.0, ge=0, le=1, description="among images")
 
 
+Masking = Literal["in_place", "copy"]
+"""How words are hidden; see `masks.py`."""
+
+
 class SampleParams(Params):
     """What one update sees of an image, and how texts are cut and hidden."""
 
@@ -73,6 +77,10 @@ class SampleParams(Params):
         gt=0, le=1, description="share of hidden words of questions (generator) or of answers (filter)"
     )
     caption_hidden_share: float = Field(default=0.6, gt=0, le=1, description="share of hidden words of captions")
+    masking: Masking = Field(
+        default="in_place",
+        description="in_place: later words read a text with gaps (JADE's way); copy: the whole text, as in decoding",
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="spread over all words")
     pointing_weight: float = Field(
         default=0.0, ge=0, description="weight of the loss by which answers and captions must look into their box"

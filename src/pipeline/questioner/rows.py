@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from pipeline.encoders.bert_layers import KeysValues
 from pipeline.encoders.tokenizer import Tokenizer
-from pipeline.questioner.masks import DRAWS_PER_TOKEN, hide_words
+from pipeline.questioner.masks import DRAWS_PER_TOKEN, choose_words, copies_of, hide_in_place
 from pipeline.questioner.model import Questioner
+from pipeline.questioner.params import Masking
 from pipeline.questioner.streams import uniforms
 
 
@@ -50,12 +51,13 @@ def by_length(rows: Sequence[Row]) -> list[list[Row]]:
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Batch:
+def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray, masking: Masking) -> Batch:
     """Padded tensors of rows.
 
-    inputs [R,T] with hidden words, target_mask [R,T], prompt [R,P], prompt_mask [R,P], view [R]; and for each of the
-    C chosen words its row, place, label, owner and loss, each [C]. `aimed` [A] are those of the chosen words whose row
-    has an aim, `aim` [A,4] their boxes. `words` are what random words come from.
+    target [R,T] with words hidden in place, target_mask [R,T], or hidden in copies [R,M] (their positions; M is 0 in
+    place); prompt [R,P], prompt_mask [R,P], view [R]; and for each of the C hidden words its row, its column in target
+    or copies, label, owner and loss, each [C]. `aimed` [A] are those of them whose row has an aim, `aim` [A,4] their
+    boxes. `words` are what random words come from.
     """
     ids, mask = tokenizer.pad_rows([row.target for row in rows])
     prompt, prompt_mask = tokenizer.pad_rows([row.prompt for row in rows])
@@ -63,27 +65,27 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
     start, end = (np.array([getattr(row, name) for row in rows])[:, None] for name in ("start", "end"))
     probability = np.array([row.probability for row in rows])[:, None]
     draws = uniforms([row.stream for row in rows], 0, ids.shape[1] * DRAWS_PER_TOKEN)
-    hidden = hide_words(
-        ids,
-        (places >= start) & (places < end),
-        probability,
-        draws.reshape(*ids.shape, DRAWS_PER_TOKEN),
-        tokenizer.mask,
-        words,
-    )
-    row, place = np.nonzero(hidden.chosen)
+    draws = draws.reshape(*ids.shape, DRAWS_PER_TOKEN)
+    chosen = choose_words((places >= start) & (places < end), probability, draws[..., 0])
+    row, column = np.nonzero(chosen)
+    label, target, copies = ids[row, column], ids, np.empty((len(rows), 0), dtype=np.int64)
+    if masking == "copy":
+        copies, column = copies_of(chosen)
+    else:
+        target = hide_in_place(ids, chosen, draws[..., 1:], tokenizer.mask, words)
     aimed = np.flatnonzero(np.array([row.aim is not None for row in rows], dtype=bool)[row])
     aims = [rows[index].aim for index in row[aimed].tolist()]
     owners, losses, views = (np.array([getattr(row, name) for row in rows]) for name in ("owner", "loss", "view"))
     found = {
-        "inputs": hidden.inputs,
+        "target": target,
         "target_mask": mask.astype(bool),
+        "copies": copies,
         "prompt": prompt,
         "prompt_mask": prompt_mask.astype(bool),
         "view": views,
         "row": row,
-        "place": place,
-        "label": ids[row, place],
+        "column": column,
+        "label": label,
         "owner": owners[row],
         "loss": losses[row],
         "aimed": aimed,
@@ -93,23 +95,27 @@ def tensors(rows: Sequence[Row], tokenizer: Tokenizer, words: np.ndarray) -> Bat
 
 
 def word_losses(
-    model: Questioner, cross: Sequence[KeysValues], groups: Sequence[Batch], smoothing: float
+    model: Questioner, cross: Sequence[KeysValues], groups: Sequence[Batch], mask_id: int, smoothing: float
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of each chosen word [C], and how badly each of the aimed ones looks at its aim [A], group by group.
+    """Cross-entropy of each hidden word [C], and how badly each of the aimed ones looks at its aim [A], group by group.
 
     `cross` are the keys and values of all views. Word vectors are looked up, and scores taken, for all groups at once:
     both have a dense gradient of the size of the vocabulary, which costs more than the layers do.
     """
-    ids = [torch.cat([batch["inputs"], batch["prompt"]], dim=1) for batch in groups]
+    ids = [
+        torch.cat([batch["target"], torch.full_like(batch["copies"], mask_id), batch["prompt"]], dim=1)
+        for batch in groups
+    ]
     vectors = model.words(torch.cat([part.flatten() for part in ids])).split([part.numel() for part in ids])
     looked = chosen_views(cross, [batch["view"] for batch in groups])
     states: list[Tensor] = []
     missed: list[Tensor] = []
     for batch, part, words, own in zip(groups, ids, vectors, looked, strict=True):
-        found, looking = model(words.unflatten(0, part.shape), batch["target_mask"], batch["prompt_mask"], own)
-        states.append(found[batch["row"], batch["place"]])
-        row, place = batch["row"][batch["aimed"]], batch["place"][batch["aimed"]]
-        missed.append(model.missed(looking[row, place], own[-1][0].index_select(0, row), batch["aim"]).float())
+        masks = batch["target_mask"], batch["prompt_mask"]
+        found, looking = model(words.unflatten(0, part.shape), *masks, own, batch["copies"])
+        states.append(found[batch["row"], batch["column"]])
+        row, column = batch["row"][batch["aimed"]], batch["column"][batch["aimed"]]
+        missed.append(model.missed(looking[row, column], own[-1][0].index_select(0, row), batch["aim"]).float())
     scores, labels = model.logits(torch.cat(states)).float(), torch.cat([batch["label"] for batch in groups])
     losses = functional.cross_entropy(scores, labels, reduction="none", label_smoothing=smoothing)
     return losses, torch.cat(missed)
