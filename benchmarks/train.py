@@ -138,7 +138,8 @@ def params_of(args: argparse.Namespace, end_to_end: bool, steps: int) -> AlignPa
         },
     }
     if end_to_end:
-        content["train_encoders"] = {"image": "all", "text": "all", "crop_scale": [0.9, 1.0]}
+        content["features"] = {"crop_scale": [0.9, 1.0]}
+        content["train_encoders"] = {"image": "all", "text": "all"}
     return AlignParams.model_validate(content)
 
 

@@ -16,7 +16,8 @@ from pipeline.stage import Paths
 TEXT = {"name": "hf:deep", "weights": "random", "max_length": 16}
 CROPPED: dict[str, Any] = {
     "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 0.0, "questions": 1.0},
-    "train_encoders": {"image": "all", "text": 2, "learning_rate_scale": 0.5, "crop_scale": [0.5, 1.0]},
+    "features": {"crop_scale": [0.5, 1.0]},
+    "train_encoders": {"image": "all", "text": 2, "learning_rate_scale": 0.5},
 }
 
 

@@ -1,5 +1,6 @@
 """Encoders that are trained along: equality with stored tokens, exact gradients, resume, the finished folder."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from tests.training.objectives import in_two_processes, update_gradient
 from pipeline.alignment.model_folder import load
 from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.raw_inputs import ASPECTS, random_window
+from pipeline.alignment.random_crops import ASPECTS, random_window
 from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.train_alignment import align
-from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.errors import UserError
 from pipeline.evaluation.retrieval import retrieval_metrics, retrieval_ranks
 from pipeline.stage import Paths
@@ -65,6 +66,40 @@ def test_gives_the_losses_and_gradients_that_stored_tokens_give(paths: Paths) ->
     torch.testing.assert_close(stored, expected, rtol=0.05, atol=5e-3)
     with torch.no_grad():
         assert running.eval().validate() == pytest.approx(exact.eval().validate())
+
+
+def test_the_last_blocks_alone_give_what_the_whole_encoder_gives(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = {"flips": True, "image_grid": 3, "mirror_average": True}
+    given = params(features=features, train_encoders={"image": 1, "text": 1})
+    alone = objective(paths, given)
+    monkeypatch.setattr(ImageEncoder, "runs_last_alone", lambda _self, _blocks: False)
+    whole = objective(paths, given)
+    alone.load_state_dict(whole.state_dict())
+    inputs = [found.collate(found.batch(3), 3)["image"] for found in (alone, whole)]
+    assert inputs[0].dtype == torch.float16 and inputs[1].dtype == torch.uint8
+    losses, expected = gradient(whole, given)
+    found_losses, found = gradient(alone, given)
+    assert found_losses == pytest.approx(losses, rel=1e-2)
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=5e-3)
+    assert any(name.startswith("towers.image_encoder.model.layers.1") for name in found)
+    with torch.no_grad():
+        assert alone.eval().validate() == pytest.approx(whole.eval().validate(), rel=1e-2)
+
+
+@pytest.mark.parametrize("trained", [{}, {"image": 1}])
+def test_stored_crops_differ_and_stay_the_same(paths: Paths, trained: dict[str, Any]) -> None:
+    features = {"flips": True, "image_grid": 3, "crop_scale": [0.3, 0.6], "crops": 3}
+    weights = CROPPED["loss_weights"]
+    plain, cropped, again = (
+        objective(paths, params(features=given, loss_weights=weights, train_encoders=trained)).collator._data.images
+        for given in ({"flips": True, "image_grid": 3}, features, {**features, "crops": 1})
+    )
+    assert [images.views(0) for images in (plain, cropped, again)] == [2, 5, 3]
+    views = [cropped.get([0], [view]) for view in range(5)]
+    assert all(not torch.equal(one, other) for one, other in itertools.combinations(views, 2))
+    assert all(torch.equal(plain.get([4], [view]), cropped.get([4], [view])) for view in range(2))
+    assert torch.equal(again.get([4], [2]), cropped.get([4], [2]))
+    assert not torch.equal(cropped.get([3], [2]), cropped.get([4], [2]))
 
 
 IMAGE_PARTS = ["stem", "positions", "layers.0", "layers.1", "norm"]
@@ -200,11 +235,13 @@ def test_windows_lie_inside_and_cover_their_share(width: int, height: int, scale
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_encoders": {"crop_scale": [0.9, 1.0]}}, "need something to be trained"),
-        ({"train_encoders": {"learning_rate_scale": 0.1}}, "need something to be trained"),
+        ({"features": {"crop_scale": [0.9, 1.0]}, "loss_weights": CROPPED["loss_weights"]}, "set features.crops"),
+        ({"features": {"crops": 2}}, "crops need a crop_scale"),
+        ({"train_encoders": {"learning_rate_scale": 0.1}}, "needs something to be trained"),
         ({"train_encoders": {"image": 0}}, "greater than or equal to 1"),
-        ({"train_encoders": {"image": "all", "crop_scale": [0.9, 0.5]}}, "shares of the area"),
-        ({"train_encoders": {"image": "all", "crop_scale": [0.9, 1.0]}}, "loss_weights.regions"),
+        ({"features": {"crop_scale": [0.9, 0.5]}}, "shares of the area"),
+        ({"features": {"crop_scale": [0.9, 1.0], "crops": 2}}, "loss_weights.regions"),
+        ({**CROPPED, "features": {"crop_scale": [0.9, 1.0], "crops": 2}}, "features.crops must be null"),
         ({**CROPPED, "contrastive": {"composed_share": 0.3, "place_share": 0.5}}, "place_share"),
     ],
 )

@@ -13,7 +13,7 @@ def test_the_preset_holds_the_numbers_of_the_paper(root: Path) -> None:
     trained, shared, training = align.train_encoders, align.shared_encoder, align.training
     assert (align.image_encoder.blocks, align.text_encoder.layers, align.text_encoder.max_length) == (6, 6, 64)
     assert "vit_base_patch16" in align.image_encoder.name and "bert-base-uncased" in align.text_encoder.name
-    assert (trained.image, trained.text, trained.crop_scale) == ("all", "all", [0.9, 1.0])
+    assert (trained.image, trained.text, align.features.crop_scale) == ("all", "all", [0.9, 1.0])
     assert (shared.blocks, shared.width, shared.heads, shared.mlp_ratio, shared.layer_scale) == (1, 768, 12, 4.0, 0.2)
     assert (shared.pooling, shared.projection, shared.summary, shared.separate) == ("cls", None, [], False)
     assert shared.type_embedding_scale == 1e-5

@@ -70,6 +70,18 @@ def test_the_last_stages_and_the_last_convolution_are_trained(tmp_path: Path) ->
     assert trained and trained == {name for name, _ in encoder.model.named_parameters() if name.startswith(parts)}
 
 
+@pytest.mark.parametrize(("content", "alone"), zip([*VITS, CNN], [True, True, True, False, True], strict=True))
+def test_the_last_blocks_run_alone_where_states_are_all_that_they_are_told(
+    tmp_path: Path, content: dict[str, Any], alone: bool
+) -> None:
+    encoder = vit(content, tmp_path)
+    size = encoder.preprocessing.size
+    pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found = encoder.run_last(2, encoder.states_before(2, pixels))
+        assert torch.equal(found, encoder(pixels)) == alone == encoder.runs_last_alone(2)
+
+
 def test_a_text_encoder_gives_the_states_of_its_last_layer_that_is_left(tmp_path: Path) -> None:
     whole = load_text_encoder(TextEncoderParams(), tmp_path)
     cut = load_text_encoder(TextEncoderParams(layers=1), tmp_path)

@@ -65,9 +65,29 @@ class FeatureParams(Params):
         default=None, min_length=1, description="layers whose states, side by side, are a text's tokens; null: the last"
     )
     flips: bool = Field(default=False, description="of every training image also mirrored; one of both at random")
+    crop_scale: list[float] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="least and largest share of its area that a training image is cropped to; null: whole images",
+    )
+    crops: int | None = Field(
+        default=None,
+        ge=1,
+        description="so many crops of every training image are computed once, and one of them or the whole image drawn "
+        "each time; null: cropped anew each time, which takes an image encoder that is trained",
+    )
     mirror_average: bool = Field(
         default=False, description="embed an image as the mean of itself and its mirror image, when the model is used"
     )
+
+    @model_validator(mode="after")
+    def _crops_have_a_scale(self) -> FeatureParams:
+        if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ValueError("crop_scale must be two shares of the area, 0 < least <= largest <= 1")
+        if self.crops and not self.crop_scale:
+            raise ValueError("crops need a crop_scale")
+        return self
 
 
 class LossWeights(Params):
@@ -134,12 +154,6 @@ class TrainEncodersParams(Params):
     learning_rate_scale: float = Field(
         default=1.0, gt=0, description="learning rate of the encoders over that of the rest"
     )
-    crop_scale: list[float] | None = Field(
-        default=None,
-        min_length=2,
-        max_length=2,
-        description="least and largest share of its area that a training image is cropped to; null: whole images",
-    )
 
     @property
     def end_to_end(self) -> bool:
@@ -148,10 +162,8 @@ class TrainEncodersParams(Params):
 
     @model_validator(mode="after")
     def _only_end_to_end(self) -> TrainEncodersParams:
-        if not self.end_to_end and (self.learning_rate_scale != 1.0 or self.crop_scale):
-            raise ValueError("learning_rate_scale and crop_scale need something to be trained: set image or text")
-        if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
-            raise ValueError("crop_scale must be two shares of the area, 0 < least <= largest <= 1")
+        if not self.end_to_end and self.learning_rate_scale != 1.0:
+            raise ValueError("learning_rate_scale needs something to be trained: set image or text")
         return self
 
 
@@ -178,11 +190,21 @@ class AlignParams(Params):
             raise ValueError("features.flips makes left right, so contrastive.place_share must be 0")
         if self.image_encoder.resize == "crop" and (self.loss_weights.regions or self.contrastive.place_share):
             raise ValueError("boxes are fractions of the whole image, so image_encoder.resize must be squash")
-        if self.train_encoders.crop_scale and (self.loss_weights.regions or self.contrastive.place_share):
+        if self.features.crop_scale and (self.loss_weights.regions or self.contrastive.place_share):
             raise ValueError(
-                "boxes are fractions of the whole image, so with train_encoders.crop_scale loss_weights.regions and "
+                "boxes are fractions of the whole image, so with features.crop_scale loss_weights.regions and "
                 "contrastive.place_share must be 0"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _crops_are_stored_or_drawn(self) -> AlignParams:
+        if self.features.crops and self.train_encoders.image == "all":
+            raise ValueError(
+                "nothing of an image encoder that is trained whole can be stored: features.crops must be null"
+            )
+        if self.features.crop_scale and not self.features.crops and self.train_encoders.image is None:
+            raise ValueError("tokens of a frozen image encoder are stored, and so are crops: set features.crops")
         return self
 
     @model_validator(mode="after")

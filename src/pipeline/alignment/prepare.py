@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from pipeline.alignment import image_features, text_features
 from pipeline.alignment.feature_store import ImageTokens, TextTokens
@@ -18,6 +19,7 @@ from pipeline.alignment.raw_inputs import ImagePixels, TextIds
 from pipeline.alignment.text_features import TEXTS, TextFeatures
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pooled_grid
+from pipeline.alignment.towers import stored_images
 from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, group_numbers
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder
@@ -113,16 +115,19 @@ class Encoders:
 def prepare(
     shards: ImageShards, train: Sources, val: Sources, encoders: Encoders, params: AlignParams, scratch: Path
 ) -> tuple[TrainingSet, ValidationSet]:
-    """Put both splits into numbers, and compute tokens (or find them in scratch) unless encoders are trained."""
+    """Put both splits into numbers, and compute what the frozen part of the encoders gives (or find it in scratch)."""
     texts = {**texts_by_shard(train, "train"), **texts_by_shard(val, "val")}
-    if params.train_encoders.end_to_end:
-        images, val_images, tokens = raw_inputs(shards, train, val, texts, encoders, params)
+    folder, stored = scratch / "align", stored_images(params, encoders.image)
+    remove(folder)
+    tell_size(train, val, texts, encoders, params, stored)
+    if stored is None:
+        images, val_images = raw_images(shards, train, val, encoders, params)
     else:
-        folder = scratch / "align"
-        remove(folder)
-        tell_size(train, val, texts, encoders, params)
-        stored = compute_images(shards, encoders, params, folder, scratch)
-        images, val_images = ImageTokens(stored, train.places), ImageTokens(stored, val.places)
+        found = compute_images(shards, encoders, params, stored, folder, scratch)
+        images, val_images = ImageTokens(found, train.places), ImageTokens(found, val.places)
+    if params.train_encoders.end_to_end:
+        tokens = TextIds((text for own in texts.values() for text in own), encoders.text.encoder)
+    else:
         tokens = compute_texts(texts, encoders, params, folder, scratch)
     data = TrainingSet(
         images=images,
@@ -142,21 +147,15 @@ def prepare(
     return data, validation
 
 
-def raw_inputs(
-    shards: ImageShards,
-    train: Sources,
-    val: Sources,
-    texts: dict[str, list[str]],
-    encoders: Encoders,
-    params: AlignParams,
-) -> tuple[ImagePixels, ImagePixels, TextIds]:
-    """Pixels of training and validation images, and ids of all texts, numbered as their tokens would be."""
-    crop_scale, preprocessing = params.train_encoders.crop_scale, encoders.image.preprocessing
+def raw_images(
+    shards: ImageShards, train: Sources, val: Sources, encoders: Encoders, params: AlignParams
+) -> tuple[ImagePixels, ImagePixels]:
+    """Pixels of training and validation images."""
+    crop_scale, preprocessing = params.features.crop_scale, encoders.image.preprocessing
     views, val_views = (2 if wanted else 1 for wanted in (params.features.flips, params.features.mirror_average))
     return (
         ImagePixels(shards, train.keys, preprocessing, views, crop_scale),
         ImagePixels(shards, val.keys, preprocessing, val_views),
-        TextIds((text for own in texts.values() for text in own), encoders.text.encoder),
     )
 
 
@@ -171,20 +170,36 @@ def texts_by_shard(sources: Sources, split: str) -> dict[str, list[str]]:
 
 
 def tell_size(
-    train: Sources, val: Sources, texts: dict[str, list[str]], encoders: Encoders, params: AlignParams
+    train: Sources,
+    val: Sources,
+    texts: dict[str, list[str]],
+    encoders: Encoders,
+    params: AlignParams,
+    stored: int | None,
 ) -> None:
-    """Say, before the work starts, how much disk the tokens will take."""
+    """Say, before the work starts, how much disk it will take."""
+    sizes: list[str] = []
+    if stored is not None:
+        views = len(train.keys) * ((2 if params.features.flips else 1) + (params.features.crops or 0))
+        views += len(val.keys) * (2 if params.features.mirror_average else 1)
+        megabytes = views * values_per_view(encoders, params, stored) * BYTES_PER_VALUE / 1e6
+        what = f"what reaches the last {stored} blocks" if stored else "tokens"
+        sizes.append(f"{what} of {len(train.keys) + len(val.keys)} images: {megabytes:.0f} MB of disk")
+    if not params.train_encoders.end_to_end:
+        lengths = sum(token_count(own, encoders.text.encoder) for own in texts.values())
+        megabytes = lengths * encoders.text.dim * BYTES_PER_VALUE / 1e6
+        sizes.append(f"tokens of {sum(map(len, texts.values()))} texts: {megabytes:.0f} MB")
+    if sizes:
+        print(f"align: {', '.join(sizes)}", flush=True)
+
+
+def values_per_view(encoders: Encoders, params: AlignParams, stored: int) -> int:
+    """Numbers that are stored of one view of an image."""
+    if stored:
+        size = encoders.image.preprocessing.size
+        return encoders.image.states_before(stored, torch.zeros(1, 3, size, size)).numel()
     rows, columns = pooled_grid(encoders.image, params.features.image_grid)
-    per_view = (encoders.image.prefix_tokens + rows * columns) * encoders.image.dim * BYTES_PER_VALUE
-    views = len(train.keys) * (2 if params.features.flips else 1)
-    views += len(val.keys) * (2 if params.features.mirror_average else 1)
-    lengths = sum(token_count(own, encoders.text.encoder) for own in texts.values())
-    sizes = views * per_view, lengths * encoders.text.dim * BYTES_PER_VALUE
-    print(
-        f"align: tokens of {len(train.keys) + len(val.keys)} images take {sizes[0] / 1e6:.0f} MB of disk, "
-        f"of {sum(map(len, texts.values()))} texts {sizes[1] / 1e6:.0f} MB",
-        flush=True,
-    )
+    return (encoders.image.prefix_tokens + rows * columns) * encoders.image.dim
 
 
 def token_count(texts: Iterable[str], encoder: TextEncoder) -> int:
@@ -192,12 +207,17 @@ def token_count(texts: Iterable[str], encoder: TextEncoder) -> int:
     return int(encoder.tokenize(list(texts))[1].sum())
 
 
-def compute_images(shards: ImageShards, encoders: Encoders, params: AlignParams, folder: Path, scratch: Path) -> Path:
-    """The folder of image tokens, one file per shard."""
-    step = ImageFeatures(params.image_encoder, params.features, encoders.root, machine().device)
+def compute_images(
+    shards: ImageShards, encoders: Encoders, params: AlignParams, stored: int, folder: Path, scratch: Path
+) -> Path:
+    """The folder of what is stored of images (see `stored_images`), one file per shard."""
+    step = ImageFeatures(params.image_encoder, params.features, stored, encoders.root, machine().device)
     work = [
-        Shard(name, (shards.path(name),), {"flips": wanted})
-        for split, wanted in ((TRAIN, params.features.flips), (VAL, params.features.mirror_average))
+        Shard(name, (shards.path(name),), {"flips": flips, "crops": crops})
+        for split, flips, crops in (
+            (TRAIN, params.features.flips, params.features.crops or 0),
+            (VAL, params.features.mirror_average, 0),
+        )
         for name in shards.shards(split)
     ]
     map_shards(step, work, {image_features.TOKENS: folder / "images"}, scratch)

@@ -1,33 +1,24 @@
 """What trained encoders read: pixels of the images in the shards, and ids of the texts.
 
-Both have the face of stored tokens (`training_set.py`). A training image may be cropped at random: a window of some
-share of the image's area and of an aspect between 3:4 and 4:3, anywhere in it, is squashed to the input's square.
-What is drawn comes from the sample's own generator, so it is a function of the seed and the sample's position.
-
-Source: Szegedy et al. 2015 for the crop; limits of the aspect and the way out when no window fits: torchvision's
-RandomResizedCrop.
+Both have the face of stored tokens (`training_set.py`). A training image may be cropped at random, anew each time
+(`random_crops.py`); what is drawn comes from the sample's own generator, so it is a function of the seed and the
+sample's position.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.encoders.preprocessing import DRAFT_FACTOR, Preprocessing
+from pipeline.alignment.random_crops import random_crops
+from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.text import TextEncoder
-from pipeline.storage.images import ImageShards, decode_image
+from pipeline.storage.images import ImageShards
 
-ASPECTS = (3 / 4, 4 / 3)
-TRIES = 10
 TEXTS_AT_ONCE = 1_000
-
-Window = tuple[int, int, int, int]
-"""Left, upper, right and lower edge in pixels."""
 
 
 class ImagePixels:
@@ -64,15 +55,8 @@ class ImagePixels:
         if rng is None or self._crop_scale is None:
             pixels = self._preprocessing.decode(data, where)
         else:
-            pixels = self._cropped(data, where, self._crop_scale, rng)
+            (pixels,) = random_crops(data, where, self._preprocessing, self._crop_scale, [rng])
         return pixels[:, ::-1] if view else pixels
-
-    def _cropped(self, data: bytes, where: str, scale: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-        # The smallest window should have as many pixels as a whole image has.
-        least_side = math.ceil(DRAFT_FACTOR * self._preprocessing.size / math.sqrt(scale[0]))
-        image = decode_image(data, where, least_side)
-        window = random_window(*image.size, scale, rng)
-        return replace(self._preprocessing, resize="squash").pixels(image.crop(window))
 
 
 class TextIds:
@@ -98,21 +82,3 @@ class TextIds:
             ids[row, : end - start] = self._ids[start:end]
         mask = np.arange(ids.shape[1])[None, :] < lengths[:, None]
         return torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def random_window(width: int, height: int, scale: Sequence[float], rng: np.random.Generator) -> Window:
-    """A window of a share of the area between the two of `scale`, inside a picture of this size.
-
-    If none fits in ten tries (the picture is too long for its aspect), the largest central one of an allowed aspect.
-    """
-    for _ in range(TRIES):
-        area = width * height * rng.uniform(scale[0], scale[1])
-        aspect = math.exp(rng.uniform(math.log(ASPECTS[0]), math.log(ASPECTS[1])))
-        across, down = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-        if 0 < across <= width and 0 < down <= height:
-            left, upper = int(rng.integers(width - across + 1)), int(rng.integers(height - down + 1))
-            return left, upper, left + across, upper + down
-    across = min(width, max(1, round(height * ASPECTS[1])))
-    down = min(height, max(1, round(width / ASPECTS[0])))
-    left, upper = (width - across) // 2, (height - down) // 2
-    return left, upper, left + across, upper + down

@@ -1,8 +1,9 @@
 """Between what is collated and the shared encoder: nothing, or both unimodal encoders.
 
 In the cached regime samples are stored tokens, and a tower passes them on. End to end samples are pixels and ids,
-and a tower runs its encoder. What of an encoder is not trained gets no gradient and keeps none; an encoder of which
-nothing is trained stays in eval mode.
+and a tower runs its encoder; or, where only its last blocks are trained, what reaches these was stored, and they alone
+run. What of an encoder is not trained gets no gradient and keeps none; an encoder of which nothing is trained stays in
+eval mode.
 
 `EncodedImages` and `EncodedTexts` are pixels and ids with the face of stored tokens: what is not trained on tokens
 but only measured (their statistics, validation) is the same code in both regimes.
@@ -16,7 +17,7 @@ from contextlib import closing
 import torch
 from torch import Tensor, nn
 
-from pipeline.alignment.params import FeatureParams, TrainEncodersParams
+from pipeline.alignment.params import AlignParams, FeatureParams, TrainEncodersParams
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.training_set import Images, Texts
@@ -43,15 +44,21 @@ class Towers(nn.Module):
 
 
 class EncoderTowers(Towers):
-    """End to end: the encoders run, trained as `trained` says.
+    """End to end: the encoders run, trained as `trained` says. `stored`: see `stored_images`.
 
     Raises UserError if an encoder has fewer blocks than are to be trained, or does not show them.
     """
 
     def __init__(
-        self, image: ImageEncoder, text: LayeredText, features: FeatureParams, trained: TrainEncodersParams
+        self,
+        image: ImageEncoder,
+        text: LayeredText,
+        features: FeatureParams,
+        trained: TrainEncodersParams,
+        stored: int | None = None,
     ) -> None:
         super().__init__()
+        self.stored = stored
         self.image_encoder, self.text_encoder, self.grid = image, text, features.image_grid
         image.requires_grad_(trained.image == "all")
         if isinstance(trained.image, int):
@@ -62,9 +69,15 @@ class EncoderTowers(Towers):
         self.frozen = [encoder for encoder, share in ((image, trained.image), (text, trained.text)) if share is None]
 
     def image(self, inputs: Tensor) -> Tensor:
-        """Tokens of pixels [B, S, S, 3] uint8."""
-        pixels = self.image_encoder.preprocessing.normalise(inputs)
-        return pool_tokens(self.image_encoder(pixels), self.image_encoder, self.grid)
+        """Tokens of pixels [B, S, S, 3] uint8, or of what was stored."""
+        encoder = self.image_encoder
+        if self.stored == 0:
+            return inputs
+        if self.stored:
+            found = encoder.run_last(self.stored, inputs.to(next(encoder.parameters()).dtype))
+        else:
+            found = encoder(encoder.preprocessing.normalise(inputs))
+        return pool_tokens(found, encoder, self.grid)
 
     def text(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """Tokens of ids [N, L]."""
@@ -76,6 +89,20 @@ class EncoderTowers(Towers):
         for encoder in self.frozen:
             encoder.eval()
         return self
+
+
+def stored_images(params: AlignParams, encoder: ImageEncoder) -> int | None:
+    """What of an image can be computed once: what reaches so many last blocks, 0 for its tokens; None: nothing.
+
+    Nothing, if all blocks are trained, if images are cropped anew each time, or if the last blocks cannot run alone.
+    Raises UserError if the encoder has fewer blocks, or does not show them.
+    """
+    blocks, features = params.train_encoders.image or 0, params.features
+    if blocks == "all" or (features.crop_scale and not features.crops):
+        return None
+    if blocks:
+        image_stack(encoder.model, IMAGE).check(blocks, IMAGE)
+    return blocks if blocks == 0 or encoder.runs_last_alone(blocks) else None
 
 
 class EncodedImages:

@@ -22,7 +22,7 @@ from pipeline.alignment.prepare_answers import read_answers, store_answers
 from pipeline.alignment.shared_encoder import SharedEncoder, Standardise
 from pipeline.alignment.summary_start import start_summary
 from pipeline.alignment.text_layers import LayeredText
-from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers
+from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers, stored_images
 from pipeline.alignment.training_set import Images, Texts, TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
@@ -118,7 +118,8 @@ def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation
     """The objective with fresh weights and measured token statistics, a function of the seed and the data."""
     towers, measured = None, data
     if params.train_encoders.end_to_end:
-        towers = EncoderTowers(encoders.image, encoders.text, params.features, params.train_encoders)
+        stored = stored_images(params, encoders.image)
+        towers = EncoderTowers(encoders.image, encoders.text, params.features, params.train_encoders, stored)
         towers.to(machine().device).eval()
         measured = replace(data, images=EncodedImages(data.images, towers), texts=EncodedTexts(data.texts, towers))
         validation = replace(

@@ -1,4 +1,4 @@
-"""The blocks of an encoder: keeping the first ones only, and training the last ones only.
+"""The blocks of an encoder: keeping the first ones only, training the last ones only, or running only these.
 
 A block is one Transformer layer, or one stage of a convolutional network. An encoder cut after a block gives that
 block's states as they are: what lies behind the last block (the norm of a pre-norm model, the last convolution of a
@@ -6,9 +6,11 @@ MobileNet) was made for the last block's states. Images: timm's Vision Transform
 and the built-in encoder; texts: BERT and models of transformers that are built like it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.encoders.vit import Vit
 from pipeline.errors import UserError
@@ -29,19 +31,42 @@ class Stack:
 
     def keep_first(self, blocks: int, where: str) -> None:
         """Drop all later blocks, and what is behind them. Raises UserError (naming `where`) if there are fewer."""
-        self._check(blocks, where)
+        self.check(blocks, where)
         setattr(self.holder, self.name, self.blocks[:blocks])
         for name in self.behind:
             setattr(self.holder, name, nn.Identity())
 
     def train_last(self, blocks: int, where: str) -> None:
         """Let gradients reach the last blocks and what is behind them. Raises UserError if there are fewer."""
-        self._check(blocks, where)
+        self.check(blocks, where)
         self.blocks[-blocks:].requires_grad_(True)
         for name in self.behind:
             self.holder.get_submodule(name).requires_grad_(True)
 
-    def _check(self, blocks: int, where: str) -> None:
+    def states_before(self, blocks: int, run: Callable[[], object]) -> Tensor:
+        """What reaches the last blocks while `run` runs the model."""
+        found: list[Tensor] = []
+
+        def keep(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            found.append(inputs[0])
+
+        hook = self.blocks[-blocks].register_forward_pre_hook(keep)
+        try:
+            run()
+        finally:
+            hook.remove()
+        return found[0]
+
+    def run_last(self, blocks: int, states: Tensor) -> Tensor:
+        """What the model makes of states that reach its last blocks."""
+        for block in self.blocks[-blocks:]:
+            states = block(states)
+        for name in self.behind:
+            states = self.holder.get_submodule(name)(states)
+        return states
+
+    def check(self, blocks: int, where: str) -> None:
+        """Raise UserError (naming `where`) if there are fewer blocks."""
         if blocks > len(self.blocks):
             raise UserError(
                 "The encoder has fewer blocks.", where=where, expected=f"at most {len(self.blocks)}", found=blocks

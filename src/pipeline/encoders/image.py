@@ -50,8 +50,26 @@ class ImageEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Tokens [B,N,dim] of normalised pixels [B,3,S,S]: `prefix_tokens`, then the grid row by row."""
-        found = self._features(pixels)
-        return found.flatten(1, 2) if found.ndim == 4 else found
+        return flat(self._features(pixels))
+
+    def states_before(self, blocks: int, pixels: Tensor) -> Tensor:
+        """What reaches the last blocks [B,…] of normalised pixels. Raises UserError if the model hides its blocks."""
+        return image_stack(self.model, "blocks").states_before(blocks, lambda: self._own_features(pixels))
+
+    def run_last(self, blocks: int, states: Tensor) -> Tensor:
+        """The tokens that `forward` gives, from what `states_before` gave, by the last blocks alone."""
+        states = states.contiguous(memory_format=self.layout) if states.ndim == 4 else states
+        return flat(self._arranged(image_stack(self.model, "blocks").run_last(blocks, states)))
+
+    def runs_last_alone(self, blocks: int) -> bool:
+        """Whether `run_last` gives what `forward` does; not where blocks are told more than the states before them."""
+        size = self.preprocessing.size
+        pixels = torch.linspace(-1, 1, 3 * size * size).reshape(1, 3, size, size)
+        with torch.no_grad():
+            try:
+                return torch.equal(self.run_last(blocks, self.states_before(blocks, pixels)), self(pixels))
+            except TypeError:
+                return False
 
     def mean_pool(self, tokens: Tensor) -> Tensor:
         """Mean [B,dim] of the tokens that belong to places."""
@@ -75,7 +93,10 @@ class ImageEncoder(nn.Module):
 
     def _features(self, pixels: Tensor) -> Tensor:
         """[B,N,D], or [B,H,W,D] of a model with a feature map."""
-        found = self._own_features(pixels)
+        return self._arranged(self._own_features(pixels))
+
+    def _arranged(self, found: Tensor) -> Tensor:
+        """A feature map with its channels last, whatever the model's own layout."""
         if found.ndim == 4 and getattr(self.model, "output_fmt", "NCHW") != "NHWC":
             found = found.permute(0, 2, 3, 1)
         return found
@@ -91,6 +112,11 @@ class ImageEncoder(nn.Module):
         embedding = getattr(self.model, "patch_embed", None)
         rows, columns = getattr(embedding, "grid_size", None) or _square(found.shape[1] - self.prefix_tokens)
         return rows, columns
+
+
+def flat(found: Tensor) -> Tensor:
+    """Tokens [B,N,D] of these, or of a feature map [B,H,W,D]."""
+    return found.flatten(1, 2) if found.ndim == 4 else found
 
 
 def _square(tokens: int) -> tuple[int, int]:
