@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,6 +17,7 @@ from pipeline.alignment.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pool_tokens
+from pipeline.alignment.views import views
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.text import TextEncoder
@@ -35,10 +37,8 @@ class AlignmentModel(nn.Module):
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Embeddings [B, dim] of normalised pixels [B, 3, S, S], as the transform gives them."""
-        found = self._embed_pixels(pixels)
-        if self.features.mirror_average:
-            found = functional.normalize(found + self._embed_pixels(pixels.flip(-1)), dim=-1)
-        return found
+        found = [self._embed_pixels(view) for view in views(pixels, self.features)]
+        return found[0] if len(found) == 1 else functional.normalize(torch.stack(found).sum(dim=0), dim=-1)
 
     def encode_text(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Embeddings [N, dim] of token ids [N, L], as the tokenizer gives them; mask [N, L], 1 = token.

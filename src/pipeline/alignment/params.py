@@ -80,6 +80,11 @@ class FeatureParams(Params):
     mirror_average: bool = Field(
         default=False, description="embed an image as the mean of itself and its mirror image, when the model is used"
     )
+    crop_average: bool = Field(
+        default=False,
+        description="embed an image as the mean of itself and five crops (see `views.py`), when the model is used; "
+        "validation while training leaves the crops out",
+    )
 
     @model_validator(mode="after")
     def _crops_have_a_scale(self) -> FeatureParams:

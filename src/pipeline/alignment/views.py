@@ -1,0 +1,34 @@
+"""Views of an image over whose embeddings the finished model averages.
+
+The image as it is; five crops of it, corners and centre, of 7/8 of each side, brought back to its size; and the mirror
+image of each. With all of them these are the ten crops of Krizhevsky et al. 2012, and the whole image beside them.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.alignment.params import FeatureParams
+
+CROP_SIDE = 7 / 8
+
+
+def views(pixels: Tensor, features: FeatureParams) -> list[Tensor]:
+    """What is embedded of images [B, 3, S, S]: themselves first, and the views that the parameters ask for."""
+    found = [pixels, *(five_crops(pixels) if features.crop_average else [])]
+    return found + [view.flip(-1) for view in found] if features.mirror_average else found
+
+
+def five_crops(pixels: Tensor) -> list[Tensor]:
+    """Corners and centre of images [B, 3, S, S], each [B, 3, S, S]."""
+    side = pixels.shape[-1]
+    crop = round(side * CROP_SIDE)
+    far, middle = side - crop, (side - crop) // 2
+    corners = [(upper, left) for upper in (0, far) for left in (0, far)]
+    return [
+        functional.interpolate(
+            pixels[..., upper : upper + crop, left : left + crop], size=(side, side), mode="bilinear"
+        )
+        for upper, left in (*corners, (middle, middle))
+    ]
