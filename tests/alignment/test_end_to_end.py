@@ -48,6 +48,7 @@ def test_gives_the_losses_and_gradients_that_stored_tokens_give(paths: Paths) ->
     cached = objective(paths, params(features=features))
     running = objective(paths, given := params(features=features, train_encoders={"image": 1}))
     running.load_state_dict(cached.state_dict(), strict=False)
+    assert isinstance(running.towers, EncoderTowers)
     tokens = replace(
         running.collator._data,
         images=EncodedImages(running.collator._data.images, running.towers),

@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.alignment.origin import Origin
 from pipeline.alignment.params import FeatureParams
 from pipeline.alignment.random_crops import random_crops
 from pipeline.alignment.token_grid import pool_tokens
-from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.shard_pixels import shard_jpegs
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.files import atomic_path
@@ -43,17 +42,16 @@ class ImageFeatures(Step):
     name: ClassVar[str] = "align-image-features"
     on_device: ClassVar[bool] = True
 
-    encoder: ImageEncoderParams
+    origin: Origin
     features: FeatureParams
     trained: int
-    root: Path
     device: str = "cpu"
     _model: ImageEncoder | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
         return {
-            "encoder": self.encoder.model_dump(mode="json"),
-            "weights": image_weights_hash(self.encoder, self.root),
+            "encoder": self.origin.image.model_dump(mode="json"),
+            "weights": self.origin.image_digest(),
             "grid": None if self.trained else self.features.image_grid,
             "trained": self.trained,
             "crop_scale": self.features.crop_scale,
@@ -61,7 +59,7 @@ class ImageFeatures(Step):
         }
 
     def setup(self) -> None:
-        self._model = load_image_encoder(self.encoder, self.root).to(self.device)
+        self._model = self.origin.load_image().to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None

@@ -27,7 +27,6 @@ from pipeline.alignment.params import FeatureParams, SharedEncoderParams
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.text import load_text_encoder
-from pipeline.encoders.text_weights import text_folder
 from pipeline.errors import UserError
 from pipeline.settings import Params
 from pipeline.storage.files import atomic_path, link_or_copy, read_json, write_json
@@ -45,10 +44,9 @@ class ModelConfig(Params):
     features: FeatureParams
 
 
-def save(folder: Path, model: AlignmentModel, config: ModelConfig, root: Path, provenance: dict[str, Any]) -> None:
-    """Write the model. `config` names the encoders as the parameters do; `root` is what its paths start at."""
-    source = text_folder(config.text_encoder, root)
-    for file in sorted({file for pattern in TEXT_FILES for file in source.glob(pattern)}):
+def save(folder: Path, model: AlignmentModel, config: ModelConfig, tokenizer: Path, provenance: dict[str, Any]) -> None:
+    """Write the model. `config` names the encoders as the parameters do; `tokenizer`: the text encoder's own folder."""
+    for file in sorted({file for pattern in TEXT_FILES for file in tokenizer.glob(pattern)}):
         link_or_copy(file, folder / TEXT / file.name)
     # The folder carries all weights, so the encoders are built empty and filled from it.
     own = config.model_copy(
@@ -64,19 +62,34 @@ def save(folder: Path, model: AlignmentModel, config: ModelConfig, root: Path, p
     write_json(folder / PROVENANCE, provenance)
 
 
+def read_config(folder: Path) -> ModelConfig:
+    """What config.json says. Raises UserError if it is missing or does not fit."""
+    if not (folder / CONFIG).is_file():
+        raise no_model(folder, f"no {CONFIG}")
+    try:
+        return ModelConfig.model_validate(read_json(folder / CONFIG))
+    except ValidationError as error:
+        raise no_model(folder, str(error)) from None
+
+
+def no_model(folder: Path, found: str) -> UserError:
+    """The error for a folder that holds no finished model."""
+    return UserError(
+        "This is no folder of an aligned model.",
+        where=folder,
+        expected=f"{CONFIG}, {WEIGHTS}, {TEXT}/",
+        found=found[:300],
+        fix="run the stage align, or `dvc pull` if a remote has it",
+    )
+
+
 def load(folder: Path, device: str = "cpu") -> tuple[AlignmentModel, ImageTransform, TextTokenizer]:
     """Model (in eval mode), image transform and tokenizer. Raises UserError if files are missing or do not fit."""
+    config = read_config(folder)
     try:
-        config = ModelConfig.model_validate(read_json(folder / CONFIG))
         state = load_file(folder / WEIGHTS)
-    except (ValidationError, SafetensorError, OSError) as error:
-        raise UserError(
-            "This is no folder of an aligned model.",
-            where=folder,
-            expected=f"{CONFIG}, {WEIGHTS}, {TEXT}/",
-            found=str(error)[:300],
-            fix="run the stage align, or `dvc pull` if a remote has it",
-        ) from None
+    except (SafetensorError, OSError) as error:
+        raise no_model(folder, str(error)) from None
     model = AlignmentModel(
         load_image_encoder(config.image_encoder, folder),
         load_text_encoder(config.text_encoder, folder),

@@ -175,6 +175,13 @@ class TrainEncodersParams(Params):
 class AlignParams(Params):
     """Stage `align`: the shared encoder on two encoders, frozen or trained along."""
 
+    start_from: str | None = Field(
+        default=None,
+        pattern="^data/raw/.+",
+        exclude_if=lambda folder: folder is None,
+        description="folder of a finished model below inputs.encoders, whose weights the training goes on from; "
+        "null: a fresh shared encoder on the encoders that are named",
+    )
     image_encoder: ImageEncoderParams = ImageEncoderParams()
     text_encoder: TextEncoderParams = TextEncoderParams()
     features: FeatureParams = FeatureParams()

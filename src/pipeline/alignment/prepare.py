@@ -14,12 +14,12 @@ from pipeline.alignment import image_features, text_features
 from pipeline.alignment.feature_store import ImageTokens, TextTokens
 from pipeline.alignment.image_features import ImageFeatures
 from pipeline.alignment.image_texts import ImageTexts, describe_images
+from pipeline.alignment.origin import Origin
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.raw_inputs import ImagePixels, TextIds
 from pipeline.alignment.text_features import TEXTS, TextFeatures
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pooled_grid
-from pipeline.alignment.towers import stored_images
 from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, group_numbers
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder
@@ -109,15 +109,24 @@ class Encoders:
 
     image: ImageEncoder
     text: LayeredText
-    root: Path
+    origin: Origin
 
 
 def prepare(
-    shards: ImageShards, train: Sources, val: Sources, encoders: Encoders, params: AlignParams, scratch: Path
+    shards: ImageShards,
+    train: Sources,
+    val: Sources,
+    encoders: Encoders,
+    params: AlignParams,
+    stored: int | None,
+    scratch: Path,
 ) -> tuple[TrainingSet, ValidationSet]:
-    """Put both splits into numbers, and compute what the frozen part of the encoders gives (or find it in scratch)."""
+    """Put both splits into numbers, and compute what the frozen part of the encoders gives (or find it in scratch).
+
+    `stored`: see `stored_images`.
+    """
     texts = {**texts_by_shard(train, "train"), **texts_by_shard(val, "val")}
-    folder, stored = scratch / "align", stored_images(params, encoders.image)
+    folder = scratch / "align"
     remove(folder)
     tell_size(train, val, texts, encoders, params, stored)
     if stored is None:
@@ -193,6 +202,7 @@ def tell_size(
         print(f"align: {', '.join(sizes)}", flush=True)
 
 
+@torch.no_grad()
 def values_per_view(encoders: Encoders, params: AlignParams, stored: int) -> int:
     """Numbers that are stored of one view of an image."""
     if stored:
@@ -211,7 +221,7 @@ def compute_images(
     shards: ImageShards, encoders: Encoders, params: AlignParams, stored: int, folder: Path, scratch: Path
 ) -> Path:
     """The folder of what is stored of images (see `stored_images`), one file per shard."""
-    step = ImageFeatures(params.image_encoder, params.features, stored, encoders.root, machine().device)
+    step = ImageFeatures(encoders.origin, params.features, stored, machine().device)
     work = [
         Shard(name, (shards.path(name),), {"flips": flips, "crops": crops})
         for split, flips, crops in (
@@ -238,6 +248,6 @@ def compute_texts(
         path = folder / "texts" / f"{name}.parquet"
         TEXTS.write(path, [{"text": text} for text in own])
         work.append(Shard(name, (path,), {"masked": masked}))
-    step = TextFeatures(params.text_encoder, params.features.text_layers, encoders.root, machine().device)
+    step = TextFeatures(encoders.origin, params.features.text_layers, machine().device)
     map_shards(step, work, {text_features.TOKENS: folder / "text_tokens"}, scratch)
     return TextTokens(folder / "text_tokens", texts)

@@ -16,11 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from pipeline.alignment.origin import Origin
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.encoders.masked_text import tokenize_masked
-from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.text import load_text_encoder
-from pipeline.encoders.text_weights import text_weights_hash
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.files import atomic_path
 from pipeline.storage.tables import Table
@@ -37,22 +35,21 @@ class TextFeatures(Step):
     name: ClassVar[str] = "align-text-features"
     on_device: ClassVar[bool] = True
 
-    encoder: TextEncoderParams
+    origin: Origin
     layers: list[int] | None
-    root: Path
     device: str = "cpu"
     _model: LayeredText | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
         return {
-            "encoder": self.encoder.model_dump(mode="json"),
-            "weights": text_weights_hash(self.encoder, self.root),
+            "encoder": self.origin.text.model_dump(mode="json"),
+            "weights": self.origin.text_digest(),
             "layers": self.layers,
             "batch": BATCH,
         }
 
     def setup(self) -> None:
-        self._model = LayeredText(load_text_encoder(self.encoder, self.root), self.layers).to(self.device)
+        self._model = LayeredText(self.origin.load_text(), self.layers).to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None

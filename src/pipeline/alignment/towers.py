@@ -17,12 +17,13 @@ from contextlib import closing
 import torch
 from torch import Tensor, nn
 
-from pipeline.alignment.params import AlignParams, FeatureParams, TrainEncodersParams
+from pipeline.alignment.params import AlignParams
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.training_set import Images, Texts
 from pipeline.encoders.depth import image_stack, text_stack
 from pipeline.encoders.image import ImageEncoder
+from pipeline.training.gradient import autocast
 from pipeline.training.prefetch import ahead
 
 BATCH = 64
@@ -44,7 +45,7 @@ class Towers(nn.Module):
 
 
 class EncoderTowers(Towers):
-    """End to end: the encoders run, trained as `trained` says. `stored`: see `stored_images`.
+    """End to end: the encoders run, trained as `train_encoders` says. `stored`: see `stored_images`.
 
     Raises UserError if an encoder has fewer blocks than are to be trained, or does not show them.
     """
@@ -53,13 +54,12 @@ class EncoderTowers(Towers):
         self,
         image: ImageEncoder,
         text: LayeredText,
-        features: FeatureParams,
-        trained: TrainEncodersParams,
+        params: AlignParams,
         stored: int | None = None,
     ) -> None:
         super().__init__()
-        self.stored = stored
-        self.image_encoder, self.text_encoder, self.grid = image, text, features.image_grid
+        trained, self.stored, self.precision = params.train_encoders, stored, params.training.precision
+        self.image_encoder, self.text_encoder, self.grid = image, text, params.features.image_grid
         image.requires_grad_(trained.image == "all")
         if isinstance(trained.image, int):
             image_stack(image.model, IMAGE).train_last(trained.image, IMAGE)
@@ -108,7 +108,7 @@ def stored_images(params: AlignParams, encoder: ImageEncoder) -> int | None:
 class EncodedImages:
     """Tokens of images by number, computed when asked for; nothing about them is random."""
 
-    def __init__(self, images: Images, towers: Towers) -> None:
+    def __init__(self, images: Images, towers: EncoderTowers) -> None:
         self._images, self._towers = images, towers
 
     def __len__(self) -> int:
@@ -123,14 +123,15 @@ class EncodedImages:
         """Tokens [N, T, D] float32 of images, each in the view asked for, on the CPU."""
         parts = [slice(start, start + BATCH) for start in range(0, len(numbers), BATCH)]
         device = device_of(self._towers)
-        with closing(ahead(lambda part: self._images.get(numbers[part], views[part]), parts, AHEAD)) as batches:
+        pictures = ahead(lambda part: self._images.get(numbers[part], views[part]), parts, AHEAD)
+        with closing(pictures) as batches, autocast(self._towers.precision, device):
             return torch.cat([self._towers.image(batch.to(device)).float().cpu() for batch in batches])
 
 
 class EncodedTexts:
     """Tokens of texts by number, computed when asked for. lengths: [texts], in tokens."""
 
-    def __init__(self, texts: Texts, towers: Towers) -> None:
+    def __init__(self, texts: Texts, towers: EncoderTowers) -> None:
         self._texts, self._towers = texts, towers
         self.lengths = texts.lengths
 
@@ -139,10 +140,11 @@ class EncodedTexts:
         """Tokens [N, L, D] float32, padded to the longest, and mask [N, L] bool, on the CPU."""
         inputs, mask = self._texts.get(numbers)
         device = device_of(self._towers)
-        found = [
-            self._towers.text(*(part.to(device) for part in parts)).float().cpu()
-            for parts in zip(inputs.split(BATCH), mask.split(BATCH), strict=True)
-        ]
+        with autocast(self._towers.precision, device):
+            found = [
+                self._towers.text(*(part.to(device) for part in parts)).float().cpu()
+                for parts in zip(inputs.split(BATCH), mask.split(BATCH), strict=True)
+            ]
         return torch.cat(found), mask
 
 

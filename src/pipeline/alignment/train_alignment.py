@@ -16,6 +16,7 @@ from pipeline.alignment.distillation import check_teacher
 from pipeline.alignment.model import AlignmentModel
 from pipeline.alignment.model_folder import ModelConfig, save
 from pipeline.alignment.objective import AlignmentObjective
+from pipeline.alignment.origin import Origin
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.prepare import Encoders, Sources, prepare, read_sources
 from pipeline.alignment.prepare_answers import read_answers, store_answers
@@ -26,7 +27,6 @@ from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.training_set import Images, Texts, TrainingSet, ValidationSet
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.whitening import Whitening
 from pipeline.settings import machine
 from pipeline.stage import Paths
@@ -59,29 +59,27 @@ def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> 
     if params.loss_weights.distillation:
         check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
-    encoders = Encoders(
-        load_image_encoder(params.image_encoder, paths.root),
-        LayeredText(load_text_encoder(params.text_encoder, paths.root), params.features.text_layers),
-        paths.root,
-    )
+    origin = Origin.of(params, paths.root)
+    encoders = Encoders(origin.load_image(), LayeredText(origin.load_text(), params.features.text_layers), origin)
+    stored = stored_images(params, encoders.image)
     embeddings = hidden = None
     if params.loss_weights.distillation:
         embeddings = teacher_embeddings(teacher, training.keys, paths)
     if params.loss_weights.answers:
         hidden = read_answers(shards, paths.triplets, training.keys, encoders.text.encoder)
-    data, validation = prepare(shards, training, held_out, encoders, params, paths.scratch)
+    data, validation = prepare(shards, training, held_out, encoders, params, stored, paths.scratch)
     data.teacher = embeddings
     if hidden is not None:
         data.answers = store_answers(hidden, training, encoders, params, paths.scratch)
-    return Assembled(encoders, training, held_out, build(params, encoders, data, validation))
+    return Assembled(encoders, training, held_out, build(params, encoders, data, validation, stored))
 
 
 def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
     """Train, write `models/alignment/` and the curves; returns the metrics."""
     found = assemble(params, teacher, paths)
     encoders, objective = found.encoders, found.objective
-    inputs = input_files(params, paths)
-    described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders)}
+    inputs = [*input_files(params, paths), *encoders.origin.files()]
+    described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders.origin)}
     history = train(
         objective,
         params.training,
@@ -114,12 +112,13 @@ def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: 
     return functional.normalize(stored.float(), dim=1).half()
 
 
-def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:
-    """The objective with fresh weights and measured token statistics, a function of the seed and the data."""
+def build(
+    params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet, stored: int | None
+) -> AlignmentObjective:
+    """The objective as it starts, a function of the seed, the data, and the model to start from. `stored`: as above."""
     towers, measured = None, data
     if params.train_encoders.end_to_end:
-        stored = stored_images(params, encoders.image)
-        towers = EncoderTowers(encoders.image, encoders.text, params.features, params.train_encoders, stored)
+        towers = EncoderTowers(encoders.image, encoders.text, params, stored)
         towers.to(machine().device).eval()
         measured = replace(data, images=EncodedImages(data.images, towers), texts=EncodedTexts(data.texts, towers))
         validation = replace(
@@ -128,12 +127,21 @@ def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.training.seed)
         shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
-        for name, tokens in (("image", sample_images(measured.images)), ("text", sample_texts(measured.texts))):
-            standardise = shared.standardise[name]
-            assert isinstance(standardise, Standardise | Whitening)
-            standardise.fit(tokens)
-        start_summary(shared, measured, params)
+        finished = encoders.origin.load_shared()
+        if finished is None:
+            start(shared, measured, params)
+        else:
+            shared.load_state_dict(finished.state_dict())
         return AlignmentObjective(shared, data, validation, params, towers)
+
+
+def start(shared: SharedEncoder, data: TrainingSet, params: AlignParams) -> None:
+    """Measure the tokens' statistics, and start the summary from the closed form."""
+    for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
+        standardise = shared.standardise[name]
+        assert isinstance(standardise, Standardise | Whitening)
+        standardise.fit(tokens)
+    start_summary(shared, data, params)
 
 
 def sample_images(images: Images) -> Tensor:
@@ -161,9 +169,9 @@ def input_files(params: AlignParams, paths: Paths) -> Sequence[Path]:
     return [*files, *sorted(paths.triplets.glob("*.parquet"))]
 
 
-def weights_of(encoders: Encoders) -> dict[str, str]:
+def weights_of(origin: Origin) -> dict[str, str]:
     """Digests of both encoders' weights."""
-    return {"image": encoders.image.weights_hash, "text": encoders.text.encoder.weights_hash}
+    return {"image": origin.image_digest(), "text": origin.text_digest()}
 
 
 def publish(
@@ -180,10 +188,10 @@ def publish(
     )
     provenance = {
         "params": params.model_dump(mode="json"),
-        "encoders": weights_of(encoders),
+        "encoders": weights_of(encoders.origin),
         "inputs": {str(path.relative_to(paths.root)): hash_file(path) for path in inputs},
     }
-    save(paths.alignment, model, config, paths.root, provenance)
+    save(paths.alignment, model, config, encoders.origin.tokenizer(), provenance)
 
 
 def metrics(history: History, objective: AlignmentObjective, training: Sources, held_out: Sources) -> dict[str, Any]:
