@@ -21,6 +21,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.execution.local import limit_threads
+from pipeline.execution.memory import keep_freed_memory
 from pipeline.progress import progress
 from pipeline.training import checkpoint
 from pipeline.training.distributed import World, world
@@ -47,6 +48,7 @@ def train(
     or if gradients stay non-finite.
     """
     folder = scratch / "training" / name / fingerprint
+    keep_freed_memory()
     threads = limit_threads(CPU_THREADS)
     deterministic = torch.are_deterministic_algorithms_enabled()
     # torch makes this module's class at run time, so its attribute is unknown to type checkers.
