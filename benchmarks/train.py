@@ -7,8 +7,8 @@
 Both loops train the very same modules, started from the same weights, with the same batch size, precision, clipping
 and random crops, on the same WebDataset shards of JPEG pictures. Ours is the regime *end to end* of `align`; the
 peer's is `open_clip_train.train.train_one_epoch` over `get_wds_dataset`, with as many worker processes as there are
-cores. Captions fill the text encoder's length, so neither gains by padding less. Rounds alternate; a figure is
-the median over all steps but each round's first ones.
+cores. Captions fill the text encoder's length, so neither gains by padding less; freed memory is kept for both, as our
+trainings do. Rounds alternate; a figure is the median over all steps but each round's first ones.
 
 *Cached* is the regime on stored tokens: same modules, encoders frozen, only the shared encoder computes. Arithmetic of
 an update is counted (`torch.utils.flop_counter`), so what it allows is the end-to-end speed times the ratio of both.
@@ -47,6 +47,7 @@ from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.towers import EncoderTowers
 from pipeline.alignment.train_alignment import assemble
 from pipeline.execution.local import limit_threads
+from pipeline.execution.memory import keep_freed_memory
 from pipeline.settings import machine
 from pipeline.stage import Paths
 from pipeline.storage.images import MANIFEST, ShardWriter
@@ -294,6 +295,7 @@ def main() -> None:
     parser.add_argument("--device", default=machine().device)
     parser.add_argument("--peak", type=float, default=0, help="of the GPU in this precision, TFLOP/s")
     args = parser.parse_args()
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         report(args, write_world(args, Path(folder)))
 

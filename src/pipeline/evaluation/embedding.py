@@ -12,6 +12,7 @@ import torch
 from pipeline.alignment.model_folder import load
 from pipeline.evaluation.retrieval import FloatArray
 from pipeline.execution.local import limit_threads
+from pipeline.execution.memory import keep_freed_memory
 from pipeline.progress import progress
 from pipeline.settings import machine
 from pipeline.storage.images import ImageShards
@@ -52,6 +53,7 @@ class AlignedEmbedder:
 @contextmanager
 def fixed_arithmetic() -> Iterator[None]:
     """No gradients, and the same number of threads on every machine."""
+    keep_freed_memory()
     before = limit_threads(CPU_THREADS)
     try:
         with torch.inference_mode():

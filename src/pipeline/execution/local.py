@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.execution.closure import SOURCE
+from pipeline.execution.memory import keep_freed_memory
 from pipeline.execution.step import Shard, Step
 from pipeline.settings import Machine
 
@@ -48,6 +49,7 @@ def run_local(
 def _in_process(
     step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None]
 ) -> Iterator[tuple[Job, Exception | None]]:
+    keep_freed_memory()
     with single_thread():
         step.setup()
     for job in jobs:
@@ -95,6 +97,7 @@ def _start_worker(step: Step, ranks: multiprocessing.SimpleQueue[int]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if step.on_device:
         _choose_accelerator(ranks.get())
+    keep_freed_memory()
     limit_threads(1)
     try:
         step.setup()
