@@ -29,7 +29,7 @@ from pipeline.storage.files import atomic_path
 
 BATCH = 8
 TOKENS = "image_tokens"
-CROPS, WHOLE = 5, (1.0, 1.0)
+CROPS = 5
 
 
 @dataclass
@@ -83,9 +83,9 @@ class ImageFeatures(Step):
         preprocessing = self._model.preprocessing
         whole = preprocessing.decode(data, where)
         found = [whole, whole[:, ::-1]] if wanted["flips"] else [whole]
-        if wanted["crops"]:
+        if wanted["crops"] and self.features.crop_scale:
             rngs = [np.random.default_rng([CROPS, number, *key.encode()]) for number in range(wanted["crops"])]
-            crops = random_crops(data, where, preprocessing, self.features.crop_scale or WHOLE, rngs)
+            crops = random_crops(data, where, preprocessing, self.features.crop_scale, rngs)
             found += [crop[:, ::-1] if wanted["flips"] and number % 2 else crop for number, crop in enumerate(crops)]
         return np.stack(found)
 

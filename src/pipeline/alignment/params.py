@@ -80,10 +80,12 @@ class FeatureParams(Params):
     mirror_average: bool = Field(
         default=False, description="embed an image as the mean of itself and its mirror image, when the model is used"
     )
-    crop_average: bool = Field(
-        default=False,
-        description="embed an image as the mean of itself and five crops (see `views.py`), when the model is used; "
-        "validation while training leaves the crops out",
+    crop_average: float | None = Field(
+        default=None,
+        ge=0.1,
+        lt=1,
+        description="embed an image as the mean of itself and of five crops of this share of its sides, when the model "
+        "is used; validation while training leaves the crops out; null: of itself alone",
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,9 @@
 """Views of an image over whose embeddings the finished model averages.
 
-The image as it is; five crops of it, corners and centre, of 7/8 of each side, brought back to its size; and the mirror
-image of each. With all of them these are the ten crops of Krizhevsky et al. 2012, and the whole image beside them.
+The image as it is; five crops of it, corners and centre, brought back to its size; and the mirror image of each. With
+all of them these are the ten crops of Krizhevsky et al. 2012, and the whole image beside them. An encoder trained on
+random crops has seen things larger than they are in whole images (Touvron et al. 2019, "Fixing the train-test
+resolution discrepancy").
 """
 
 from __future__ import annotations
@@ -11,19 +13,17 @@ from torch.nn import functional
 
 from pipeline.alignment.params import FeatureParams
 
-CROP_SIDE = 7 / 8
-
 
 def views(pixels: Tensor, features: FeatureParams) -> list[Tensor]:
     """What is embedded of images [B, 3, S, S]: themselves first, and the views that the parameters ask for."""
-    found = [pixels, *(five_crops(pixels) if features.crop_average else [])]
+    found = [pixels, *(five_crops(pixels, features.crop_average) if features.crop_average else [])]
     return found + [view.flip(-1) for view in found] if features.mirror_average else found
 
 
-def five_crops(pixels: Tensor) -> list[Tensor]:
-    """Corners and centre of images [B, 3, S, S], each [B, 3, S, S]."""
+def five_crops(pixels: Tensor, share: float) -> list[Tensor]:
+    """Corners and centre of images [B, 3, S, S], `share` of each side, each [B, 3, S, S]."""
     side = pixels.shape[-1]
-    crop = round(side * CROP_SIDE)
+    crop = round(side * share)
     far, middle = side - crop, (side - crop) // 2
     corners = [(upper, left) for upper in (0, far) for left in (0, far)]
     return [

@@ -16,7 +16,7 @@ from pipeline.encoders.text import load_text_encoder
 
 def test_crops_are_the_corners_and_the_centre() -> None:
     ramp = torch.arange(16.0).expand(1, 3, 16, 16)
-    found = five_crops(torch.cat([ramp, ramp.mT], dim=1))
+    found = five_crops(torch.cat([ramp, ramp.mT], dim=1), 7 / 8)
     assert all(crop.shape == (1, 6, 16, 16) for crop in found)
     # Of 14 pixels from pixel 0, 1 or 2 on the mean is 6.5, 7.5 or 8.5; enlarging a ramp leaves it as it is.
     means = torch.tensor([[crop[:, 3:].mean(), crop[:, :3].mean()] for crop in found])
@@ -25,10 +25,16 @@ def test_crops_are_the_corners_and_the_centre() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "count"), [({}, 1), ({"mirror": 1}, 2), ({"crop": 1}, 6), ({"mirror": 1, "crop": 1}, 12)]
+    ("asked", "count"),
+    [
+        ({}, 1),
+        ({"mirror_average": True}, 2),
+        ({"crop_average": 0.875}, 6),
+        ({"mirror_average": True, "crop_average": 0.75}, 12),
+    ],
 )
 def test_the_embedding_is_the_mean_over_the_views(tmp_path: Path, asked: dict[str, Any], count: int) -> None:
-    features = FeatureParams.model_validate({f"{name}_average": True for name in asked})
+    features = FeatureParams.model_validate(asked)
     torch.manual_seed(0)
     model = AlignmentModel(
         load_image_encoder(ImageEncoderParams(), tmp_path),
