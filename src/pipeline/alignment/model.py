@@ -37,7 +37,7 @@ class AlignmentModel(nn.Module):
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Embeddings [B, dim] of normalised pixels [B, 3, S, S], as the transform gives them."""
-        found = [self._embed_pixels(view) for view in views(pixels, self.features)]
+        found = [weight * self._embed_pixels(view) for weight, view in views(pixels, self.features)]
         return found[0] if len(found) == 1 else functional.normalize(torch.stack(found).sum(dim=0), dim=-1)
 
     def encode_text(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:

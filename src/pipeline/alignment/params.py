@@ -84,8 +84,8 @@ class FeatureParams(Params):
         default=None,
         ge=0.1,
         lt=1,
-        description="embed an image as the mean of itself and of five crops of this share of its sides, when the model "
-        "is used; validation while training leaves the crops out; null: of itself alone",
+        description="embed an image as the mean of itself and of the mean of five crops, of this share of its sides, "
+        "when the model is used; validation while training leaves the crops out; null: itself alone",
     )
 
     @model_validator(mode="after")

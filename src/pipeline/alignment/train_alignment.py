@@ -115,7 +115,10 @@ def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: 
 def build(
     params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet, stored: int | None
 ) -> AlignmentObjective:
-    """The objective as it starts, a function of the seed, the data, and the model to start from. `stored`: as above."""
+    """The objective as it starts, a function of the seed, the data, and the model to start from.
+
+    `stored`: see `stored_images`.
+    """
     towers, measured = None, data
     if params.train_encoders.end_to_end:
         towers = EncoderTowers(encoders.image, encoders.text, params, stored)
@@ -129,14 +132,14 @@ def build(
         shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
         finished = encoders.origin.load_shared()
         if finished is None:
-            start(shared, measured, params)
+            fit_start(shared, measured, params)
         else:
             shared.load_state_dict(finished.state_dict())
         return AlignmentObjective(shared, data, validation, params, towers)
 
 
-def start(shared: SharedEncoder, data: TrainingSet, params: AlignParams) -> None:
-    """Measure the tokens' statistics, and start the summary from the closed form."""
+def fit_start(shared: SharedEncoder, data: TrainingSet, params: AlignParams) -> None:
+    """Fit what training starts from: the tokens' statistics, and the summary's closed form."""
     for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
         standardise = shared.standardise[name]
         assert isinstance(standardise, Standardise | Whitening)

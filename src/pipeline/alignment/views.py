@@ -3,7 +3,7 @@
 The image as it is; five crops of it, corners and centre, brought back to its size; and the mirror image of each. With
 all of them these are the ten crops of Krizhevsky et al. 2012, and the whole image beside them. An encoder trained on
 random crops has seen things larger than they are in whole images (Touvron et al. 2019, "Fixing the train-test
-resolution discrepancy").
+resolution discrepancy"); the whole image is what a caption describes. It weighs as much as its crops together.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from torch.nn import functional
 from pipeline.alignment.params import FeatureParams
 
 
-def views(pixels: Tensor, features: FeatureParams) -> list[Tensor]:
-    """What is embedded of images [B, 3, S, S]: themselves first, and the views that the parameters ask for."""
-    found = [pixels, *(five_crops(pixels, features.crop_average) if features.crop_average else [])]
-    return found + [view.flip(-1) for view in found] if features.mirror_average else found
+def views(pixels: Tensor, features: FeatureParams) -> list[tuple[float, Tensor]]:
+    """Images [B, 3, S, S] themselves, and the views of them that the parameters ask for, each with its weight."""
+    found = [(1.0, pixels)]
+    if features.crop_average:
+        crops = five_crops(pixels, features.crop_average)
+        found += [(1 / len(crops), crop) for crop in crops]
+    return found + [(weight, view.flip(-1)) for weight, view in found] if features.mirror_average else found
 
 
 def five_crops(pixels: Tensor, share: float) -> list[Tensor]:
