@@ -46,15 +46,14 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.towers import EncoderTowers
 from pipeline.alignment.train_alignment import assemble
-from pipeline.execution.local import limit_threads
-from pipeline.execution.memory import keep_freed_memory
+from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.settings import machine
 from pipeline.stage import Paths
 from pipeline.storage.images import MANIFEST, ShardWriter
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.training.distributed import World
 from pipeline.training.gradient import backward, micro_batches
-from pipeline.training.loop import CPU_THREADS, Run, train
+from pipeline.training.loop import Run, train
 
 SHARDS, PICTURES, VAL = 4, 1024, 8
 WARM_UP = 2
@@ -233,11 +232,8 @@ def peer_steps(args: argparse.Namespace, paths: Paths) -> Steps:
     data = get_wds_dataset(options, transform, True, tokenizer=lambda caption: text.tokenize([caption])[0])
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.01)
     recorder = Recorder()
-    threads = limit_threads(CPU_THREADS)
-    try:
+    with fixed_threads(CPU_THREADS):
         train_one_epoch(model, {"train": data}, ClipLoss(), 0, optimiser, None, None, None, options, tb_writer=recorder)
-    finally:
-        limit_threads(threads)
     return Steps(recorder.steps.total[WARM_UP:], recorder.steps.waiting[WARM_UP:])
 
 
@@ -295,7 +291,6 @@ def main() -> None:
     parser.add_argument("--device", default=machine().device)
     parser.add_argument("--peak", type=float, default=0, help="of the GPU in this precision, TFLOP/s")
     args = parser.parse_args()
-    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         report(args, write_world(args, Path(folder)))
 

@@ -57,6 +57,13 @@ class Origin:
             check_same(params, model)
         return cls(params.image_encoder, params.text_encoder, root, model)
 
+    def load(self) -> tuple[ImageEncoder, TextEncoder, SharedEncoder | None]:
+        """Both encoders, and the finished model's shared encoder if there is one. Raises UserError as below."""
+        if self.model is None:
+            return self.load_image(), self.load_text(), None
+        model, _, _ = load(self.model)
+        return model.image_encoder, model.text_encoder.encoder, model.shared
+
     def load_image(self) -> ImageEncoder:
         """The image encoder. Raises UserError if its files are missing or do not fit."""
         return load(self.model)[0].image_encoder if self.model else load_image_encoder(self.image, self.root)
@@ -64,10 +71,6 @@ class Origin:
     def load_text(self) -> TextEncoder:
         """The text encoder. Raises UserError if its files are missing or do not fit."""
         return load(self.model)[0].text_encoder.encoder if self.model else load_text_encoder(self.text, self.root)
-
-    def load_shared(self) -> SharedEncoder | None:
-        """The finished model's shared encoder; None where there is none to start from."""
-        return load(self.model)[0].shared if self.model else None
 
     def image_digest(self) -> str:
         """Digest of the image encoder's weights, or of the finished model's."""

@@ -17,6 +17,7 @@ from pipeline.alignment.image_texts import ImageTexts, describe_images
 from pipeline.alignment.origin import Origin
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.raw_inputs import ImagePixels, TextIds
+from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.alignment.text_features import TEXTS, TextFeatures
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pooled_grid
@@ -105,11 +106,12 @@ def describe(shards: ImageShards, split: str, regions: pa.Table, asked: pa.Table
 
 @dataclass
 class Encoders:
-    """Both unimodal encoders, loaded."""
+    """Both unimodal encoders, loaded, and the shared encoder to go on from, if there is one."""
 
     image: ImageEncoder
     text: LayeredText
     origin: Origin
+    shared: SharedEncoder | None
 
 
 def prepare(

@@ -60,7 +60,8 @@ def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> 
         check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
     origin = Origin.of(params, paths.root)
-    encoders = Encoders(origin.load_image(), LayeredText(origin.load_text(), params.features.text_layers), origin)
+    image, text, finished = origin.load()
+    encoders = Encoders(image, LayeredText(text, params.features.text_layers), origin, finished)
     stored = stored_images(params, encoders.image)
     embeddings = hidden = None
     if params.loss_weights.distillation:
@@ -130,11 +131,10 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.training.seed)
         shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
-        finished = encoders.origin.load_shared()
-        if finished is None:
+        if encoders.shared is None:
             fit_start(shared, measured, params)
         else:
-            shared.load_state_dict(finished.state_dict())
+            shared.load_state_dict(encoders.shared.state_dict())
         return AlignmentObjective(shared, data, validation, params, towers)
 
 

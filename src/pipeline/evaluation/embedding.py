@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,10 @@ import torch
 
 from pipeline.alignment.model_folder import load
 from pipeline.evaluation.retrieval import FloatArray
-from pipeline.execution.local import limit_threads
-from pipeline.execution.memory import keep_freed_memory
+from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.progress import progress
 from pipeline.settings import machine
 from pipeline.storage.images import ImageShards
-
-CPU_THREADS = 2
-"""Constant: the number of threads may change the last bits of a sum."""
 
 
 class AlignedEmbedder:
@@ -33,7 +28,8 @@ class AlignedEmbedder:
     def images(self, shards: ImageShards, keys: Sequence[str]) -> FloatArray:
         """Embeddings [images, D], float32, L2-normalised, in the order of the keys."""
         found = []
-        with fixed_arithmetic(), progress(f"embedding {shards.folder.name}", len(keys)) as tell:
+        name, total = f"embedding {shards.folder.name}", len(keys)
+        with fixed_threads(CPU_THREADS), torch.inference_mode(), progress(name, total) as tell:
             for start in range(0, len(keys), self.batch_size):
                 batch = [self.transform(shards.image(key)) for key in keys[start : start + self.batch_size]]
                 found.append(self.model.encode_image(torch.stack(batch).to(self.device)).float().cpu().numpy())
@@ -43,20 +39,8 @@ class AlignedEmbedder:
     def texts(self, captions: Sequence[str]) -> FloatArray:
         """Embeddings [captions, D], float32, L2-normalised."""
         found = []
-        with fixed_arithmetic():
+        with fixed_threads(CPU_THREADS), torch.inference_mode():
             for start in range(0, len(captions), self.batch_size):
                 ids = self.tokenizer(list(captions[start : start + self.batch_size]))
                 found.append(self.model.encode_text(ids.to(self.device)).float().cpu().numpy())
         return np.concatenate(found)
-
-
-@contextmanager
-def fixed_arithmetic() -> Iterator[None]:
-    """No gradients, and the same number of threads on every machine."""
-    keep_freed_memory()
-    before = limit_threads(CPU_THREADS)
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        limit_threads(before)

@@ -11,7 +11,6 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.execution.closure import SOURCE
-from pipeline.execution.memory import keep_freed_memory
+from pipeline.execution.process import fixed_threads, keep_freed_memory, limit_threads
 from pipeline.execution.step import Shard, Step
 from pipeline.settings import Machine
 
@@ -49,11 +48,10 @@ def run_local(
 def _in_process(
     step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None]
 ) -> Iterator[tuple[Job, Exception | None]]:
-    keep_freed_memory()
-    with single_thread():
+    with fixed_threads(1):
         step.setup()
     for job in jobs:
-        with single_thread():
+        with fixed_threads(1):
             error = _attempt(step, job, run)
         yield job, error
 
@@ -140,23 +138,3 @@ def _importable_source() -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
-
-
-def limit_threads(count: int) -> int:
-    """Set torch's threads, if torch is in use; returns the number before (or `count`)."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return count
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    return before
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Compute with one thread inside the block, as workers do."""
-    before = limit_threads(1)
-    try:
-        yield
-    finally:
-        limit_threads(before)

@@ -20,8 +20,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import UserError
-from pipeline.execution.local import limit_threads
-from pipeline.execution.memory import keep_freed_memory
+from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.progress import progress
 from pipeline.training import checkpoint
 from pipeline.training.distributed import World, world
@@ -32,7 +31,6 @@ from pipeline.training.params import TrainingParams
 from pipeline.training.prefetch import ahead
 from pipeline.training.schedule import learning_rate
 
-CPU_THREADS = 2
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
 """Where writing one takes more than a second, so many times its seconds."""
 SKIPS_IN_A_ROW = 5
@@ -48,8 +46,6 @@ def train(
     or if gradients stay non-finite.
     """
     folder = scratch / "training" / name / fingerprint
-    keep_freed_memory()
-    threads = limit_threads(CPU_THREADS)
     deterministic = torch.are_deterministic_algorithms_enabled()
     # torch makes this module's class at run time, so its attribute is unknown to type checkers.
     memory: Any = torch.utils.deterministic
@@ -59,13 +55,12 @@ def train(
     # Nothing reads memory before it is written; filling every new tensor would cost a twentieth of the time.
     memory.fill_uninitialized_memory = False
     try:
-        with world() as processes:
+        with fixed_threads(CPU_THREADS), world() as processes:
             check_batch(params, processes)
             return Run(objective.to(place), params, name, folder / "checkpoint.pt", processes, place).complete()
     finally:
         torch.use_deterministic_algorithms(deterministic)
         memory.fill_uninitialized_memory = filled
-        limit_threads(threads)
 
 
 def check_batch(params: TrainingParams, processes: World) -> None:

@@ -12,7 +12,7 @@ from pipeline.execution.closure import SOURCE
 PROGRAM = """
 import resource, sys
 import torch
-from pipeline.execution.memory import keep_freed_memory
+from pipeline.execution.process import keep_freed_memory
 
 if sys.argv[1] == "keep":
     keep_freed_memory()
