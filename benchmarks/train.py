@@ -46,9 +46,9 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.towers import EncoderTowers
 from pipeline.alignment.train_alignment import assemble
+from pipeline.core.settings import machine
+from pipeline.core.stage import Paths
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.settings import machine
-from pipeline.stage import Paths
 from pipeline.storage.images import MANIFEST, ShardWriter
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.training.distributed import World

@@ -29,14 +29,14 @@ import typer
 
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.train_alignment import align
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path, link_or_copy, remove
+from pipeline.core.settings import machine, read_params
+from pipeline.core.stage import Paths, run_app
 from pipeline.evaluation.benchmark import benchmark_splits, read_benchmark
 from pipeline.evaluation.embedding import AlignedEmbedder
 from pipeline.evaluation.retrieval import Ranks, bootstrap_half_width, recall_at, retrieval_ranks
 from pipeline.execution.shard_map import map_shards
-from pipeline.settings import machine, read_params
-from pipeline.stage import Paths, run_app
-from pipeline.storage.files import atomic_path, link_or_copy, remove
 from pipeline.storage.images import ImageShards
 from pipeline.storage.tables import Table
 from pipeline.teacher.params import EmbedTeacherParams

@@ -20,6 +20,8 @@ import numpy as np
 import torch
 import typer
 
+from pipeline.core.files import hash_json, read_json, write_json
+from pipeline.core.settings import machine
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_folder import load_bert, save_bert
 from pipeline.encoders.bert_layers import BertConfig
@@ -37,8 +39,6 @@ from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
 from pipeline.pretraining.probe import box_features, probe, things_of
 from pipeline.pretraining.region_contrast import RegionContrast
 from pipeline.pretraining.supervised import Supervised
-from pipeline.settings import machine
-from pipeline.storage.files import hash_json, read_json, write_json
 from pipeline.toyworld import texts
 from pipeline.toyworld.drawing import render
 from pipeline.toyworld.scenes import draw_scene

@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.alignment.params import AlignParams
-from pipeline.settings import load_params
-from pipeline.stage import Paths, stage
+from pipeline.core.settings import load_params
+from pipeline.core.stage import Paths, stage
 from pipeline.teacher.params import EmbedTeacherParams
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from pipeline.stage import Paths, stage
+from pipeline.core.stage import Paths, stage
 from pipeline.teacher.params import EmbedTeacherParams
 
 
 @stage(writes=["teacher"])
 def main(params: EmbedTeacherParams, paths: Paths) -> dict:
+    from pipeline.core.settings import machine
     from pipeline.execution.shard_map import map_shards
-    from pipeline.settings import machine
     from pipeline.storage.images import ImageShards
     from pipeline.teacher.step import OUTPUT, TeacherStep
     from pipeline.teacher.table import teacher_figures

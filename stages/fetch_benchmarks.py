@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.benchmarks.params import FetchBenchmarksParams
-from pipeline.stage import Paths, stage
+from pipeline.core.stage import Paths, stage
 
 
 @stage(writes=["benchmarks"])

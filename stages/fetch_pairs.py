@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from pipeline.core.stage import Paths, stage
 from pipeline.fetch.params import FetchPairsParams
-from pipeline.stage import Paths, stage
 
 
 @stage(writes=["pairs"])

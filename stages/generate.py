@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from pipeline.stage import Paths, stage
+from pipeline.core.stage import Paths, stage
 from pipeline.triplets.params import GenerateParams
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from pipeline.core.stage import Paths, stage
 from pipeline.report.params import ReportParams
-from pipeline.stage import Paths, stage
 
 
 @stage()
 def main(params: ReportParams, paths: Paths) -> dict:
+    from pipeline.core.settings import read_params
     from pipeline.report.page import write_page
-    from pipeline.settings import read_params
 
     content = read_params(paths.params)
     return write_page(params, paths.all_results, paths.pairs, paths.benchmarks, content, paths.results / "page")

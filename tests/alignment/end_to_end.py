@@ -11,7 +11,7 @@ from tests.training.objectives import update_gradient
 from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.train_alignment import assemble
-from pipeline.stage import Paths
+from pipeline.core.stage import Paths
 
 TEXT = {"name": "hf:deep", "weights": "random", "max_length": 16}
 CROPPED: dict[str, Any] = {

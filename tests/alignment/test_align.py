@@ -13,10 +13,10 @@ from pipeline.alignment.objective import AlignmentObjective, same_content
 from pipeline.alignment.prepare import read_sources
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.train_alignment import align, assemble, teacher_embeddings
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_file
+from pipeline.core.stage import Paths
 from pipeline.encoders.text import load_text_encoder
-from pipeline.errors import UserError
-from pipeline.stage import Paths
-from pipeline.storage.files import hash_file
 from pipeline.storage.images import decode_image
 from pipeline.triplets.tables import KEPT_DC
 

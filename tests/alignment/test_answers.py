@@ -26,11 +26,11 @@ from pipeline.alignment.prepare_answers import hide_answers, read_answers
 from pipeline.alignment.sampling import Sample
 from pipeline.alignment.shared_encoder import Block, SharedEncoder
 from pipeline.alignment.train_alignment import align
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_file
+from pipeline.core.stage import Paths
 from pipeline.encoders.masked_text import tokenize_masked
 from pipeline.encoders.text import TextEncoder, load_text_encoder
-from pipeline.errors import UserError
-from pipeline.stage import Paths
-from pipeline.storage.files import hash_file
 from pipeline.triplets.tables import KEPT_DC, KEPT_QA
 
 ALONE = {"contrastive": 0.0, "distillation": 0.0, "regions": 0.0, "questions": 0.0, "answers": 1.0}

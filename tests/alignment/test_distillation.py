@@ -10,8 +10,8 @@ from pipeline.alignment.distillation import Distillation, check_teacher
 from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.params import DistillationParams
 from pipeline.alignment.train_alignment import align, teacher_embeddings
-from pipeline.errors import UserError
-from pipeline.stage import Paths
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
 from pipeline.teacher.params import EmbedTeacherParams
 
 KL = {"distillation": {"kind": "kl"}, "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 0.0,

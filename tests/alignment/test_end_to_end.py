@@ -21,10 +21,10 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.random_crops import ASPECTS, random_window
 from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.train_alignment import align
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.errors import UserError
 from pipeline.evaluation.retrieval import retrieval_metrics, retrieval_ranks
-from pipeline.stage import Paths
 from pipeline.storage.images import ImageShards
 from pipeline.training import loop
 

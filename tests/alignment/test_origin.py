@@ -13,8 +13,8 @@ from pipeline.alignment.model_folder import CONFIG, PROVENANCE, WEIGHTS, load
 from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.train_alignment import align, assemble
-from pipeline.errors import UserError
-from pipeline.stage import Paths
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
 from pipeline.storage.images import ImageShards, decode_image
 
 FOLDER = "data/raw/encoders/finished"

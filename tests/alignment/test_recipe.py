@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.alignment.params import AlignParams
-from pipeline.settings import load_params, read_params
+from pipeline.core.settings import load_params, read_params
 from pipeline.teacher.params import EmbedTeacherParams
 
 

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from pipeline.alignment.params import AlignParams
+from pipeline.core.files import write_json
+from pipeline.core.stage import Paths
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.tensors import write_half_tensors
 from pipeline.encoders.vit import Vit, VitConfig
-from pipeline.stage import Paths
-from pipeline.storage.files import write_json
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import TeacherStep

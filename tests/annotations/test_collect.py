@@ -12,7 +12,7 @@ import pytest
 from pipeline.annotations.collect import fetch_annotations
 from pipeline.annotations.params import FetchAnnotationsParams
 from pipeline.annotations.tables import QUESTIONS, REGIONS
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.storage.images import ImageShards
 from tests.fetch.files import jpeg, write, write_json, write_zip
 

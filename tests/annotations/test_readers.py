@@ -19,7 +19,7 @@ from pipeline.annotations.readers import read_annotations
 from pipeline.annotations.splits import val_photographs
 from pipeline.annotations.tables import REGIONS
 from pipeline.annotations.visual_genome import BoxIndex
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from tests.fetch.files import write, write_json
 
 VG: dict[str, Any] = {

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline.annotations.tables import QUESTIONS
 from pipeline.benchmarks.collect import fetch_benchmarks
 from pipeline.benchmarks.params import FetchBenchmarksParams
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.storage.images import ImageShards
 from tests.fetch.files import jpeg, write, write_json, write_zip
 

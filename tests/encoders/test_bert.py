@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.bert import BertLM, padding_mask
 from pipeline.encoders.bert_layers import BertConfig
 from pipeline.encoders.bert_weights import load_transformers_weights
-from pipeline.errors import UserError
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 50,

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.depth import image_stack, text_stack
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.text_weights import text_weights_hash
-from pipeline.errors import UserError
 
 RANDOM = "random"
 VITS: list[dict[str, Any]] = [

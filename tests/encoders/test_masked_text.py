@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.encoders.test_text_encoders import bert_folder
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.masked_text import mask_token, masked, pieces, split_masks, tokenize_masked
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.encoders.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.errors import UserError
 
 TEXTS = ["red", masked("a red circle", 2), masked("above a square", 1), "a [MASK] circle", masked("", 3)]
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.preprocessing import Preprocessing, centre_square
-from pipeline.errors import UserError
 
 PLAIN = Preprocessing(size=32)
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.bert_folder import load_bert, save_bert
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.text_weights import BERT_FOLDER, text_weights_hash
 from pipeline.encoders.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.errors import UserError
 
 TEXTS = ["a red circle above a square", "red"]
 

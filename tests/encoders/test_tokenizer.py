@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.tokenizer import SPECIAL, Tokenizer, words_of
 from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.errors import UserError
 
 TEXTS = ["a red square above the blue circle", "a large red circle", "what colour is the circle ?"]
 TOKENIZER = Tokenizer(build_vocabulary(TEXTS, max_words=20))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES, draw_each
 from pipeline.evaluation.measure_data import measure_data
 from pipeline.evaluation.measure_models import measure_models

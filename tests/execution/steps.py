@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard, Step
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.scratch import own_bytes, trim
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard

@@ -8,7 +8,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
 from pipeline.fetch.download import Downloader, part_of, validator_of
 from pipeline.fetch.image_format import ImageFormat

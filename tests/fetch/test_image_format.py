@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.image_format import ImageFormat, shrunk_size, stored_image
 from pipeline.fetch.pack import PairFilters, reason_to_drop
 from tests.fetch.files import encoded, jpeg

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.dropped import DROPPED
 from pipeline.fetch.pairs import fetch_pairs, val_shares
 from pipeline.fetch.params import FetchPairsParams

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch import records
 from pipeline.fetch.archive import ImageArchive, ImageReader
 from pipeline.fetch.captioned import ListedImage, even_slices, place_images

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from scripts.dvc_dependencies import code_dependencies, compact
 
 from pipeline.cli.doctor import stage_params
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.closure import import_closure
 from tests.pipeline.conftest import Clone, make_clone
 

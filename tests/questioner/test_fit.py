@@ -13,12 +13,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
 from pipeline.encoders.tensors import read_tensors
-from pipeline.errors import UserError
 from pipeline.questioner.fit import Fitting
 from pipeline.questioner.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
-from pipeline.stage import Paths
 from pipeline.training import loop
 from tests.questioner import annotated
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.bert_layers import BertConfig
 from pipeline.encoders.params import ImageEncoderParams
-from pipeline.errors import UserError
 from pipeline.questioner import folder as model_folder
 from pipeline.questioner.answerer import Answerer
 from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_model, save_model

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.questioner.images import PixelStore, all_tokens, token_grid
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.objective import POINTING, FilterObjective, GeneratorObjective, HiddenWords

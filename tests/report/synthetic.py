@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
+from pipeline.core.files import write_json
 from pipeline.evaluation.data_quality import VERDICTS, Verdict
 from pipeline.evaluation.measure_data import measure_data
 from pipeline.evaluation.measure_retrieval import measure_retrieval
 from pipeline.evaluation.params import EvaluateParams, GalleryParams
 from pipeline.report.params import ReportParams
-from pipeline.storage.files import write_json
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter, shard_name
 from pipeline.training.history import write_csv
 from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, filter_figures, write_plots

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.settings import read_params
 from pipeline.report.page import write_page
-from pipeline.settings import read_params
 from tests.report.synthetic import PARAMS, write_results
 
 VOID = {"meta", "img", "br", "link", "line", "rect", "circle", "path", "polyline"}

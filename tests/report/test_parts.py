@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.report.charts import Series
 from pipeline.report.curves import known_points, loss_panel, panel, validation_panels
 from pipeline.report.data_engine import funnel_steps, rate_rows

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
-from pipeline.storage import files
+from pipeline.core import files
+from pipeline.core.errors import UserError
 from pipeline.storage.tables import BOX, Table
 
 ANIMALS = Table("animals", pa.schema([("key", pa.string()), ("box", BOX), ("names", pa.list_(pa.string()))]), ("key",))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter, decode_image
 
 

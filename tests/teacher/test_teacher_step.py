@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_json
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.tensors import write_half_tensors
 from pipeline.encoders.vit import Vit, VitConfig
-from pipeline.errors import UserError
 from pipeline.execution.shard_map import map_shards
-from pipeline.storage.files import write_json
 from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep

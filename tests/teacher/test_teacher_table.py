@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.teacher.table import TeacherOrigin, read_teacher, teacher_figures, write_teacher
 
 ORIGIN = TeacherOrigin(model="timm:x", weights="w0", preprocessing="p0", pooling="mean")

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.toyworld.scenes import (
     BLOCK,
     FAMILY_SHARE,

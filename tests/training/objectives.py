@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.training.distributed import World
 from pipeline.training.gradient import backward, micro_batches
 from pipeline.training.loop import train

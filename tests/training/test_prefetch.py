@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.training.loop import train
 from pipeline.training.prefetch import ahead
 from tests.training.objectives import Toy, settings

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.training.loop import train
 from pipeline.training.schedule import learning_rate
 from tests.training.objectives import Toy, gradients, in_two_processes, settings, update_gradient

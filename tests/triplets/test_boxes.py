@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.triplets.box_source import box_files, box_source
 from pipeline.triplets.boxes import check_known, grid_boxes, grid_level, read_boxes
 from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel

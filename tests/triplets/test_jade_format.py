@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.triplets.jade_format import (
     export_captions,
     export_pairs,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
 from pipeline.storage.images import ShardWriter
 from pipeline.triplets.box_source import box_source

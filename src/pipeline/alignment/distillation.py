@@ -17,7 +17,7 @@ from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.losses.squared_error import squared_error
 from pipeline.alignment.memory_bank import MemoryBank
 from pipeline.alignment.params import DistillationParams
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.teacher.params import EmbedTeacherParams
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}

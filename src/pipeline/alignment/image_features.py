@@ -22,10 +22,10 @@ from pipeline.alignment.origin import Origin
 from pipeline.alignment.params import FeatureParams
 from pipeline.alignment.random_crops import random_crops
 from pipeline.alignment.token_grid import pool_tokens
+from pipeline.core.files import atomic_path
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.shard_pixels import shard_jpegs
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.files import atomic_path
 
 BATCH = 8
 TOKENS = "image_tokens"

@@ -24,12 +24,12 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.alignment.model import AlignmentModel, ImageTransform, TextTokenizer
 from pipeline.alignment.params import FeatureParams, SharedEncoderParams
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path, link_or_copy, read_json, write_json
+from pipeline.core.settings import Params
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.text import load_text_encoder
-from pipeline.errors import UserError
-from pipeline.settings import Params
-from pipeline.storage.files import atomic_path, link_or_copy, read_json, write_json
 
 WEIGHTS, CONFIG, PROVENANCE, TEXT = "model.safetensors", "config.json", "provenance.json", "text"
 TEXT_FILES = ("*.json", "*.txt", "*.model")

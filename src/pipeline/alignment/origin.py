@@ -15,14 +15,14 @@ from typing import Any
 from pipeline.alignment.model_folder import CONFIG, TEXT, WEIGHTS, load, read_config
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.shared_encoder import SharedEncoder
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_file
+from pipeline.core.settings import Params
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.encoders.text_weights import text_folder, text_weights_hash
-from pipeline.errors import UserError
-from pipeline.settings import Params
-from pipeline.storage.files import hash_file
 
 MAY_DIFFER = {
     "image_encoder": {"weights"},

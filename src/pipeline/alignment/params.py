@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.core.settings import Params
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.settings import Params
 from pipeline.training.params import TrainingParams
 
 

@@ -22,13 +22,13 @@ from pipeline.alignment.text_features import TEXTS, TextFeatures
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pooled_grid
 from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, group_numbers
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove
+from pipeline.core.settings import machine
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder
-from pipeline.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
-from pipeline.settings import machine
-from pipeline.storage.files import remove
 from pipeline.storage.images import ImageShards
 from pipeline.triplets.tables import KEPT_DC, KEPT_QA
 

@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.alignment.masked_questions import MaskedQuestions, number_pairs
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.prepare import BYTES_PER_VALUE, Encoders, Sources, check_known, compute_texts
+from pipeline.core.errors import UserError
 from pipeline.encoders.masked_text import mask_token, masked, pieces, tokenize_masked
 from pipeline.encoders.text import TextEncoder
-from pipeline.errors import UserError
 from pipeline.storage.images import ImageShards
 from pipeline.triplets.tables import KEPT_QA
 

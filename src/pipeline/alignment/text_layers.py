@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.depth import inner_text_model, text_stack
 from pipeline.encoders.text import TextEncoder
-from pipeline.errors import UserError
 
 
 class LayeredText(nn.Module):

@@ -25,12 +25,12 @@ from pipeline.alignment.summary_start import start_summary
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers, stored_images
 from pipeline.alignment.training_set import Images, Texts, TrainingSet, ValidationSet
+from pipeline.core.files import hash_file, remove
+from pipeline.core.settings import machine
+from pipeline.core.stage import Paths
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.whitening import Whitening
-from pipeline.settings import machine
-from pipeline.stage import Paths
-from pipeline.storage.files import hash_file, remove
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, read_teacher
 from pipeline.training.fingerprint import training_fingerprint

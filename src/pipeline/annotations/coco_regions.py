@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from pipeline.annotations.annotated import CROWD, AnnotatedImage, Annotations, AnnotationSource
 from pipeline.annotations.boxes import FULL_IMAGE, fraction_box
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.coco import image_url, images_by_id, known_image
 from pipeline.fetch.locations import RawPath, require_file
 from pipeline.fetch.records import RecordReader, read_object

@@ -20,7 +20,7 @@ from pipeline.annotations.params import FetchAnnotationsParams
 from pipeline.annotations.readers import read_annotations
 from pipeline.annotations.splits import val_photographs
 from pipeline.annotations.tables import QUESTIONS, REGIONS
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 from pipeline.fetch.archive import ImageArchive

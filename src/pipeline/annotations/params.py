@@ -11,8 +11,8 @@ from pipeline.annotations.gqa import GqaSource
 from pipeline.annotations.jsonl import JsonlSource
 from pipeline.annotations.visual_genome import VisualGenomeSource
 from pipeline.annotations.vqav2 import Vqav2Source
+from pipeline.core.settings import Params
 from pipeline.fetch.image_format import ImageFormat
-from pipeline.settings import Params
 
 AnyAnnotations = Annotated[
     VisualGenomeSource | GqaSource | Vqav2Source | CocoRegionsSource | JsonlSource, Field(discriminator="kind")

@@ -10,7 +10,7 @@ from pipeline.annotations.gqa import GqaSource, read_gqa
 from pipeline.annotations.jsonl import JsonlSource, read_jsonl
 from pipeline.annotations.visual_genome import VisualGenomeSource, read_visual_genome
 from pipeline.annotations.vqav2 import Vqav2Source, read_vqav2
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.keys import check_unique
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.keys import by_hash
 
 

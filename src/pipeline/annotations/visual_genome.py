@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 
 from pipeline.annotations.annotated import AnnotatedImage, Annotations, AnnotationSource
 from pipeline.annotations.boxes import fraction_box
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.locations import RawPath, require_file
 from pipeline.fetch.records import RecordReader, iterate_list, read_object
 

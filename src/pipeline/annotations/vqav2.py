@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.annotations.annotated import AnnotatedImage, Annotations, AnnotationSource
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.coco import image_url, images_by_id
 from pipeline.fetch.locations import RawPath, require_file
 from pipeline.fetch.records import RecordReader, read_object

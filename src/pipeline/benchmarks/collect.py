@@ -21,7 +21,7 @@ from pipeline.annotations.readers import read_annotations
 from pipeline.annotations.tables import QUESTIONS
 from pipeline.annotations.vqav2 import Vqav2Source
 from pipeline.benchmarks.params import AnyBenchmark, FetchBenchmarksParams
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.fetch.archive import ImageArchive
 from pipeline.fetch.captioned import PackImages, PlacedImage, even_slices, place_images, slice_shard

@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from pipeline.annotations.jsonl import JsonlSource
 from pipeline.annotations.vqav2 import Vqav2Source
+from pipeline.core.settings import Params
 from pipeline.fetch.coco import CocoSource
 from pipeline.fetch.flickr8k import Flickr8kSource
 from pipeline.fetch.image_format import ImageFormat
 from pipeline.fetch.karpathy import KarpathySource
-from pipeline.settings import Params
 
 AnyBenchmark = Annotated[
     KarpathySource | Flickr8kSource | CocoSource | Vqav2Source | JsonlSource, Field(discriminator="kind")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove
 from pipeline.execution.scratch import own_bytes
-from pipeline.storage.files import remove
 
 
 def clean_repository(root: Path, dry_run: bool) -> str:

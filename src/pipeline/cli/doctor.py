@@ -19,9 +19,18 @@ from typing import Any, Literal
 from packaging.requirements import Requirement
 from pydantic import BaseModel
 
+from pipeline.core.errors import UserError
+from pipeline.core.settings import (
+    Inputs,
+    Needs,
+    check_inputs,
+    check_sections,
+    load_params,
+    machine,
+    read_params,
+    strings,
+)
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.errors import UserError
-from pipeline.settings import Inputs, Needs, check_inputs, check_sections, load_params, machine, read_params, strings
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.stage import Paths
-from pipeline.storage.files import require_folder
+from pipeline.core.errors import UserError
+from pipeline.core.files import require_folder
+from pipeline.core.stage import Paths
 from pipeline.storage.images import ImageShards
 from pipeline.triplets.jade_format import export_captions, export_pairs
 from pipeline.triplets.tables import KEPT_DC, KEPT_QA

@@ -9,8 +9,8 @@ import typer
 
 from pipeline.cli import doctor as doctor_checks
 from pipeline.cli.clean import clean_repository
-from pipeline.errors import UserError
-from pipeline.stage import run_app
+from pipeline.core.errors import UserError
+from pipeline.core.stage import run_app
 
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 

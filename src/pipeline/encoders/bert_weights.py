@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.bert import BertLM
-from pipeline.errors import UserError
 
 UNUSED = ("pooler.", "seq_relationship.", "position_ids", "token_type_ids", "predictions.decoder.")
 

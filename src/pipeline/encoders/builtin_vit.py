@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json
 from pipeline.encoders.missing import existing, no_classifier
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.tensors import read_tensors
 from pipeline.encoders.vit import Vit, VitConfig
-from pipeline.errors import UserError
-from pipeline.storage.files import read_json
 
 PREPROCESSING = Preprocessing(96, "squash", "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 HEAD = "head."

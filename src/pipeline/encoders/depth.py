@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.vit import Vit
-from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pipeline.core.errors import UserError
 from pipeline.encoders import builtin_vit, timm_models
 from pipeline.encoders.depth import image_stack
 from pipeline.encoders.image_weights import VIT_FOLDER, image_weights, image_weights_hash
 from pipeline.encoders.missing import unknown_encoder
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.errors import UserError
 
 RANDOM_SEED = 0
 

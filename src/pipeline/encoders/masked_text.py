@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.text import TextEncoder
-from pipeline.errors import UserError
 
 MASK = " [MASK]"
 

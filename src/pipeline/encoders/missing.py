@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 KNOWN = {
     "image": ("timm:<model>", "builtin:vit"),

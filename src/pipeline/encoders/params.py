@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.settings import Params
+from pipeline.core.settings import Params
 
 
 class ImageEncoderParams(Params):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
+from pipeline.core.files import hash_json
 from pipeline.encoders.params import ImageEncoderParams
-from pipeline.storage.files import hash_json
 from pipeline.storage.images import decode_image
 
 if TYPE_CHECKING:

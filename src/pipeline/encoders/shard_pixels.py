@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.errors import UserError
 
 SUFFIX = ".jpg"
 

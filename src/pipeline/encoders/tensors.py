@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UserError
-from pipeline.storage.files import write_bytes
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor

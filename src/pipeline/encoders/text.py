@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json
 from pipeline.encoders.bert import Bert, padding_mask
 from pipeline.encoders.bert_folder import load_bert
 from pipeline.encoders.depth import text_stack
@@ -20,8 +22,6 @@ from pipeline.encoders.missing import existing
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text_weights import RANDOM, text_folder, text_weights_hash
 from pipeline.encoders.transformers_text import load_auto_model
-from pipeline.errors import UserError
-from pipeline.storage.files import read_json
 
 RANDOM_SEED = 0
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from pipeline.core.files import hash_file, hash_json
 from pipeline.encoders.hub import TEXT_MODEL_FILES, hub_folder
 from pipeline.encoders.missing import existing, missing_weights, unknown_encoder
 from pipeline.encoders.params import TextEncoderParams
-from pipeline.storage.files import hash_file, hash_json
 
 PACKAGED = ("weights/bert",)
 BERT_FOLDER = Path(__file__).parent / "weights" / "bert"

@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.image_weights import known_to_timm
 from pipeline.encoders.missing import no_classifier
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.preprocessing import FILTERS, Preprocessing
 from pipeline.encoders.tensors import read_tensors
-from pipeline.errors import UserError
 
 
 def load_timm(params: ImageEncoderParams, weights: Path | None, classifier: bool = False) -> nn.Module:

@@ -16,8 +16,8 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from pipeline.errors import UserError
-from pipeline.storage.files import read_json, write_json, write_text
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json, write_json, write_text
 
 # The library's own threads deadlock in forked workers, and a worker has one core anyway.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

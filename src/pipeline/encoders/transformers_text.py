@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.missing import existing
-from pipeline.errors import UserError
 
 
 class AutoTokens(nn.Module):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.evaluation.expected import BoolArray, chance_recall, expected_recall
 from pipeline.evaluation.retrieval import (
     IntArray,

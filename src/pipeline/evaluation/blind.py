@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.shares import percentage
+from pipeline.metrics.percentage import percentage
 
 MOST_ANSWERS = 200
 SMOOTHING = 0.5

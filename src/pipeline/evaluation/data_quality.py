@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.evaluation.blind import blind_accuracy
-from pipeline.shares import percentage
+from pipeline.metrics.percentage import percentage
 
 Verdict = Literal["correct", "wrong", "unanswerable", "not_understood"]
 VERDICTS: tuple[Verdict, ...] = ("correct", "wrong", "unanswerable", "not_understood")

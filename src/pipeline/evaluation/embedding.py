@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from pipeline.alignment.model_folder import load
+from pipeline.core.progress import progress
+from pipeline.core.settings import machine
 from pipeline.evaluation.retrieval import FloatArray
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.progress import progress
-from pipeline.settings import machine
 from pipeline.storage.images import ImageShards
 
 

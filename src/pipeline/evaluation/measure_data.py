@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.files import write_text
 from pipeline.evaluation.data_quality import VERDICTS, caption_quality, pair_quality
 from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.evaluation.judged import (
@@ -19,7 +20,6 @@ from pipeline.evaluation.judged import (
     read_rows,
 )
 from pipeline.evaluation.params import EvaluateParams
-from pipeline.storage.files import write_text
 from pipeline.triplets.tables import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 

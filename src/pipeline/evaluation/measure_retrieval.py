@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.core.files import write_text
 from pipeline.evaluation.benchmark import (
     Benchmark,
     benchmark_metrics,
@@ -22,7 +23,6 @@ from pipeline.evaluation.expected import BoolArray
 from pipeline.evaluation.gallery import retrieval_examples
 from pipeline.evaluation.params import EvaluateParams
 from pipeline.evaluation.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
-from pipeline.storage.files import write_text
 from pipeline.storage.images import ImageShards
 
 CURVE_AT = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline.storage.files import hash_file, hash_json
+from pipeline.core.files import hash_file, hash_json
 
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds the package `pipeline`."""

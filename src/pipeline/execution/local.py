@@ -18,11 +18,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Machine
 from pipeline.execution.closure import SOURCE
 from pipeline.execution.process import fixed_threads, keep_freed_memory, limit_threads
 from pipeline.execution.step import Shard, Step
-from pipeline.settings import Machine
 
 _step: Step | UserError | None = None
 """What this worker runs, or why it cannot."""

@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.storage.files import remove
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove
 
 DEFAULT_LIMIT_GB = 50.0
 

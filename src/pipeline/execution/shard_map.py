@@ -19,13 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.files import link_or_copy, remove
+from pipeline.core.progress import progress
+from pipeline.core.settings import Machine, machine
 from pipeline.execution import scratch as scratch_folder
 from pipeline.execution.local import Job, run_local
 from pipeline.execution.step import Shard, Step, fingerprints
-from pipeline.progress import progress
-from pipeline.settings import Machine, machine
-from pipeline.storage.files import link_or_copy, remove
 
 ATTEMPTS = 3
 

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pipeline.core.files import hash_file, hash_json
 from pipeline.execution.closure import code_hash
-from pipeline.storage.files import hash_file, hash_json
 
 LIBRARIES = ("numpy", "pillow", "pyarrow", "timm", "tokenizers", "torch", "transformers")
 """Libraries whose version may change a step's bytes."""

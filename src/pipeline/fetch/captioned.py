@@ -14,14 +14,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.archive import ImageArchive, ImageReader, Place
 from pipeline.fetch.image_format import ImageFormat
 from pipeline.fetch.keys import check_unique, image_key
 from pipeline.fetch.locations import Name, RawPath
 from pipeline.fetch.pack import Candidate, Packer, Packing, PairFilters
-from pipeline.settings import Params
 
 
 class CaptionedSource(Params):

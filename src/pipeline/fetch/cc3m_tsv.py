@@ -15,10 +15,10 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
 from pipeline.fetch.dropped import DROPPED, DUPLICATE_URL, NOT_DOWNLOADED
 from pipeline.fetch.locations import Name, RawPath, require_file
-from pipeline.settings import Params
 
 URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 HEADERS = {"caption", "url", "text", "image", "image_url"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
 

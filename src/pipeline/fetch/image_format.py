@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
-from pipeline.errors import UserError
-from pipeline.settings import Params
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
 
 ORIENTATION = 0x0112
 PROBLEMS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)

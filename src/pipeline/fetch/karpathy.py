@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.fetch.captioned import CaptionedSource, ListedImage
 from pipeline.fetch.locations import RawPath, require_file
 from pipeline.fetch.pack import clean_caption

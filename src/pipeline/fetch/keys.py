@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.errors import UserError
-from pipeline.storage.files import hash_bytes
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_bytes
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 

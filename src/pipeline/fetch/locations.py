@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_LOCATIONS = 1_000_000

@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
 from pipeline.fetch.dropped import (
     CAPTION_TOO_SHORT,
     DROPPED,
@@ -29,7 +30,6 @@ from pipeline.fetch.dropped import (
 )
 from pipeline.fetch.image_format import ImageFormat, StoredImage, stored_image
 from pipeline.fetch.keys import by_hash
-from pipeline.settings import Params
 from pipeline.storage.images import MANIFEST, ShardWriter, shard_name
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 from pipeline.fetch.archive import ImageArchive

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from pipeline.core.settings import Params
 from pipeline.fetch.cc3m_tsv import Cc3mTsvSource
 from pipeline.fetch.coco import CocoSource
 from pipeline.fetch.flickr8k import Flickr8kSource
@@ -13,7 +14,6 @@ from pipeline.fetch.image_format import ImageFormat
 from pipeline.fetch.karpathy import KarpathySource
 from pipeline.fetch.pack import PairFilters
 from pipeline.fetch.webdataset import WebDatasetSource
-from pipeline.settings import Params
 
 ListSource = KarpathySource | Flickr8kSource | CocoSource
 PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(discriminator="kind")]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from pipeline.errors import UserError
-from pipeline.storage.files import read_json
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json
 
 CHUNK = 1 << 20
 DECODER = json.JSONDecoder()

@@ -22,7 +22,9 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_bytes
+from pipeline.core.settings import Params
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.download import Downloader
 from pipeline.fetch.dropped import IMAGE_MISSING, NO_CAPTION, UNREADABLE
@@ -31,8 +33,6 @@ from pipeline.fetch.keys import duplicate, image_key
 from pipeline.fetch.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.pack import Candidate, Packer, Packing, PairFilters, clean_caption
 from pipeline.fetch.tar_index import Member, scan_tar
-from pipeline.settings import Params
-from pipeline.storage.files import hash_bytes
 
 IMAGES = ("jpg", "jpeg", "png", "webp")
 

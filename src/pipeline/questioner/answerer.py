@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from pipeline.core.settings import machine
 from pipeline.questioner.folder import FILTER, Loaded, load_model
 from pipeline.questioner.generator import regroup
 from pipeline.questioner.prompts import FULL_IMAGE
 from pipeline.questioner.writers import Writer
-from pipeline.settings import machine
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.core.files import hash_file
+from pipeline.core.settings import machine
+from pipeline.core.stage import Paths
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.tensors import read_tensors
@@ -25,9 +28,6 @@ from pipeline.questioner.samples import Limits, Samples, read_samples
 from pipeline.questioner.sight import Sight
 from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS, with_answers, with_captions
 from pipeline.questioner.text_model import load_text_model
-from pipeline.settings import machine
-from pipeline.stage import Paths
-from pipeline.storage.files import hash_file
 from pipeline.storage.images import ImageShards
 from pipeline.training.fingerprint import training_fingerprint
 from pipeline.training.loop import train

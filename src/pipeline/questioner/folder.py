@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path, hash_file, hash_json, read_json, write_json
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_layers import BertConfig
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.tensors import read_tensors
 from pipeline.encoders.tokenizer import Tokenizer
-from pipeline.errors import UserError
 from pipeline.questioner.images import token_grid
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.prompts import Prompts
 from pipeline.questioner.sight import Sight
-from pipeline.storage.files import atomic_path, hash_file, hash_json, read_json, write_json
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GENERATOR, FILTER = "generator", "filter"

@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pipeline.core.settings import machine
 from pipeline.questioner.decoding import Written
 from pipeline.questioner.folder import GENERATOR, Loaded, load_model
 from pipeline.questioner.params import SamplingParams
 from pipeline.questioner.prompts import BINARY, Box
 from pipeline.questioner.streams import stream
 from pipeline.questioner.writers import View, Writer
-from pipeline.settings import machine
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.core.settings import Params
 from pipeline.encoders.params import ImageEncoderParams
-from pipeline.settings import Params
 from pipeline.training.params import TrainingParams
 
 

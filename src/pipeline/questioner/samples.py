@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.annotations.tables import QUESTIONS, REGIONS
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.questioner.prompts import FULL_IMAGE, Prompts, plain, prompt_type
 from pipeline.storage.images import ImageShards
 

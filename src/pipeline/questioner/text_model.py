@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_folder import load_bert
 from pipeline.encoders.bert_layers import BertSelfAttention
 from pipeline.encoders.params import TextEncoderParams
 from pipeline.encoders.text_weights import RANDOM, text_folder
 from pipeline.encoders.tokenizer import Tokenizer
-from pipeline.errors import UserError
 from pipeline.questioner.params import TextModelParams
 from pipeline.questioner.prompts import longest_prompt
 

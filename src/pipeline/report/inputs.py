@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json
 from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES
-from pipeline.storage.files import read_json
 
 TRAININGS = ("train_generator", "train_filter", "align")
 

@@ -19,6 +19,7 @@ import jinja2
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from pipeline.core.files import write_text
 from pipeline.report.curves import recall_panels, training_panels
 from pipeline.report.data_engine import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
 from pipeline.report.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
@@ -28,7 +29,6 @@ from pipeline.report.params import ReportParams
 from pipeline.report.pictures import Album, Picture, benchmark_folder
 from pipeline.report.settings_table import settings
 from pipeline.report.words import VERDICTS, count
-from pipeline.storage.files import write_text
 from pipeline.storage.images import ImageShards
 
 PACKAGED = ("page.html", "page.css")

@@ -16,7 +16,7 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.storage.images import ImageShards, decode_image
 
 JPEG_START = b"\xff\xd8\xff"

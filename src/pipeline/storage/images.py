@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.errors import UserError
-from pipeline.storage.files import atomic_path
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path
 from pipeline.storage.tables import Table
 
 MANIFEST = Table(

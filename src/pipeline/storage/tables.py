@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
-from pipeline.storage.files import atomic_path
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path
 
 BOX = pa.list_(pa.field("item", pa.float32()), 4)
 """Arrow type of a box: x1, y1, x2, y2 as fractions of the image."""

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.core.settings import Params
 from pipeline.encoders.params import ImageEncoderParams
-from pipeline.settings import Params
 
 
 class EmbedTeacherParams(Params):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from pipeline.core.errors import UserError
 from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.shard_pixels import shard_pixels
-from pipeline.errors import UserError
 from pipeline.execution.step import Shard, Step
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, write_teacher

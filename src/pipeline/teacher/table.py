@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.storage.tables import Table
 
 ORIGIN = "finealign.teacher."

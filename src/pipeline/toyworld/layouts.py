@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pipeline.core.files import read_json, remove, write_json, write_text
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.files import read_json, remove, write_json, write_text
 from pipeline.toyworld import figures, records
 from pipeline.toyworld.drawing import jpeg, render
 from pipeline.toyworld.packing import Member, read_zip, write_tar, write_zip

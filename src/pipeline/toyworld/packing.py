@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.storage.files import atomic_path
+from pipeline.core.files import atomic_path
 
 Member = tuple[str, bytes]
 """Name and content."""

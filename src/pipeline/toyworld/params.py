@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from pipeline.settings import Params
+from pipeline.core.settings import Params
 
 
 class DrawToyworldParams(Params):

@@ -19,7 +19,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.toyworld.words import ATTRIBUTES, COLOURS, PATTERNS, SHAPES, SIZES, TONES
 
 GROUPS = ("pairs", "annotations", "benchmark", "pretraining")

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from pipeline.errors import UserError
-from pipeline.storage.files import atomic_path
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.files import hash_file, hash_json
 from pipeline.execution.closure import code_hash
-from pipeline.storage.files import hash_file, hash_json
 
 
 def training_fingerprint(module: Path, parameters: Any, inputs: Iterable[Path]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.storage.files import write_text
+from pipeline.core.files import write_text
 
 
 @dataclass

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.progress import progress
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.progress import progress
 from pipeline.training import checkpoint
 from pipeline.training.distributed import World, world
 from pipeline.training.gradient import backward, micro_batches

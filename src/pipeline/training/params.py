@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.settings import Params
+from pipeline.core.settings import Params
 
 
 class TrainingParams(Params):

@@ -59,7 +59,7 @@ def box_source(params: Boxes, root: Path) -> BoxSource:
     if isinstance(params, FileBoxes):
         return TableSource(read_boxes(box_table(params, root)), params.top_n)
     if isinstance(params, DetectorBoxes):
-        from pipeline.settings import machine
+        from pipeline.core.settings import machine
         from pipeline.triplets.detector import Detector
 
         return Detector.load(params, root, machine().device)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.triplets.geometry import Box, area
 from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
 from pipeline.triplets.tables import BOXES

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.models import detection
 from torchvision.transforms.functional import pil_to_tensor
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 from pipeline.triplets.boxes import weights_file
 from pipeline.triplets.params import DetectorBoxes
 

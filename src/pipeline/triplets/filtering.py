@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
+from pipeline.core.files import require_folder
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.files import require_folder
 from pipeline.storage.tables import Table
 from pipeline.triplets.generation import batches
 from pipeline.triplets.model_hash import model_hash

@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.shares import percentage
-from pipeline.storage.files import write_text
+from pipeline.core.files import write_text
+from pipeline.metrics.percentage import percentage
 
 PAIR_STEPS: dict[str, tuple[str, ...]] = {
     "rules": ("empty", "reserved_token", "repetition", "no_word", "answer_is_question", "short_question"),

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
-from pipeline.storage.files import read_json, write_text
+from pipeline.core.errors import UserError
+from pipeline.core.files import read_json, write_text
 from pipeline.triplets.geometry import Box
 
 SIDE = 224

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.storage.files import hash_file, hash_json, require_folder
+from pipeline.core.files import hash_file, hash_json, require_folder
 
 
 def model_hash(folder: Path, made_by: str) -> str:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.core.settings import Params
 from pipeline.questioner.params import SamplingParams
-from pipeline.settings import Params
 
 QuestionType = Literal["what", "how", "where", "who", "why", "when", "binary", "other"]
 

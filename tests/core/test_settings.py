@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from pipeline.errors import UserError
-from pipeline.settings import Params, check_inputs, check_sections, load_params, machine, read_params
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params, check_inputs, check_sections, load_params, machine, read_params
 
 
 class Small(Params):

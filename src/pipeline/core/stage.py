@@ -23,10 +23,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from pydantic import BaseModel
 
-from pipeline.errors import UserError
-from pipeline.settings import check_inputs, check_sections, load_params, read_params
-from pipeline.storage.files import remove, write_json
-from pipeline.storage.locks import exclusive
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove, write_json
+from pipeline.core.locks import exclusive
+from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
 
 
 @dataclass(frozen=True)
