@@ -49,7 +49,8 @@ from pipeline.alignment.train_alignment import assemble
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.storage.images import MANIFEST, ShardWriter
+from pipeline.storage.shards import ShardWriter
+from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.training.distributed import World
 from pipeline.training.gradient import backward, micro_batches

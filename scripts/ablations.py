@@ -37,12 +37,12 @@ from pipeline.evaluation.benchmark import benchmark_splits, read_benchmark
 from pipeline.evaluation.embedding import AlignedEmbedder
 from pipeline.evaluation.retrieval import Ranks, bootstrap_half_width, recall_at, retrieval_ranks
 from pipeline.execution.shard_map import map_shards
-from pipeline.storage.images import ImageShards
-from pipeline.storage.tables import Table
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.table import Table
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
 from pipeline.training.fingerprint import training_fingerprint
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSIFIER = "data/raw/encoders/vit-classifier"

@@ -17,7 +17,7 @@ from pipeline.teacher.params import EmbedTeacherParams
 def main(params: EmbedTeacherParams, paths: Paths) -> dict:
     from pipeline.core.settings import machine
     from pipeline.execution.shard_map import map_shards
-    from pipeline.storage.images import ImageShards
+    from pipeline.storage.shards import ImageShards
     from pipeline.teacher.step import OUTPUT, TeacherStep
     from pipeline.teacher.table import teacher_figures
 

@@ -20,7 +20,7 @@ def main(params: EvaluateParams, paths: Paths) -> dict:
     from pipeline.evaluation.measure_models import measure_models
     from pipeline.evaluation.measure_retrieval import measure_retrieval
     from pipeline.evaluation.toyworld_judge import ToyWorldJudge, true_captions
-    from pipeline.storage.images import ImageShards
+    from pipeline.storage.shards import ImageShards
 
     pairs = ImageShards(paths.pairs).manifest
     urls = dict(zip(pairs["key"].to_pylist(), pairs["url"].to_pylist(), strict=True))

@@ -16,7 +16,7 @@ from pipeline.triplets.params import GenerateParams
 @stage(writes=["generated"])
 def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
-    from pipeline.storage.images import ImageShards
+    from pipeline.storage.shards import ImageShards
     from pipeline.triplets.funnel import generated_figures
     from pipeline.triplets.generation import GenerateStep
 

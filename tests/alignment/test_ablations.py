@@ -12,7 +12,7 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.core.settings import read_params
 from pipeline.evaluation.retrieval import Ranks
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 BUILTIN_WIDTH = 160
 

@@ -17,8 +17,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
 from pipeline.encoders.text import load_text_encoder
-from pipeline.storage.images import decode_image
-from pipeline.triplets.tables import KEPT_DC
+from pipeline.storage.shards import decode_image
+from pipeline.tables.triplets import KEPT_DC
 
 
 @pytest.fixture(scope="module")

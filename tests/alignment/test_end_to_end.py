@@ -25,7 +25,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.evaluation.retrieval import retrieval_metrics, retrieval_ranks
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 from pipeline.training import loop
 
 CPU = torch.device("cpu")

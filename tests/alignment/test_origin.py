@@ -15,7 +15,7 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.train_alignment import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.storage.images import ImageShards, decode_image
+from pipeline.storage.shards import ImageShards, decode_image
 
 FOLDER = "data/raw/encoders/finished"
 TRAINED = {"image": 1, "text": 1}

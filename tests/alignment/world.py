@@ -16,10 +16,11 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.tensors import write_half_tensors
 from pipeline.encoders.vit import Vit, VitConfig
-from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
+from pipeline.storage.shards import ImageShards, ShardWriter
+from pipeline.tables.pairs import MANIFEST
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import TeacherStep
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "white": (255, 255, 255)}
 IMAGE = {"name": "builtin:vit", "weights": "random"}

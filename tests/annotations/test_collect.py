@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.annotations.collect import fetch_annotations
 from pipeline.annotations.params import FetchAnnotationsParams
-from pipeline.annotations.tables import QUESTIONS, REGIONS
 from pipeline.core.errors import UserError
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.annotations import QUESTIONS, REGIONS
 from tests.fetch.files import jpeg, write, write_json, write_zip
 
 VG = {

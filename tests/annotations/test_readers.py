@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.annotations.annotated import Rows
-from pipeline.annotations.boxes import fraction_box
 from pipeline.annotations.params import FetchAnnotationsParams
-from pipeline.annotations.question_types import answer_type, question_type
 from pipeline.annotations.readers import read_annotations
 from pipeline.annotations.splits import val_photographs
-from pipeline.annotations.tables import REGIONS
 from pipeline.annotations.visual_genome import BoxIndex
 from pipeline.core.errors import UserError
+from pipeline.storage.boxes import fraction_box
+from pipeline.tables.annotations import REGIONS
+from pipeline.tables.question_types import answer_type, question_type
 from tests.fetch.files import write, write_json
 
 VG: dict[str, Any] = {

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.annotations.tables import QUESTIONS
 from pipeline.benchmarks.collect import fetch_benchmarks
 from pipeline.benchmarks.params import FetchBenchmarksParams
 from pipeline.core.errors import UserError
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.annotations import QUESTIONS
 from tests.fetch.files import jpeg, write, write_json, write_zip
 
 KARPATHY: dict[str, Any] = {

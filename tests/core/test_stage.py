@@ -19,9 +19,9 @@ import os
 import sys
 import time
 sys.path.insert(0, {source!r})
-from pipeline.errors import UserError
-from pipeline.settings import Params
-from pipeline.stage import Paths, stage
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
+from pipeline.core.stage import Paths, stage
 
 class DemoParams(Params):
     text: str

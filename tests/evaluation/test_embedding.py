@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from pipeline.evaluation import embedding
-from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
+from pipeline.storage.shards import ImageShards, ShardWriter
+from pipeline.tables.pairs import MANIFEST
 
 
 class MeanModel:

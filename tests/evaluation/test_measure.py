@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES, draw_each
+from pipeline.evaluation.draw import draw_each
 from pipeline.evaluation.measure_data import measure_data
 from pipeline.evaluation.measure_models import measure_models
 from pipeline.evaluation.measure_retrieval import measure_retrieval
 from pipeline.evaluation.params import EvaluateParams
-from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
-from pipeline.storage.images import MANIFEST, ShardWriter
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+from pipeline.storage.shards import ShardWriter
+from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
+from pipeline.tables.pairs import MANIFEST
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 PARAMS = EvaluateParams.model_validate(
     {

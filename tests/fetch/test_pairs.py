@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.dropped import DROPPED
 from pipeline.fetch.pairs import fetch_pairs, val_shares
 from pipeline.fetch.params import FetchPairsParams
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.pairs import DROPPED
 from tests.fetch.files import FLICKR8K, flickr8k, jpeg, samples, tar_bytes, write
 
 CC3M: dict[str, Any] = {"kind": "webdataset", "name": "cc3m", "location": "data/raw/cc3m/cc3m-train-*.tar"}

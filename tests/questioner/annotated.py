@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.annotations.tables import QUESTIONS, REGIONS
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.storage.images import MANIFEST, ShardWriter
+from pipeline.storage.shards import ShardWriter
+from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.pairs import MANIFEST
 
 BOXES = ([0.0, 0.0, 0.5, 0.5], [0.25, 0.5, 1.0, 1.0])
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}

@@ -18,7 +18,7 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.tensors import read_tensors
 from pipeline.questioner.fit import Fitting
 from pipeline.questioner.params import TrainFilterParams, TrainGeneratorParams
-from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 from pipeline.training import loop
 from tests.questioner import annotated
 

@@ -17,7 +17,7 @@ from pipeline.questioner.sampler import Sampler
 from pipeline.questioner.samples import Limits, Samples, read_samples
 from pipeline.questioner.sight import Sight
 from pipeline.questioner.text_model import shortened
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 from pipeline.training.params import TrainingParams
 from tests.questioner import annotated, toy
 from tests.training.objectives import update_gradient

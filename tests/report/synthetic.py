@@ -17,10 +17,11 @@ from pipeline.evaluation.measure_data import measure_data
 from pipeline.evaluation.measure_retrieval import measure_retrieval
 from pipeline.evaluation.params import EvaluateParams, GalleryParams
 from pipeline.report.params import ReportParams
-from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter, shard_name
+from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
+from pipeline.tables.pairs import MANIFEST
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.training.history import write_csv
 from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, filter_figures, write_plots
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 COLOURS = ("red", "orange", "gold", "green", "teal", "blue", "purple", "pink")
 SHAPES = ("circle", "square", "bar")

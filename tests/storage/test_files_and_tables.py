@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import files
 from pipeline.core.errors import UserError
-from pipeline.storage.tables import BOX, Table
+from pipeline.tables.table import BOX, Table
 
 ANIMALS = Table("animals", pa.schema([("key", pa.string()), ("box", BOX), ("names", pa.list_(pa.string()))]), ("key",))
 

@@ -14,7 +14,8 @@ from pipeline.encoders.params import ImageEncoderParams
 from pipeline.encoders.tensors import write_half_tensors
 from pipeline.encoders.vit import Vit, VitConfig
 from pipeline.execution.shard_map import map_shards
-from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter
+from pipeline.storage.shards import ImageShards, ShardWriter
+from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
 from pipeline.teacher.table import read_teacher, teacher_figures

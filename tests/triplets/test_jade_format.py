@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipeline.core.errors import UserError
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
 from pipeline.triplets.jade_format import (
     export_captions,
     export_pairs,
@@ -13,7 +14,6 @@ from pipeline.triplets.jade_format import (
     import_pairs,
     pixels,
 )
-from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA
 
 URLS = {"a": "http://one/picture.jpg", "b": "http://two/picture.jpg"}
 PAIR = {

@@ -7,14 +7,14 @@ from PIL import Image
 
 from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
-from pipeline.storage.images import ShardWriter
+from pipeline.storage.shards import ShardWriter
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.box_source import box_source
 from pipeline.triplets.filtering import FilterStep, generated_shards, second_answers
 from pipeline.triplets.funnel import filter_figures, generated_figures, write_plots
 from pipeline.triplets.generation import GenerateStep
 from pipeline.triplets.params import FilterParams, GenerateParams
 from pipeline.triplets.shard_images import stream_images
-from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 GENERATE = {
     "boxes": {

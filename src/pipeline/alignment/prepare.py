@@ -29,8 +29,8 @@ from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
-from pipeline.storage.images import ImageShards
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 TRAIN, VAL = "train", "val"
 BYTES_PER_VALUE = 2

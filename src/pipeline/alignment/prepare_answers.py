@@ -12,8 +12,8 @@ from pipeline.alignment.prepare import BYTES_PER_VALUE, Encoders, Sources, check
 from pipeline.core.errors import UserError
 from pipeline.encoders.masked_text import mask_token, masked, pieces, tokenize_masked
 from pipeline.encoders.text import TextEncoder
-from pipeline.storage.images import ImageShards
-from pipeline.triplets.tables import KEPT_QA
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.triplets import KEPT_QA
 
 Hidden = tuple[str, list[int]]
 """A masked text, and the ids of the word pieces that it hides."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.alignment.random_crops import random_crops
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.encoders.text import TextEncoder
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 
 TEXTS_AT_ONCE = 1_000
 

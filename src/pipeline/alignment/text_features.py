@@ -21,7 +21,7 @@ from pipeline.alignment.text_layers import LayeredText
 from pipeline.core.files import atomic_path
 from pipeline.encoders.masked_text import tokenize_masked
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.tables import Table
+from pipeline.tables.table import Table
 
 BATCH = 64
 TOKENS = "text_tokens"

@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.annotations.question_types import answer_type, majority, question_type
-from pipeline.annotations.tables import QUESTIONS, REGIONS
 from pipeline.core.settings import Params
 from pipeline.fetch.dropped import dropped_row
 from pipeline.fetch.keys import image_key
 from pipeline.fetch.locations import Name, RawPath
+from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.question_types import answer_type, majority, question_type
 
 NO_PHRASE = "no phrase"
 NO_QUESTION = "no question"

@@ -13,11 +13,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.annotations.annotated import CROWD, AnnotatedImage, Annotations, AnnotationSource
-from pipeline.annotations.boxes import FULL_IMAGE, fraction_box
 from pipeline.core.errors import UserError
 from pipeline.fetch.coco import image_url, images_by_id, known_image
 from pipeline.fetch.locations import RawPath, require_file
 from pipeline.fetch.records import RecordReader, read_object
+from pipeline.storage.boxes import FULL_IMAGE, fraction_box
 
 
 class CocoRegionsSource(AnnotationSource):

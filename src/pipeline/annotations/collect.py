@@ -19,16 +19,16 @@ from pipeline.annotations.annotated import Annotations
 from pipeline.annotations.params import FetchAnnotationsParams
 from pipeline.annotations.readers import read_annotations
 from pipeline.annotations.splits import val_photographs
-from pipeline.annotations.tables import QUESTIONS, REGIONS
 from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 from pipeline.fetch.archive import ImageArchive
 from pipeline.fetch.captioned import PackImages, PlacedImage, even_slices, slice_shard
-from pipeline.fetch.dropped import DROPPED, count_reasons
+from pipeline.fetch.dropped import count_reasons
 from pipeline.fetch.image_format import ImageFormat
 from pipeline.fetch.merge import merge_manifests
-from pipeline.storage.images import MANIFEST
+from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
 def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:

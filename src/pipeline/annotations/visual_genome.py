@@ -19,10 +19,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.annotations.annotated import AnnotatedImage, Annotations, AnnotationSource
-from pipeline.annotations.boxes import fraction_box
 from pipeline.core.errors import UserError
 from pipeline.fetch.locations import RawPath, require_file
 from pipeline.fetch.records import RecordReader, iterate_list, read_object
+from pipeline.storage.boxes import fraction_box
 
 
 class VisualGenomeSource(AnnotationSource):

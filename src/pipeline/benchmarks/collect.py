@@ -18,17 +18,16 @@ import pyarrow as pa
 from pipeline.annotations.collect import place_annotated, with_splits
 from pipeline.annotations.jsonl import JsonlSource
 from pipeline.annotations.readers import read_annotations
-from pipeline.annotations.tables import QUESTIONS
 from pipeline.annotations.vqav2 import Vqav2Source
 from pipeline.benchmarks.params import AnyBenchmark, FetchBenchmarksParams
 from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.fetch.archive import ImageArchive
 from pipeline.fetch.captioned import PackImages, PlacedImage, even_slices, place_images, slice_shard
-from pipeline.fetch.dropped import DROPPED
 from pipeline.fetch.lists import list_file, read_list
 from pipeline.fetch.merge import merge_manifests
-from pipeline.storage.images import MANIFEST
+from pipeline.tables.annotations import QUESTIONS
+from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
 def fetch_benchmarks(params: FetchBenchmarksParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_folder
 from pipeline.core.stage import Paths
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 from pipeline.triplets.jade_format import export_captions, export_pairs
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA
 
 
 def export_jade(root: Path, folder: Path) -> str:

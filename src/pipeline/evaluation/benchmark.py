@@ -18,7 +18,7 @@ from pipeline.evaluation.retrieval import (
     bootstrap_half_width,
     retrieval_metrics,
 )
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pipeline.core.progress import progress
 from pipeline.core.settings import machine
 from pipeline.evaluation.retrieval import FloatArray
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 
 
 class AlignedEmbedder:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pipeline.evaluation.benchmark import Benchmark
-from pipeline.evaluation.details import draw
+from pipeline.evaluation.draw import draw
 from pipeline.evaluation.expected import BoolArray
 from pipeline.evaluation.params import GalleryParams
 from pipeline.evaluation.retrieval import FloatArray, Ranks, top_candidates

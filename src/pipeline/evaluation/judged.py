@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.evaluation.data_quality import Pair, Verdict
-from pipeline.evaluation.details import draw_each
-from pipeline.storage.tables import Table
+from pipeline.evaluation.draw import draw_each
+from pipeline.tables.table import Table
 
 
 class Judge(Protocol):

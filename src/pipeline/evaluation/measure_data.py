@@ -9,7 +9,6 @@ from typing import Any
 
 from pipeline.core.files import write_text
 from pipeline.evaluation.data_quality import VERDICTS, caption_quality, pair_quality
-from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.evaluation.judged import (
     Judge,
     caption_examples,
@@ -20,7 +19,8 @@ from pipeline.evaluation.judged import (
     read_rows,
 )
 from pipeline.evaluation.params import EvaluateParams
-from pipeline.triplets.tables import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 
 def measure_data(

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.evaluation.data_quality import Pair, table_quality
 from pipeline.evaluation.judged import Judge
 from pipeline.metrics.percentage import percentage
-from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 
 MODELS = ("generator", "filter")
 

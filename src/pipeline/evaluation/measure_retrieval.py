@@ -18,12 +18,12 @@ from pipeline.evaluation.benchmark import (
     read_benchmark,
     shared_images,
 )
-from pipeline.evaluation.details import RETRIEVAL_EXAMPLES
 from pipeline.evaluation.expected import BoolArray
 from pipeline.evaluation.gallery import retrieval_examples
 from pipeline.evaluation.params import EvaluateParams
 from pipeline.evaluation.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.examples import RETRIEVAL_EXAMPLES
 
 CURVE_AT = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 

@@ -17,8 +17,9 @@ from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import Params
-from pipeline.fetch.dropped import DROPPED, DUPLICATE_URL, NOT_DOWNLOADED
+from pipeline.fetch.dropped import DUPLICATE_URL, NOT_DOWNLOADED
 from pipeline.fetch.locations import Name, RawPath, require_file
+from pipeline.tables.pairs import DROPPED
 
 URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 HEADERS = {"caption", "url", "text", "image", "image_url"}

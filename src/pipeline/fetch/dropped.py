@@ -6,25 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
-
-from pipeline.storage.tables import Table
-
-DROPPED = Table(
-    name="dropped",
-    schema=pa.schema(
-        [
-            ("source", pa.string()),
-            ("key", pa.string()),
-            ("url", pa.string()),
-            ("reason", pa.string()),
-            ("permanent", pa.bool_()),
-        ]
-    ),
-    key=("source", "key"),
-)
-"""One row per dropped item; `permanent` is false where trying again later may succeed."""
-
 NO_IMAGE = "no image"
 IMAGE_MISSING = "image missing"
 NO_CAPTION = "no caption"

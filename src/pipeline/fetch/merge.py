@@ -8,9 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.fetch.dropped import DROPPED
 from pipeline.fetch.keys import duplicate
-from pipeline.storage.images import MANIFEST
+from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
 def merge_manifests(rows: Path, places: Mapping[int, str]) -> pa.Table:

@@ -19,18 +19,11 @@ from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import Params
-from pipeline.fetch.dropped import (
-    CAPTION_TOO_SHORT,
-    DROPPED,
-    IMAGE_TOO_LONG,
-    IMAGE_TOO_SMALL,
-    NO_CAPTION,
-    NO_IMAGE,
-    dropped_row,
-)
+from pipeline.fetch.dropped import CAPTION_TOO_SHORT, IMAGE_TOO_LONG, IMAGE_TOO_SMALL, NO_CAPTION, NO_IMAGE, dropped_row
 from pipeline.fetch.image_format import ImageFormat, StoredImage, stored_image
 from pipeline.fetch.keys import by_hash
-from pipeline.storage.images import MANIFEST, ShardWriter, shard_name
+from pipeline.storage.shards import ShardWriter, shard_name
+from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
 class PairFilters(Params):

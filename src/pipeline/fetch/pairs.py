@@ -23,13 +23,13 @@ from pipeline.execution.step import Shard
 from pipeline.fetch.archive import ImageArchive
 from pipeline.fetch.captioned import PackImages, PlacedImage, even_slices, place_images, slice_shard
 from pipeline.fetch.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
-from pipeline.fetch.dropped import DROPPED, FAULTS, count_reasons
+from pipeline.fetch.dropped import FAULTS, count_reasons
 from pipeline.fetch.lists import list_file, read_list
 from pipeline.fetch.locations import is_url
 from pipeline.fetch.merge import merge_dropped, merge_manifests, number_of, repeated_images
 from pipeline.fetch.params import FetchPairsParams, ListSource
 from pipeline.fetch.webdataset import PackShards, WebDatasetSource, locate_shards
-from pipeline.storage.images import MANIFEST
+from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
 @dataclass(frozen=True)

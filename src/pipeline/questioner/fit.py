@@ -17,6 +17,7 @@ from pipeline.questioner.answerer import Answerer
 from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_state, save_model
 from pipeline.questioner.generator import Generator
 from pipeline.questioner.held_out import answer_boxed, answer_questions, caption_boxes
+from pipeline.questioner.held_out_rows import with_answers, with_captions
 from pipeline.questioner.images import PixelStore, all_tokens, chosen_tokens, token_grid
 from pipeline.questioner.measures import BlindAnswerer, caption_figures, question_figures
 from pipeline.questioner.model import Questioner
@@ -26,9 +27,9 @@ from pipeline.questioner.prompts import Prompts
 from pipeline.questioner.sampler import Sampler
 from pipeline.questioner.samples import Limits, Samples, read_samples
 from pipeline.questioner.sight import Sight
-from pipeline.questioner.tables import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS, with_answers, with_captions
 from pipeline.questioner.text_model import load_text_model
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 from pipeline.training.fingerprint import training_fingerprint
 from pipeline.training.loop import train
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.preprocessing import Preprocessing
 from pipeline.questioner.region import TokenGrid, coverage, widened
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 
 LARGEST_IN_MEMORY = 4 << 30
 IMAGES_PER_PASS = 64

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.annotations.tables import QUESTIONS, REGIONS
 from pipeline.core.errors import UserError
 from pipeline.questioner.prompts import FULL_IMAGE, Prompts, plain, prompt_type
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.annotations import QUESTIONS, REGIONS
 
 
 @dataclass(frozen=True)

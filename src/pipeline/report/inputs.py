@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
-from pipeline.evaluation.details import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES
+from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES
 
 TRAININGS = ("train_generator", "train_filter", "align")
 

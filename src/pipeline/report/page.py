@@ -29,7 +29,7 @@ from pipeline.report.params import ReportParams
 from pipeline.report.pictures import Album, Picture, benchmark_folder
 from pipeline.report.settings_table import settings
 from pipeline.report.words import VERDICTS, count
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
 
 PACKAGED = ("page.html", "page.css")
 

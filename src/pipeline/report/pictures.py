@@ -17,7 +17,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.storage.images import ImageShards, decode_image
+from pipeline.storage.shards import ImageShards, decode_image
 
 JPEG_START = b"\xff\xd8\xff"
 QUALITY = 82

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.encoders.image import ImageEncoder
-    from pipeline.storage.images import ImageShards
+    from pipeline.storage.shards import ImageShards
 
 BATCH = 16
 OUTPUT = "teacher"

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError
-from pipeline.storage.tables import Table
+from pipeline.tables.table import Table
+from pipeline.tables.teacher import teacher_table
 
 ORIGIN = "finealign.teacher."
 """Prefix of the origin's fields in a file's metadata."""
@@ -71,12 +72,6 @@ class TeacherEmbeddings:
                 fix="run embed_teacher again",
             )
         return self.embeddings[[place[key] for key in keys]]
-
-
-def teacher_table(dim: int) -> Table:
-    """The table's contract for embeddings of `dim` numbers."""
-    embedding = pa.list_(pa.field("item", pa.float16()), dim)
-    return Table("teacher", pa.schema([("key", pa.string()), ("embedding", embedding)]), key=("key",))
 
 
 def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, origin: TeacherOrigin) -> None:

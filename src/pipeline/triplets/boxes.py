@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.triplets.geometry import Box, area
+from pipeline.storage.boxes import Box, area
+from pipeline.tables.triplets import BOXES
 from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
-from pipeline.triplets.tables import BOXES
 
 BoxTable = dict[str, list[list[float]]]
 """Boxes of each image by its key, best first."""

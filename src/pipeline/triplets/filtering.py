@@ -16,7 +16,8 @@ import pyarrow as pa
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_folder
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.tables import Table
+from pipeline.tables.table import Table
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.generation import batches
 from pipeline.triplets.model_hash import model_hash
 from pipeline.triplets.models import AnswererModel
@@ -29,7 +30,6 @@ from pipeline.triplets.selection import (
     screen_pairs,
 )
 from pipeline.triplets.shard_images import stream_images
-from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 
 @dataclass

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.images import ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
 from pipeline.triplets.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.boxes import check_known, read_boxes
 from pipeline.triplets.model_hash import model_hash
 from pipeline.triplets.models import GeneratorModel
 from pipeline.triplets.params import FileBoxes, GenerateParams, QuestionType
 from pipeline.triplets.shard_images import stream_images
-from pipeline.triplets.tables import GENERATED_DC, GENERATED_QA
 
 if TYPE_CHECKING:
     from PIL import Image

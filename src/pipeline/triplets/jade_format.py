@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json, write_text
-from pipeline.triplets.geometry import Box
+from pipeline.storage.boxes import Box
 
 SIDE = 224
 """Pixels of JADE's image side."""

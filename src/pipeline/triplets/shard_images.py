@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.storage.images import decode_image
+from pipeline.storage.shards import decode_image
 
 SUFFIX = ".jpg"
 

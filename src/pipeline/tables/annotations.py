@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.storage.tables import BOX, Table
+from pipeline.tables.table import BOX, Table
 
 REGIONS = Table(
     name="regions",

@@ -7,7 +7,7 @@ the same in the kept and rejected tables, so a row can be followed through the f
 
 import pyarrow as pa
 
-from pipeline.storage.tables import BOX, Table
+from pipeline.tables.table import BOX, Table
 
 _QA = [
     ("key", pa.string()),

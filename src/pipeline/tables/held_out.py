@@ -1,10 +1,8 @@
 """What generator and filter said of held-out annotations, row by row, so that it can be read, and judged elsewhere."""
 
-from collections.abc import Mapping, Sequence
-
 import pyarrow as pa
 
-from pipeline.storage.tables import BOX, Table
+from pipeline.tables.table import BOX, Table
 
 HELD_OUT_ANSWERS = Table(
     name="held-out answers",
@@ -39,23 +37,3 @@ HELD_OUT_CAPTIONS = Table(
     key=("key", "region_id"),
 )
 """`phrase` is the annotator's, `caption` the model's (empty if it did not end)."""
-
-
-def with_answers(questions: pa.Table, urls: Mapping[str, str], answers: Sequence[str]) -> pa.Table:
-    """Rows of QUESTIONS with a model's answers, as HELD_OUT_ANSWERS; `urls` by key."""
-    renamed = {"answers": "references"}
-    table = questions.rename_columns([renamed.get(name, name) for name in questions.column_names])
-    return with_columns(table, urls, answer=answers)
-
-
-def with_captions(regions: pa.Table, urls: Mapping[str, str], captions: Sequence[str]) -> pa.Table:
-    """Rows of REGIONS with a model's captions, as HELD_OUT_CAPTIONS; `urls` by key."""
-    return with_columns(regions, urls, caption=captions)
-
-
-def with_columns(table: pa.Table, urls: Mapping[str, str], **texts: Sequence[str]) -> pa.Table:
-    """A table with more columns of text, and each row's url."""
-    columns = {"url": [urls[key] for key in table["key"].to_pylist()], **texts}
-    for name, values in columns.items():
-        table = table.append_column(name, pa.array(values, pa.string()))
-    return table

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.storage.images import MANIFEST, ImageShards, ShardWriter, decode_image
+from pipeline.storage.shards import ImageShards, ShardWriter, decode_image
+from pipeline.tables.pairs import MANIFEST
 
 
 def write(folder: Path, jpeg: Callable[..., bytes], count: int = 3) -> bytes:

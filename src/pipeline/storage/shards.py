@@ -23,27 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path
-from pipeline.storage.tables import Table
-
-MANIFEST = Table(
-    name="manifest",
-    schema=pa.schema(
-        [
-            ("key", pa.string()),
-            ("split", pa.string()),
-            ("shard", pa.string()),
-            ("offset", pa.int64()),
-            ("size", pa.int64()),
-            ("captions", pa.list_(pa.string())),
-            ("url", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("sha256", pa.string()),
-        ]
-    ),
-    key=("key",),
-)
-"""One row per image; `shard` is the tar's name without `.tar`, `offset` and `size` are bytes in it."""
+from pipeline.tables.pairs import MANIFEST
 
 
 def shard_name(split: str, number: int) -> str:
