@@ -8,7 +8,7 @@ made; only the alignment's own seed varies, not generator, filter or data. Every
 the first benchmark, kept below `.finealign/ablations/`, so a second start goes on where the first was stopped.
 
 Recalls are means over the seeds with their standard deviation. The columns of differences compare with the default by
-a paired bootstrap over images (`pipeline.evaluation.retrieval`): a query's value is its mean over the seeds, both
+a paired bootstrap over images (`pipeline.metrics.retrieval`): a query's value is its mean over the seeds, both
 variants see the same images drawn, and `*` marks an interval of 95 % that leaves out zero. It knows the chance in the
 choice of images; what another seed would have given is what the deviations tell.
 
@@ -35,8 +35,8 @@ from pipeline.core.settings import machine, read_params
 from pipeline.core.stage import Paths, run_app
 from pipeline.evaluation.benchmark import benchmark_splits, read_benchmark
 from pipeline.evaluation.embedding import AlignedEmbedder
-from pipeline.evaluation.retrieval import Ranks, bootstrap_half_width, recall_at, retrieval_ranks
 from pipeline.execution.shard_map import map_shards
+from pipeline.metrics.retrieval import Ranks, bootstrap_half_width, recall_at, retrieval_ranks
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA

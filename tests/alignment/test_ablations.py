@@ -11,7 +11,7 @@ from scripts.ablations import ROOT, VARIANTS, Variant, difference, merged, tripl
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.core.settings import read_params
-from pipeline.evaluation.retrieval import Ranks
+from pipeline.metrics.retrieval import Ranks
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 BUILTIN_WIDTH = 160

@@ -24,7 +24,7 @@ from pipeline.alignment.train_alignment import align
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.evaluation.retrieval import retrieval_metrics, retrieval_ranks
+from pipeline.metrics.retrieval import retrieval_metrics, retrieval_ranks
 from pipeline.storage.shards import ImageShards
 from pipeline.training import loop
 

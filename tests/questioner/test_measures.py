@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from pipeline.questioner.cider import cider
+from pipeline.metrics.cider import cider
 from pipeline.questioner.measures import BlindAnswerer, caption_figures, question_figures, same
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from pipeline.metrics.token_f1 import token_f1
 from pipeline.storage.boxes import intersection_over_union
-from pipeline.triplets.answers import token_f1
 from pipeline.triplets.duplicates import repeated_captions, repeated_pairs
 from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, entropy, funnel
 from pipeline.triplets.params import (

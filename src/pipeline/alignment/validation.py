@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.alignment.training_set import ValidationSet
-from pipeline.evaluation.retrieval import RECALL_AT, retrieval_metrics, retrieval_ranks
+from pipeline.metrics.retrieval import RECALL_AT, retrieval_metrics, retrieval_ranks
 
 BATCH = 250
 

@@ -11,13 +11,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.evaluation.expected import BoolArray, chance_recall, expected_recall
-from pipeline.evaluation.retrieval import (
-    IntArray,
-    Ranks,
-    bootstrap_half_width,
-    retrieval_metrics,
-)
+from pipeline.metrics.expected_recall import BoolArray, chance_recall, expected_recall
+from pipeline.metrics.retrieval import IntArray, Ranks, bootstrap_half_width, retrieval_metrics
 from pipeline.storage.shards import ImageShards
 
 

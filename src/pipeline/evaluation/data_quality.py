@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.evaluation.blind import blind_accuracy
 from pipeline.metrics.percentage import percentage
+from pipeline.metrics.question_only import blind_accuracy
 
 Verdict = Literal["correct", "wrong", "unanswerable", "not_understood"]
 VERDICTS: tuple[Verdict, ...] = ("correct", "wrong", "unanswerable", "not_understood")

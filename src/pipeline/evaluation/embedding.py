@@ -11,8 +11,8 @@ import torch
 from pipeline.alignment.model_folder import load
 from pipeline.core.progress import progress
 from pipeline.core.settings import machine
-from pipeline.evaluation.retrieval import FloatArray
 from pipeline.execution.process import CPU_THREADS, fixed_threads
+from pipeline.metrics.retrieval import FloatArray
 from pipeline.storage.shards import ImageShards
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pipeline.evaluation.benchmark import Benchmark
 from pipeline.evaluation.draw import draw
-from pipeline.evaluation.expected import BoolArray
 from pipeline.evaluation.params import GalleryParams
-from pipeline.evaluation.retrieval import FloatArray, Ranks, top_candidates
+from pipeline.metrics.expected_recall import BoolArray
+from pipeline.metrics.retrieval import FloatArray, Ranks, top_candidates
 
 Direction = Literal["text_to_image", "image_to_text"]
 

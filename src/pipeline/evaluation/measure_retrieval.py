@@ -18,10 +18,10 @@ from pipeline.evaluation.benchmark import (
     read_benchmark,
     shared_images,
 )
-from pipeline.evaluation.expected import BoolArray
 from pipeline.evaluation.gallery import retrieval_examples
 from pipeline.evaluation.params import EvaluateParams
-from pipeline.evaluation.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
+from pipeline.metrics.expected_recall import BoolArray
+from pipeline.metrics.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.examples import RETRIEVAL_EXAMPLES
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from pipeline.evaluation.data_quality import Verdict
-from pipeline.evaluation.expected import BoolArray
+from pipeline.metrics.expected_recall import BoolArray
 from pipeline.toyworld import oracle
 from pipeline.toyworld.scenes import Scene, scene_of
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.questioner.cider import cider
+from pipeline.metrics.cider import cider
+from pipeline.metrics.vqa_accuracy import vqa_accuracy
 from pipeline.questioner.prompts import joined, plain
-from pipeline.questioner.vqa_accuracy import vqa_accuracy
 
 
 class BlindAnswerer:

@@ -24,7 +24,6 @@ def fraction_box(
     return [x1, y1, x2, y2] if x1 < x2 and y1 < y2 else None
 
 
-
 def area(box: Box) -> float:
     """Area as a fraction of the image; 0 for a box turned inside out."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.questioner.vqa_accuracy import normalise_answer
+from pipeline.metrics.token_f1 import token_f1
+from pipeline.metrics.vqa_accuracy import normalise_answer
 from pipeline.storage.boxes import Box, intersection_over_union
-from pipeline.triplets.answers import token_f1
 
 
 def by_confidence(confidence: Sequence[float]) -> list[int]:

@@ -12,8 +12,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.questioner.vqa_accuracy import normalise_answer
-from pipeline.triplets.answers import token_f1
+from pipeline.metrics.token_f1 import token_f1
+from pipeline.metrics.vqa_accuracy import normalise_answer
 from pipeline.triplets.duplicates import by_confidence, repeated_captions, repeated_pairs
 from pipeline.triplets.params import (
     Agreement,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.questioner.vqa_accuracy import CONTRACTIONS, normalise_answer, vqa_accuracy
+from pipeline.metrics.vqa_accuracy import CONTRACTIONS, normalise_answer, vqa_accuracy
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "vqa_official.jsonl").read_text("utf-8").splitlines()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pipeline.questioner.vqa_accuracy import normalise_answer
+from pipeline.metrics.vqa_accuracy import normalise_answer
 
 
 def token_f1(predicted: str, reference: str) -> float:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.retrieval import RECALL_AT, IntArray
+from pipeline.metrics.retrieval import RECALL_AT, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 

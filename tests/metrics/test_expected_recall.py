@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.expected import chance_recall, expected_hit, expected_recall
+from pipeline.metrics.expected_recall import chance_recall, expected_hit, expected_recall
 
 
 def counted_hit(true_own, true_all, own, total, k):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.retrieval import (
+from pipeline.metrics.retrieval import (
     bootstrap_half_width,
     recall_curve,
     retrieval_metrics,

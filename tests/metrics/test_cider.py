@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.questioner.cider import cider
+from pipeline.metrics.cider import cider
 
 CAPTIONS = [
     "a small red star",

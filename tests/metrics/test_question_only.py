@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.blind import blind_accuracy
+from pipeline.metrics.question_only import blind_accuracy
 
 
 def test_it_guesses_what_the_question_says():
