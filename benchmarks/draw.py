@@ -12,8 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from PIL import Image
 
-from pipeline.toyworld.drawing import SIDE, jpeg, render
-from pipeline.toyworld.scenes import draw_scene
+from pipeline.toyworld.world.render import SIDE, jpeg, render
+from pipeline.toyworld.world.scenes import draw_scene
 
 IMAGES = 2000
 

@@ -16,9 +16,9 @@ import torch
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.text import load_text_encoder
-from pipeline.toyworld.drawing import jpeg, render
-from pipeline.toyworld.scenes import draw_scene
-from pipeline.toyworld.texts import benchmark_captions
+from pipeline.toyworld.language.texts import benchmark_captions
+from pipeline.toyworld.world.render import jpeg, render
+from pipeline.toyworld.world.scenes import draw_scene
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 64

@@ -39,10 +39,10 @@ from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
 from pipeline.pretraining.probe import box_features, probe, things_of
 from pipeline.pretraining.region_contrast import RegionContrast
 from pipeline.pretraining.supervised import Supervised
-from pipeline.toyworld import texts
-from pipeline.toyworld.drawing import render
-from pipeline.toyworld.scenes import draw_scene
-from pipeline.toyworld.words import ATTRIBUTES, COLOURS, SHAPES
+from pipeline.toyworld.language import texts
+from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, SHAPES
+from pipeline.toyworld.world.render import render
+from pipeline.toyworld.world.scenes import draw_scene
 from pipeline.training.history import History
 from pipeline.training.loop import train
 from pipeline.training.objective import Objective

@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.toyworld.params import DrawToyworldParams
+from pipeline.toyworld.layouts.params import DrawToyworldParams
 
 
 @stage(writes=["toyworld"])
 def main(params: DrawToyworldParams, paths: Paths) -> dict:
-    from pipeline.toyworld.layouts import draw_world
+    from pipeline.toyworld.layouts.write import draw_world
 
     return draw_world(params, paths.toyworld, paths.scratch)
 

@@ -10,10 +10,10 @@ from pipeline.encoders.text_weights import BERT_FOLDER
 from pipeline.encoders.tokenizer import Tokenizer
 from pipeline.pretraining.masked_words import pseudo_perplexity
 from pipeline.pretraining.probe import box_features, probe, things_of
-from pipeline.toyworld import texts
-from pipeline.toyworld.drawing import render
-from pipeline.toyworld.scenes import draw_scene
-from pipeline.toyworld.words import ATTRIBUTES
+from pipeline.toyworld.language import texts
+from pipeline.toyworld.world.attributes import ATTRIBUTES
+from pipeline.toyworld.world.render import render
+from pipeline.toyworld.world.scenes import draw_scene
 
 WORLD = 4242
 """A world that no encoder was trained on."""

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from pipeline.evaluation.data_quality import Verdict
 from pipeline.metrics.expected_recall import BoolArray
-from pipeline.toyworld import oracle
-from pipeline.toyworld.scenes import Scene, scene_of
+from pipeline.toyworld.oracle import oracle
+from pipeline.toyworld.world.scenes import Scene, scene_of
 
 PREFIX = "toyworld://"
 OTHER = "other"

@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.toyworld.meaning import Noun, inside, referents
-from pipeline.toyworld.scenes import Scene
-from pipeline.toyworld.wording import (
+from pipeline.toyworld.language.realise import (
     Random,
     chance,
     clear_relation,
@@ -22,7 +20,9 @@ from pipeline.toyworld.wording import (
     relation_words,
     trait_word,
 )
-from pipeline.toyworld.words import ATTRIBUTES, trait
+from pipeline.toyworld.world.attributes import ATTRIBUTES, trait
+from pipeline.toyworld.world.scenes import Scene
+from pipeline.toyworld.world.semantics import Noun, inside, referents
 
 PAIRS_PER_IMAGE = 2
 LOOSE_PER_IMAGE = 1

@@ -11,12 +11,12 @@ from itertools import chain
 
 import numpy as np
 
-from pipeline.toyworld import boilerplate, captions, questions, regions, wording
-from pipeline.toyworld.questions import Asked
-from pipeline.toyworld.regions import Region
-from pipeline.toyworld.scenes import GROUPS, Scene
-from pipeline.toyworld.wording import Random, chance
-from pipeline.toyworld.words import (
+from pipeline.toyworld.language import captions, questions, realise, regions
+from pipeline.toyworld.language.questions import Asked
+from pipeline.toyworld.language.realise import Random, chance
+from pipeline.toyworld.language.regions import Region
+from pipeline.toyworld.world import boilerplate
+from pipeline.toyworld.world.attributes import (
     ATTRIBUTES,
     CELLS,
     HYPERNYMS,
@@ -27,6 +27,7 @@ from pipeline.toyworld.words import (
     TEMPERATURES,
     TONES,
 )
+from pipeline.toyworld.world.scenes import GROUPS, Scene
 
 SORTS = ("alt_text", "captions", "regions", "questions", "open_questions", "annotators", "mapping")
 ANNOTATORS = 10
@@ -103,9 +104,9 @@ def vocabulary() -> list[str]:
         chain.from_iterable(ATTRIBUTES.values()),
         *(SYNONYMS.values(), HYPERNYMS, NUMBERS, PLURALS.values(), TEMPERATURES, OUTLINES, TONES),
         chain.from_iterable(CELLS),
-        chain.from_iterable(wording.RELATION_WORDS.values()),
+        chain.from_iterable(realise.RELATION_WORDS.values()),
         *(boilerplate.PREFIXES, boilerplate.SUFFIXES, boilerplate.EMPTY, forms, ("yes", "no")),
-        (wording.FUNCTION_WORDS, captions.FUNCTION_WORDS, regions.FUNCTION_WORDS),
+        (realise.FUNCTION_WORDS, captions.FUNCTION_WORDS, regions.FUNCTION_WORDS),
     )
     return sorted({word for source in sources for word in words(source)})
 
@@ -128,4 +129,4 @@ def _mistaken(rng: Random, answer: str) -> str:
     cells = tuple(chain.from_iterable(CELLS))
     sorts = (*ATTRIBUTES.values(), TONES, ("yes", "no"), NUMBERS, cells)
     sort = next(sort for sort in sorts if answer in sort)
-    return wording.pick(rng, [value for value in sort if value != answer])
+    return realise.pick(rng, [value for value in sort if value != answer])

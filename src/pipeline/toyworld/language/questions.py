@@ -7,10 +7,7 @@ or two words. Who, why and when make no sense of such pictures and are not asked
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline.toyworld.meaning import Noun, referents
-from pipeline.toyworld.references import clear_of, reference
-from pipeline.toyworld.scenes import Scene, Thing
-from pipeline.toyworld.wording import (
+from pipeline.toyworld.language.realise import (
     CLEARLY_APART,
     Random,
     chance,
@@ -24,7 +21,10 @@ from pipeline.toyworld.wording import (
     relation_words,
     trait_word,
 )
-from pipeline.toyworld.words import ATTRIBUTES, NUMBERS, OPPOSITE, RELATIONS, TONES, trait
+from pipeline.toyworld.language.referring import clear_of, reference
+from pipeline.toyworld.world.attributes import ATTRIBUTES, NUMBERS, OPPOSITE, RELATIONS, TONES, trait
+from pipeline.toyworld.world.scenes import Scene, Thing
+from pipeline.toyworld.world.semantics import Noun, referents
 
 QUESTIONS_PER_IMAGE = 14
 FORMS = {

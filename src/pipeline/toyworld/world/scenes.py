@@ -20,7 +20,7 @@ from hashlib import blake2b
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.toyworld.words import ATTRIBUTES, COLOURS, PATTERNS, SHAPES, SIZES, TONES
+from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, PATTERNS, SHAPES, SIZES, TONES
 
 GROUPS = ("pairs", "annotations", "benchmark", "pretraining")
 MIN_THINGS, MAX_THINGS = 2, 5

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from pipeline.toyworld import boilerplate
-from pipeline.toyworld.grammar import RESPELL, Reader, both, words_of
-from pipeline.toyworld.meaning import Noun, Question, Statement
-from pipeline.toyworld.words import ATTRIBUTES, HYPERNYMS, TONES, Trait, trait
+from pipeline.toyworld.oracle.grammar import RESPELL, Reader, both, words_of
+from pipeline.toyworld.world import boilerplate
+from pipeline.toyworld.world.attributes import ATTRIBUTES, HYPERNYMS, TONES, Trait, trait
+from pipeline.toyworld.world.semantics import Noun, Question, Statement
 
 _OPENINGS = (
     *("there is", "there are", "this is", "we see", "you can see"),

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.toyworld.oracle import caption_holds
-from pipeline.toyworld.parse import parse_statement
-from pipeline.toyworld.scenes import BLOCK, FAMILY_SIZE, Scene
+from pipeline.toyworld.oracle.oracle import caption_holds
+from pipeline.toyworld.oracle.parse import parse_statement
+from pipeline.toyworld.world.scenes import BLOCK, FAMILY_SIZE, Scene
 
 _WORDS = ("what", "how", "where")
 

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipeline.toyworld.scenes import Background, Scene, Thing
+from pipeline.toyworld.world.scenes import Background, Scene, Thing
 
 SIDE = 96
 """Width and height of a picture in pixels."""

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.toyworld.meaning import Noun, cells, offset
-from pipeline.toyworld.scenes import Thing
-from pipeline.toyworld.words import (
+from pipeline.toyworld.world.attributes import (
     COLOURS,
     HYPERNYMS,
     NUMBERS,
@@ -25,6 +23,8 @@ from pipeline.toyworld.words import (
     Trait,
     trait,
 )
+from pipeline.toyworld.world.scenes import Thing
+from pipeline.toyworld.world.semantics import Noun, cells, offset
 
 SYNONYM_SHARE = 0.15
 """How often a text says `big` for `large`, and so on."""

@@ -11,11 +11,11 @@ from pipeline.annotations.params import FetchAnnotationsParams
 from pipeline.annotations.visual_genome import read_visual_genome
 from pipeline.annotations.vqav2 import read_vqav2
 from pipeline.fetch.karpathy import KarpathySource, read_karpathy
-from pipeline.toyworld import texts
-from pipeline.toyworld.layouts import draw_world, world_shards
-from pipeline.toyworld.oracle import caption_holds, judge, region_is_true
-from pipeline.toyworld.params import DrawToyworldParams
-from pipeline.toyworld.scenes import scene_of
+from pipeline.toyworld.language import texts
+from pipeline.toyworld.layouts.params import DrawToyworldParams
+from pipeline.toyworld.layouts.write import draw_world, world_shards
+from pipeline.toyworld.oracle.oracle import caption_holds, judge, region_is_true
+from pipeline.toyworld.world.scenes import scene_of
 
 SMALL = DrawToyworldParams(seed=4, pairs=25, val_pairs=5, shard_size=10, annotated=12, vqa=8, benchmark=10)
 

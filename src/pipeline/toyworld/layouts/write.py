@@ -23,11 +23,12 @@ from typing import Any, ClassVar
 from pipeline.core.files import read_json, remove, write_json, write_text
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
-from pipeline.toyworld import figures, records
-from pipeline.toyworld.drawing import jpeg, render
-from pipeline.toyworld.packing import Member, read_zip, write_tar, write_zip
-from pipeline.toyworld.params import DrawToyworldParams
-from pipeline.toyworld.scenes import Scene, draw_scene
+from pipeline.toyworld.layouts import records
+from pipeline.toyworld.layouts.counts import counted, nested
+from pipeline.toyworld.layouts.params import DrawToyworldParams
+from pipeline.toyworld.layouts.tar import Member, read_zip, write_tar, write_zip
+from pipeline.toyworld.world.render import jpeg, render
+from pipeline.toyworld.world.scenes import Scene, draw_scene
 
 PART = 500
 """Scenes per part of an annotated layout."""
@@ -76,7 +77,7 @@ class DrawStep(Step):
         else:
             write_zip(folder / "parts" / f"{shard.name}.zip", pictures)
             write_text(folder / "parts" / f"{shard.name}.json", json.dumps(rows))
-        counts = figures.counted(shard.argument["layout"], scenes, rows)
+        counts = counted(shard.argument["layout"], scenes, rows)
         write_json(folder / "figures" / f"{shard.name}.json", counts)
 
 
@@ -109,7 +110,7 @@ def draw_world(params: DrawToyworldParams, into: Path, scratch: Path) -> dict[st
             total.update(read_json(sums / f"{shard.name}.json"))
         remove(parts)
         remove(sums)
-    return figures.nested(total)
+    return nested(total)
 
 
 def world_shards(params: DrawToyworldParams) -> list[Shard]:

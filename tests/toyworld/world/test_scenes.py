@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.toyworld.scenes import (
+from pipeline.toyworld.world.attributes import ATTRIBUTES
+from pipeline.toyworld.world.scenes import (
     BLOCK,
     FAMILY_SHARE,
     FAMILY_SIZE,
@@ -19,7 +20,6 @@ from pipeline.toyworld.scenes import (
     scene_of,
     url,
 )
-from pipeline.toyworld.words import ATTRIBUTES
 
 EACH = 400
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.toyworld.drawing import RGB, SIDE, jpeg, render
-from pipeline.toyworld.scenes import BACKGROUNDS, Background, Scene, Thing, draw_scene
-from pipeline.toyworld.words import COLOURS, PATTERNS, SHAPES
+from pipeline.toyworld.world.attributes import COLOURS, PATTERNS, SHAPES
+from pipeline.toyworld.world.render import RGB, SIDE, jpeg, render
+from pipeline.toyworld.world.scenes import BACKGROUNDS, Background, Scene, Thing, draw_scene
 
 GREY = Background("light", "plain", (210, 210, 210), (210, 210, 210), 0)
 

@@ -14,8 +14,7 @@ import re
 from dataclasses import replace
 from functools import cache
 
-from pipeline.toyworld.meaning import Noun
-from pipeline.toyworld.words import (
+from pipeline.toyworld.world.attributes import (
     ATTRIBUTES,
     HYPERNYMS,
     NUMBERS,
@@ -29,6 +28,7 @@ from pipeline.toyworld.words import (
     Trait,
     trait,
 )
+from pipeline.toyworld.world.semantics import Noun
 
 RESPELL: dict[str, str] = {
     "colour": "color",

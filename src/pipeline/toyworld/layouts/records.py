@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.toyworld import texts
-from pipeline.toyworld.drawing import SIDE
-from pipeline.toyworld.regions import Region
-from pipeline.toyworld.scenes import Scene, url
-from pipeline.toyworld.words import NUMBERS
+from pipeline.toyworld.language import texts
+from pipeline.toyworld.language.regions import Region
+from pipeline.toyworld.world.attributes import NUMBERS
+from pipeline.toyworld.world.render import SIDE
+from pipeline.toyworld.world.scenes import Scene, url
 
 _QUESTION_TYPES = (
     *(

@@ -10,10 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.toyworld.boilerplate import EMPTY, PREFIXES, SUFFIXES
-from pipeline.toyworld.meaning import Noun, referents
-from pipeline.toyworld.scenes import MIN_THINGS, Scene, Thing
-from pipeline.toyworld.wording import (
+from pipeline.toyworld.language.realise import (
     Random,
     chance,
     clear_cell,
@@ -27,7 +24,10 @@ from pipeline.toyworld.wording import (
     relation_words,
     trait_word,
 )
-from pipeline.toyworld.words import OUTLINES, SEVERAL, TEMPERATURES, trait
+from pipeline.toyworld.world.attributes import OUTLINES, SEVERAL, TEMPERATURES, trait
+from pipeline.toyworld.world.boilerplate import EMPTY, PREFIXES, SUFFIXES
+from pipeline.toyworld.world.scenes import MIN_THINGS, Scene, Thing
+from pipeline.toyworld.world.semantics import Noun, referents
 
 ALT_TEXT_SHARES = {"partial": 0.55, "hypernym": 0.25, "wrong": 0.12, "empty": 0.08}
 """What alt-texts say; `wrong` ones describe what the picture does not show, plainly."""

@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.toyworld import texts
-from pipeline.toyworld.oracle import (
-    answer,
-    caption_holds,
-    judge,
-    question_kind,
-    region_is_true,
-    truth_table,
-)
-from pipeline.toyworld.scenes import Background, Scene, Thing, draw_scene
-from pipeline.toyworld.words import ATTRIBUTES, COLOURS, NUMBERS, PLURALS, SHAPES, TONES
+from pipeline.toyworld.language import texts
+from pipeline.toyworld.oracle.oracle import answer, caption_holds, judge, question_kind, region_is_true, truth_table
+from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, NUMBERS, PLURALS, SHAPES, TONES
+from pipeline.toyworld.world.scenes import Background, Scene, Thing, draw_scene
 
 GREY = Background("light", "plain", (210, 210, 210), (210, 210, 210), 0)
 SCENES = [draw_scene(21, "annotations", index) for index in range(300)]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.toyworld.meaning import Noun, offset, referents
-from pipeline.toyworld.scenes import Thing
-from pipeline.toyworld.wording import CLEARLY_APART, Random, chance, clear_relation, described
-from pipeline.toyworld.words import ATTRIBUTES
+from pipeline.toyworld.language.realise import CLEARLY_APART, Random, chance, clear_relation, described
+from pipeline.toyworld.world.attributes import ATTRIBUTES
+from pipeline.toyworld.world.scenes import Thing
+from pipeline.toyworld.world.semantics import Noun, offset, referents
 
 SHAPE_FIRST_SHARE = 0.8
 EXTRA_SHARE = 0.3

@@ -13,8 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.toyworld.grammar import Reader, words_of
-from pipeline.toyworld.meaning import (
+from pipeline.toyworld.oracle.grammar import Reader, words_of
+from pipeline.toyworld.oracle.parse import parse_question, parse_statement
+from pipeline.toyworld.world.attributes import ATTRIBUTES, CELLS, NUMBERS, SYNONYMS, TONES
+from pipeline.toyworld.world.scenes import MAX_THINGS, Scene
+from pipeline.toyworld.world.semantics import (
     Noun,
     Question,
     Statement,
@@ -28,9 +31,6 @@ from pipeline.toyworld.meaning import (
     referents,
     related,
 )
-from pipeline.toyworld.parse import parse_question, parse_statement
-from pipeline.toyworld.scenes import MAX_THINGS, Scene
-from pipeline.toyworld.words import ATTRIBUTES, CELLS, NUMBERS, SYNONYMS, TONES
 
 Judgement = Literal["correct", "wrong", "unanswerable", "not_understood"]
 INSIDE = 0.5

@@ -11,8 +11,8 @@ all of them. Places and relations have one crisp meaning each, in image fraction
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.toyworld.scenes import Thing
-from pipeline.toyworld.words import CELLS, Trait
+from pipeline.toyworld.world.attributes import CELLS, Trait
+from pipeline.toyworld.world.scenes import Thing
 
 CENTER = 0.22
 APART = 0.06

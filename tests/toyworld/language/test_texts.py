@@ -5,12 +5,12 @@ from itertools import chain
 
 import pytest
 
-from pipeline.toyworld import captions, texts
-from pipeline.toyworld.figures import question_type
-from pipeline.toyworld.oracle import caption_holds
-from pipeline.toyworld.parse import parse_statement
-from pipeline.toyworld.scenes import draw_scene
-from pipeline.toyworld.words import ATTRIBUTES, SYNONYMS
+from pipeline.toyworld.language import captions, texts
+from pipeline.toyworld.layouts.counts import question_type
+from pipeline.toyworld.oracle.oracle import caption_holds
+from pipeline.toyworld.oracle.parse import parse_statement
+from pipeline.toyworld.world.attributes import ATTRIBUTES, SYNONYMS
+from pipeline.toyworld.world.scenes import draw_scene
 
 SCENES = [draw_scene(11, "annotations", index) for index in range(500)]
 
