@@ -53,7 +53,7 @@ from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.training.distributed import World
-from pipeline.training.gradient import backward, micro_batches
+from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.loop import Run, train
 
 SHARDS, PICTURES, VAL = 4, 1024, 8

@@ -42,7 +42,7 @@ from pipeline.tables.table import Table
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
-from pipeline.training.fingerprint import training_fingerprint
+from pipeline.training.checkpoint import training_fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSIFIER = "data/raw/encoders/vit-classifier"

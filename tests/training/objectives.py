@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from pipeline.core.errors import UserError
 from pipeline.training.distributed import World
-from pipeline.training.gradient import backward, micro_batches
+from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.loop import train
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams

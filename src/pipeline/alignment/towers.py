@@ -23,7 +23,7 @@ from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.training_set import Images, Texts
 from pipeline.encoders.depth import image_stack, text_stack
 from pipeline.encoders.image import ImageEncoder
-from pipeline.training.gradient import autocast
+from pipeline.training.grad_cache import autocast
 from pipeline.training.prefetch import ahead
 
 BATCH = 64

@@ -33,7 +33,7 @@ from pipeline.encoders.image_weights import image_weights_hash
 from pipeline.encoders.whitening import Whitening
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, read_teacher
-from pipeline.training.fingerprint import training_fingerprint
+from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
 

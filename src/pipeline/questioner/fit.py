@@ -30,7 +30,7 @@ from pipeline.questioner.sight import Sight
 from pipeline.questioner.text_model import load_text_model
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
-from pipeline.training.fingerprint import training_fingerprint
+from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.loop import train
 
 MEASURED = 1_000

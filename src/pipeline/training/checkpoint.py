@@ -8,13 +8,15 @@ The folder is named by the training's fingerprint, so other code, parameters or 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_path
+from pipeline.core.files import atomic_path, hash_file, hash_json
+from pipeline.execution.closure import code_hash
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -36,3 +38,8 @@ def load(path: Path, device: torch.device) -> dict[str, Any] | None:
             found=str(error)[:200],
             fix=f"remove it: rm -r {path.parent}",
         ) from None
+
+
+def training_fingerprint(module: Path, parameters: Any, inputs: Iterable[Path]) -> str:
+    """Digest of a module's import closure, JSON-able parameters and the contents of input files, in order."""
+    return hash_json([code_hash(module), parameters, [hash_file(path) for path in inputs]])

@@ -24,7 +24,7 @@ from pipeline.core.progress import progress
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.training import checkpoint
 from pipeline.training.distributed import World, world
-from pipeline.training.gradient import backward, micro_batches
+from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.history import History
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
