@@ -9,13 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from pipeline.annotations.params import FetchAnnotationsParams
 from pipeline.core.stage import Paths, stage
+from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 
 
 @stage(writes=["annotations"])
 def main(params: FetchAnnotationsParams, paths: Paths) -> dict:
-    from pipeline.annotations.collect import fetch_annotations
+    from pipeline.fetch.stages.annotations import fetch_annotations
 
     return fetch_annotations(params, paths.root, paths.annotations, paths.scratch)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from pipeline.benchmarks.params import FetchBenchmarksParams
 from pipeline.core.stage import Paths, stage
+from pipeline.fetch.stages.benchmarks_params import FetchBenchmarksParams
 
 
 @stage(writes=["benchmarks"])
 def main(params: FetchBenchmarksParams, paths: Paths) -> dict:
-    from pipeline.benchmarks.collect import fetch_benchmarks
+    from pipeline.fetch.stages.benchmarks import fetch_benchmarks
 
     return fetch_benchmarks(params, paths.root, paths.benchmarks, paths.scratch)
 

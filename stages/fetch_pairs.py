@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.fetch.params import FetchPairsParams
+from pipeline.fetch.stages.pairs_params import FetchPairsParams
 
 
 @stage(writes=["pairs"])
 def main(params: FetchPairsParams, paths: Paths) -> dict:
-    from pipeline.fetch.pairs import fetch_pairs
+    from pipeline.fetch.stages.pairs import fetch_pairs
 
     return fetch_pairs(params, paths.root, paths.pairs, paths.scratch)
 

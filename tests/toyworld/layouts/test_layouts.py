@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.annotations.params import FetchAnnotationsParams
-from pipeline.annotations.visual_genome import read_visual_genome
-from pipeline.annotations.vqav2 import read_vqav2
-from pipeline.fetch.karpathy import KarpathySource, read_karpathy
+from pipeline.fetch.annotations.visual_genome import read_visual_genome
+from pipeline.fetch.annotations.vqav2 import read_vqav2
+from pipeline.fetch.captions.karpathy import KarpathySource, read_karpathy
+from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.layouts.params import DrawToyworldParams
 from pipeline.toyworld.layouts.write import draw_world, world_shards

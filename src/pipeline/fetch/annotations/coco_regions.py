@@ -1,0 +1,101 @@
+"""COCO: boxes with category names as regions, captions as regions that cover the whole image.
+
+`instances_*.json`: `{"images": [{"id", "file_name", "width", "height"}], "categories": [{"id", "name"}],
+"annotations": [{"id", "image_id", "category_id", "bbox": [x, y, width, height], "iscrowd"}]}`. A crowd's box
+marks an area with many objects, not one of them; it is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.core.errors import UserError
+from pipeline.fetch.annotations.builder import CROWD, AnnotatedImage, Annotations, AnnotationSource
+from pipeline.fetch.captions.coco import image_url, images_by_id, known_image
+from pipeline.fetch.raw.json_stream import RecordReader, read_object
+from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.storage.boxes import FULL_IMAGE, fraction_box
+
+
+class CocoRegionsSource(AnnotationSource):
+    """One split of COCO; the file set to null is not used."""
+
+    kind: Literal["coco"]
+    boxes: RawPath | None = Field(description="instances_train2017.json")
+    captions: RawPath | None = Field(description="captions_train2017.json")
+
+    @model_validator(mode="after")
+    def _check(self) -> CocoRegionsSource:
+        if self.boxes is None and self.captions is None:
+            raise ValueError("name boxes, captions or both")
+        return self
+
+
+def read_coco_regions(source: CocoRegionsSource, root: Path) -> Annotations:
+    """All boxes and captions as regions. Raises UserError for unknown images and categories."""
+    annotations = Annotations(source.name, source.boxes or source.captions or "")
+    images: dict[str, AnnotatedImage] = {}
+    if source.boxes:
+        add_boxes(annotations, *read_object(require_file(root, source.boxes), source.boxes), images)
+    if source.captions:
+        add_captions(annotations, *read_object(require_file(root, source.captions), source.captions), images)
+    annotations.images = list(images.values())
+    return annotations
+
+
+def add_boxes(annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, AnnotatedImage]) -> None:
+    """Add every object's box with its category's name; region id `box-<annotation id>`."""
+    records = images_by_id(content, reader)
+    names = {
+        reader.identifier(category, "id"): reader.get(category, "name", str)
+        for category in reader.get(content, "categories", list)
+    }
+    for item in reader.get(content, "annotations", list):
+        image_id = known_image(item, records, reader)
+        record = records[image_id]
+        image = add_image(annotations, image_id, record, reader, images)
+        region_id = f"box-{reader.identifier(item, 'id')}"
+        if item.get("iscrowd"):
+            annotations.drop(f"{image.key}/region/{region_id}", CROWD)
+            continue
+        category = reader.identifier(item, "category_id")
+        sides = reader.get(item, "bbox", list)
+        if category not in names or len(sides) != 4:
+            raise UserError(
+                "A COCO box has an unknown category or not four numbers.",
+                where=reader.where,
+                found=f"annotation {region_id}: category {category}, bbox {sides}",
+            )
+        left, top, width, height = (reader.number({"bbox": side}, "bbox") for side in sides)
+        size = reader.number(record, "width"), reader.number(record, "height")
+        annotations.add_region(image.key, region_id, fraction_box(left, top, width, height, *size), names[category])
+
+
+def add_captions(
+    annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, AnnotatedImage]
+) -> None:
+    """Add every caption as a region of the full image; region id `caption-<annotation id>`."""
+    records = images_by_id(content, reader)
+    for item in reader.get(content, "annotations", list):
+        image_id = known_image(item, records, reader)
+        image = add_image(annotations, image_id, records[image_id], reader, images)
+        region_id = f"caption-{reader.identifier(item, 'id')}"
+        annotations.add_region(image.key, region_id, FULL_IMAGE, reader.get(item, "caption", str))
+
+
+def add_image(
+    annotations: Annotations,
+    image_id: str,
+    record: Any,
+    reader: RecordReader,
+    images: dict[str, AnnotatedImage],
+) -> AnnotatedImage:
+    """The image of a record, new or known."""
+    if image_id not in images:
+        name = reader.get(record, "file_name", str)
+        where = f"{reader.where}: image {image_id}"
+        images[image_id] = AnnotatedImage(annotations.key(name), name, image_url(record), f"coco:{image_id}", where)
+    return images[image_id]

@@ -1,0 +1,58 @@
+"""GQA (Hudson and Manning 2019): compositional questions with one answer each, about Visual Genome's images.
+
+`{"<question id>": {"imageId", "question", "answer", …}}`, in one file (`train_balanced_questions.json`) or in the
+files of a folder (`train_all_questions/`). Images are named `<imageId>.jpg`. An `imageId` is Visual Genome's, so the
+photograph is what Visual Genome's reader says, given the same `image_data.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.fetch.annotations.builder import AnnotatedImage, Annotations, AnnotationSource
+from pipeline.fetch.annotations.visual_genome import ImageData, photograph_of, read_image_data
+from pipeline.fetch.raw.json_stream import RecordReader, iterate_object
+from pipeline.fetch.raw.locations import RawPath, require_file
+
+
+class GqaSource(AnnotationSource):
+    """Questions of GQA, without boxes (JADE uses them so)."""
+
+    kind: Literal["gqa"]
+    questions: RawPath = Field(description="train_balanced_questions.json, or a folder such as train_all_questions")
+    image_data: RawPath | None = Field(
+        description="Visual Genome's image_data.json, which tells COCO's images; null: if neither is a source too"
+    )
+
+
+def read_gqa(source: GqaSource, root: Path) -> Annotations:
+    """All questions. Raises UserError for missing or damaged files."""
+    annotations = Annotations(source.name, source.questions)
+    known = read_image_data(root, source.image_data) if source.image_data else {}
+    images: dict[str, AnnotatedImage] = {}
+    for path in question_files(root, source.questions):
+        reader = RecordReader(path)
+        for question_id, record in iterate_object(require_file(root, path), path):
+            image_id = reader.identifier(record, "imageId")
+            if image_id not in images:
+                data = known.get(image_id, ImageData())
+                name, where = f"{image_id}.jpg", f"{path}: image {image_id}"
+                images[image_id] = AnnotatedImage(
+                    annotations.key(name), name, data.url, photograph_of(image_id, data), where
+                )
+            question, answer = (reader.get(record, name, str) for name in ("question", "answer"))
+            annotations.add_question(images[image_id].key, question_id, question, [answer])
+    annotations.images = list(images.values())
+    return annotations
+
+
+def question_files(root: Path, path: str) -> Iterator[str]:
+    """The file itself, or the .json files of the folder."""
+    if not (root / path).is_dir():
+        yield path
+    for file in sorted((root / path).glob("*.json")):
+        yield f"{path}/{file.name}"

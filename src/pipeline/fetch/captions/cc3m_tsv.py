@@ -1,0 +1,98 @@
+"""CC3M's official list: `caption<TAB>url` per line, no header (Sharma et al. 2018).
+
+The list is read and checked. Its rows go to the table of dropped items as "not downloaded", which is not
+permanent: this source gives no images itself. img2dataset adds a header to such files, which would silently
+become a pair, so one is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
+from pipeline.fetch.packing.dropped import DUPLICATE_URL, NOT_DOWNLOADED
+from pipeline.fetch.raw.locations import Name, RawPath, require_file
+from pipeline.tables.pairs import DROPPED
+
+URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+HEADERS = {"caption", "url", "text", "image", "image_url"}
+
+
+class Cc3mTsvSource(Params):
+    """An official list of captions and addresses."""
+
+    kind: Literal["cc3m_tsv"]
+    name: Name = Field(description="prefix of the rows' keys")
+    file: RawPath = Field(description="Train_GCC-training.tsv or Validation_GCC-1.1.0-Validation.tsv")
+
+
+def read_tsv(path: Path, where: str) -> Iterator[tuple[str, str]]:
+    """Caption and url of every line.
+
+    Raises UserError naming the line: for a header, another number of columns, an empty caption, an address
+    that is none, text that is no UTF-8; and if the file is empty.
+    """
+    number = 0
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            place = f"{where}, line {number}"
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise bad_line(place, str(error)) from None
+            cells = line.split("\t")
+            if number == 1 and {cell.strip().lower() for cell in cells} <= HEADERS:
+                raise UserError(
+                    "A CC3M list begins with a header.",
+                    where=place,
+                    expected="the official file, which has none",
+                    found=repr(line[:120]),
+                    fix="remove the first line",
+                )
+            if len(cells) != 2 or not cells[0].strip() or not URL.fullmatch(cells[1].strip()):
+                raise bad_line(place, repr(line[:120]))
+            yield cells[0].strip(), cells[1].strip()
+    if number == 0:
+        raise UserError("A CC3M list is empty.", where=where, expected="caption<TAB>url lines")
+
+
+def bad_line(where: str, found: str) -> UserError:
+    """The error for a line of another form."""
+    return UserError(
+        "A line of a CC3M list has another form than expected.",
+        where=where,
+        expected="caption<TAB>url, two columns, http or https",
+        found=found,
+        fix="correct or remove the line",
+    )
+
+
+def rows_not_downloaded(source: Cc3mTsvSource, root: Path) -> pa.Table:
+    """All rows of the list as dropped rows; key `<source>-<line>`, a repeated address is a duplicate."""
+    keys: list[str] = []
+    urls: list[str] = []
+    reasons: list[str] = []
+    seen: set[str] = set()
+    for number, (_, url) in enumerate(read_tsv(require_file(root, source.file), source.file), start=1):
+        keys.append(f"{source.name}-{number:08d}")
+        urls.append(url)
+        reasons.append(DUPLICATE_URL if url in seen else NOT_DOWNLOADED)
+        seen.add(url)
+    return DROPPED.build(
+        pa.table(
+            {
+                "source": pa.array([source.name] * len(keys), pa.string()),
+                "key": keys,
+                "url": urls,
+                "reason": reasons,
+                "permanent": [reason == DUPLICATE_URL for reason in reasons],
+            }
+        )
+    )

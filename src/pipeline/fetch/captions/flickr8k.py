@@ -1,0 +1,77 @@
+"""Flickr8k: a token file with five captions an image, and a list of a split's images.
+
+Token file: `<image>.jpg#<number><TAB><caption>` per line; list: one image name per line. One image of the
+official token file carries a suffix (`….jpg.1#0`) and is in no list, so only listed images are asked for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import UserError
+from pipeline.fetch.packing.image_list import CaptionedSource, ListedImage
+from pipeline.fetch.packing.pack import clean_caption
+from pipeline.fetch.raw.locations import RawPath, require_file
+
+
+class Flickr8kSource(CaptionedSource):
+    """The images of one Flickr8k list with their captions."""
+
+    kind: Literal["flickr8k"]
+    tokens: RawPath = Field(description="Flickr8k.token.txt")
+    image_list: RawPath = Field(description="Flickr_8k.trainImages.txt, or another split's")
+
+
+def read_flickr8k(source: Flickr8kSource, root: Path) -> list[ListedImage]:
+    """The listed images with their captions in order of number.
+
+    Raises UserError for a line of another form or a listed image without captions.
+    """
+    captions = read_tokens(require_file(root, source.tokens), source.tokens)
+    lines = read_lines(require_file(root, source.image_list), source.image_list)
+    images: list[ListedImage] = []
+    for number, line in enumerate(lines, start=1):
+        name = line.strip()
+        if not name:
+            continue
+        if name not in captions:
+            raise UserError(
+                "An image of the list has no captions.",
+                where=f"{source.image_list}, line {number}",
+                expected=f"an image of {source.tokens}",
+                found=name,
+                fix="check that both files belong to one data set",
+            )
+        images.append(ListedImage(name, captions[name], "", f"{source.image_list}, line {number}"))
+    return images
+
+
+def read_tokens(path: Path, where: str) -> dict[str, list[str]]:
+    """Captions by image name, in order of their numbers. Raises UserError for a line of another form."""
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for number, line in enumerate(read_lines(path, where), start=1):
+        if not line.strip():
+            continue
+        head, tab, caption = line.partition("\t")
+        name, sign, index = head.rpartition("#")
+        if not (tab and sign and name and index.isdecimal() and caption.strip()):
+            raise UserError(
+                "A line of a token file has another form than expected.",
+                where=f"{where}, line {number}",
+                expected="<image>#<number><TAB><caption>",
+                found=repr(line[:120]),
+            )
+        found[name].append((int(index), clean_caption(caption)))
+    return {name: [caption for _, caption in sorted(numbered)] for name, numbered in found.items()}
+
+
+def read_lines(path: Path, where: str) -> list[str]:
+    """Lines of a UTF-8 text file. Raises UserError if it is no such text."""
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError("A text file is no UTF-8.", where=where, found=str(error)) from None

@@ -1,0 +1,53 @@
+"""Karpathy's JSON (COCO, Flickr30k, Flickr8k): images with a split and their sentences.
+
+Layout: `{"images": [{"filename", "filepath" (COCO), "split", "sentences": [{"raw"}, …], "url" (optional)},
+…]}`. COCO has five captions for most images and up to seven for some; all are kept, so figures that are
+defined on five per image must choose them themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import UserError
+from pipeline.fetch.packing.image_list import CaptionedSource, ListedImage
+from pipeline.fetch.packing.pack import clean_caption
+from pipeline.fetch.raw.json_stream import RecordReader, read_object
+from pipeline.fetch.raw.locations import RawPath, require_file
+
+
+class KarpathySource(CaptionedSource):
+    """Images and captions of some of a Karpathy file's splits."""
+
+    kind: Literal["karpathy"]
+    annotations: RawPath = Field(description="the JSON file, such as …/dataset_coco.json")
+    select: list[str] = Field(min_length=1, description="splits taken: train, restval, val, test")
+
+
+def read_karpathy(source: KarpathySource, root: Path) -> list[ListedImage]:
+    """The images of the selected splits, in the file's order. Raises UserError for an unknown split."""
+    content, reader = read_object(require_file(root, source.annotations), source.annotations)
+    images = reader.get(content, "images", list)
+    splits = [reader.get(image, "split", str) for image in images]
+    unknown = sorted(set(source.select) - set(splits))
+    if unknown:
+        raise UserError(
+            f"A Karpathy file has no split {', '.join(unknown)}.",
+            where=source.annotations,
+            expected=f"one of {', '.join(sorted(set(splits)))}",
+            fix="correct `select` in params.yaml",
+        )
+    return [listed(image, reader) for image, split in zip(images, splits, strict=True) if split in source.select]
+
+
+def listed(image: Any, reader: RecordReader) -> ListedImage:
+    """One record as a listed image."""
+    name = reader.get(image, "filename", str)
+    folder = image.get("filepath") or ""
+    sentences = [reader.get(sentence, "raw", str) for sentence in reader.get(image, "sentences", list)]
+    captions = [caption for caption in map(clean_caption, sentences) if caption]
+    file_name = f"{folder}/{name}" if folder else name
+    return ListedImage(file_name, captions, image.get("url") or "", f"{reader.where}: {file_name}")

@@ -1,0 +1,225 @@
+"""Packed shards in WebDataset's layout, as img2dataset and pixparse's `cc3m-wds` write them.
+
+A shard is a tar in which files of one stem make a sample: `<key>.jpg` with `<key>.txt`, and in
+img2dataset's shards `<key>.json` (`url`, `caption`, …). Images that could not be fetched are missing or no
+images at all, by the thousands in any crawl: such samples are dropped and counted, not fatal. A shard that
+is cut off, is no tar, or has two images under one key is.
+
+A shard lies in the repository or behind an HTTP(S) address; then it is fetched into scratch, packed, and
+deleted again, so that the disk holds one unpacked shard per worker. What stands behind an address is taken
+to be unchangeable (name a revision in it, or give check sums).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_bytes
+from pipeline.core.settings import Params
+from pipeline.execution.step import Shard, Step
+from pipeline.fetch.packing.dropped import IMAGE_MISSING, NO_CAPTION, UNREADABLE
+from pipeline.fetch.packing.image_format import ImageFormat
+from pipeline.fetch.packing.keys import duplicate, image_key
+from pipeline.fetch.packing.pack import Candidate, Packer, Packing, PairFilters, clean_caption
+from pipeline.fetch.raw.download import Downloader
+from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
+from pipeline.fetch.raw.tar_index import Member, scan_tar
+
+IMAGES = ("jpg", "jpeg", "png", "webp")
+
+
+class WebDatasetSource(Params):
+    """Packed shards in a folder of the repository or behind HTTP(S) addresses."""
+
+    kind: Literal["webdataset"]
+    name: Name = Field(description="prefix of the images' keys")
+    location: Location = Field(
+        description="folder, pattern or file in the repository, or http(s) address; {0000..0575} is a range"
+    )
+    split: Literal["train", "val"] = Field(default="train", description="split the samples go to")
+    checksums: RawPath | None = Field(default=None, description="file of `sha256sum`'s form; null: unchecked")
+
+
+def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:
+    """Location and SHA-256 (or null) of every shard.
+
+    Raises UserError for none, one twice, or no check sum.
+    """
+    remote = is_url(source.location)
+    locations = expand_braces(source.location) if remote else find_files(root, source.location, ".tar")
+    sums = read_checksums(require_file(root, source.checksums), source.checksums) if source.checksums else None
+    if sums is not None and (unknown := [text for text in locations if base_name(text) not in sums]):
+        raise UserError(
+            f"{len(unknown)} shards have no check sum.",
+            where=source.checksums or "",
+            expected="a line `<sha256>  <file name>` per shard",
+            found=f"none for {base_name(unknown[0])}",
+        )
+    return [{"location": text, "sha256": sums[base_name(text)] if sums is not None else None} for text in locations]
+
+
+def base_name(location: str) -> str:
+    """The file name at the end of a path or address."""
+    return location.partition("?")[0].rpartition("/")[2]
+
+
+def read_checksums(path: Path, where: str) -> dict[str, str]:
+    """SHA-256 by file name, from the output of `sha256sum`. Raises UserError for a line of another form."""
+    sums: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        digest, _, name = line.strip().partition(" ")
+        if len(digest) != 64 or not name.strip():
+            raise UserError(
+                "A line of a check sum file has another form than expected.",
+                where=f"{where}, line {number}",
+                expected="<64 hexadecimal characters>  <file name>",
+                found=repr(line[:120]),
+            )
+        sums[base_name(name.strip().lstrip("*"))] = digest.lower()
+    return sums
+
+
+@dataclass(frozen=True)
+class PackShards(Step):
+    """Packs one source shard. `downloads` is the folder for shards on their way."""
+
+    name: ClassVar[str] = "pack_shards"
+
+    root: Path
+    downloads: Path
+    image_format: ImageFormat
+    filters: PairFilters
+    downloader: Downloader = field(default_factory=Downloader)
+
+    def parameters(self) -> dict[str, Any]:
+        """Image format and filters; where files lie and how they are fetched does not enter an output."""
+        return {"image_format": self.image_format.model_dump(), "filters": self.filters.model_dump()}
+
+    def run(self, shard: Shard, folder: Path) -> None:
+        """Pack the shard whose `location`, `sha256`, `source`, `number`, `split`, `val_images` the argument
+        names.
+
+        Raises UserError if it cannot be had, is damaged, holds no sample, or holds one key twice.
+        """
+        argument = shard.argument
+        location = argument["location"]
+        path = self._local(location, argument["source"])
+        try:
+            check_sum(path, argument["sha256"], location)
+            packing = Packing(
+                source=argument["source"],
+                number=argument["number"],
+                split=argument["split"],
+                val_images=argument["val_images"],
+                image_format=self.image_format,
+                filters=self.filters,
+                tolerant=True,
+            )
+            with path.open("rb") as stream:
+                samples = group_samples(scan_tar(path, location), location)
+                packer = Packer(packing, folder)
+                packer.pack(candidates(samples, stream, packer, location))
+        finally:
+            if is_url(location):
+                path.unlink(missing_ok=True)
+
+    def _local(self, location: str, source: str) -> Path:
+        if not is_url(location):
+            return self.root / location
+        return self.downloader.fetch(location, self.downloads / f"{source}-{hash_bytes(location.encode())}.tar")
+
+
+def check_sum(path: Path, sha256: str | None, where: str) -> None:
+    """Raise UserError unless the file has the SHA-256 given (None: not asked)."""
+    if sha256 is None:
+        return
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise UserError(
+            "A shard has another check sum than expected.",
+            where=where,
+            expected=sha256,
+            found=found,
+            fix="fetch it again; if its publisher changed it, update the check sums",
+        )
+
+
+def group_samples(members: Sequence[Member], where: str) -> dict[str, dict[str, Member]]:
+    """Members of each sample by extension, samples in the tar's order.
+
+    As in WebDataset, a name is cut at the first dot behind its last slash. Raises UserError if the tar
+    holds no samples, or two files of one name.
+    """
+    samples: dict[str, dict[str, Member]] = {}
+    for member in members:
+        name = member.name.removeprefix("./")
+        folder, slash, base = name.rpartition("/")
+        stem, dot, extension = base.partition(".")
+        if not stem or not dot:
+            continue
+        sample = samples.setdefault(folder + slash + stem, {})
+        if extension.lower() in sample:
+            first = sample[extension.lower()]
+            raise duplicate(
+                name, f"{where}, byte {first.offset} ({first.name})", f"byte {member.offset} ({member.name})"
+            )
+        sample[extension.lower()] = member
+    if not samples:
+        raise UserError(
+            "A shard holds no samples.",
+            where=where,
+            expected="files <key>.jpg, <key>.txt, and optionally <key>.json",
+            found=f"{len(members)} files",
+            fix="fetch the shard again, or remove it",
+        )
+    return samples
+
+
+def candidates(
+    samples: Mapping[str, Mapping[str, Member]], stream: BinaryIO, packer: Packer, where: str
+) -> list[Candidate]:
+    """The samples that have an image and a caption; the others are dropped."""
+    found: list[Candidate] = []
+    for name, sample in samples.items():
+        key = image_key(packer.packing.source, name)
+        captions, url, reason = read_texts(sample, stream)
+        image = next((sample[extension] for extension in IMAGES if extension in sample), None)
+        if image is None:
+            reason = IMAGE_MISSING
+        if reason or image is None:
+            packer.drop(key, url, reason)
+            continue
+        read = partial(read_member, stream, image)
+        found.append(Candidate(key, captions, url, f"{where}: {image.name}", read))
+    return found
+
+
+def read_texts(sample: Mapping[str, Member], stream: BinaryIO) -> tuple[list[str], str, str]:
+    """Captions, url and, if the texts are of no use, the reason.
+
+    The `.txt` goes before the JSON's caption.
+    """
+    try:
+        data = json.loads(read_member(stream, sample["json"])) if "json" in sample else {}
+        text = read_member(stream, sample["txt"]).decode() if "txt" in sample else data.get("caption")
+        caption = clean_caption(text or "")
+        url = data.get("url") or ""
+    except (ValueError, AttributeError):
+        return [], "", UNREADABLE
+    return ([caption], url, "") if caption else ([], url, NO_CAPTION)
+
+
+def read_member(stream: BinaryIO, member: Member) -> bytes:
+    """The bytes of one member."""
+    stream.seek(member.offset)
+    return stream.read(member.size)

@@ -1,0 +1,43 @@
+"""The rows of all shards become one table; keys that meet are named with both their places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.fetch.packing.keys import duplicate
+from pipeline.tables.pairs import DROPPED, MANIFEST
+
+
+def merge_manifests(rows: Path, places: Mapping[int, str]) -> pa.Table:
+    """All manifest rows below `rows`, in the order of the shards' numbers.
+
+    `places` says where the shard of a number came from. Raises UserError naming two places that share a key.
+    """
+    parts = [MANIFEST.read(path) for path in sorted(rows.glob("manifest-*.parquet"))]
+    manifest = pa.concat_tables([MANIFEST.schema.empty_table(), *parts])
+    counts = manifest.group_by("key").aggregate([("shard", "count")])
+    repeated = counts.filter(pc.field("shard_count") > 1)["key"]
+    if len(repeated):
+        first, second, *_ = manifest.filter(pc.field("key") == repeated[0])["shard"].to_pylist()
+        raise duplicate(repeated[0].as_py(), places[number_of(first)], places[number_of(second)])
+    return manifest.combine_chunks()
+
+
+def merge_dropped(rows: Path) -> pa.Table:
+    """All dropped rows below `rows`, in the order of the shards' numbers."""
+    parts = [DROPPED.read(path) for path in sorted(rows.glob("dropped-*.parquet"))]
+    return pa.concat_tables([DROPPED.schema.empty_table(), *parts])
+
+
+def number_of(shard: str) -> int:
+    """The number in a shard's name: 7 for `train-00007`."""
+    return int(shard.rpartition("-")[2])
+
+
+def repeated_images(manifest: pa.Table) -> int:
+    """How many rows hold an image whose bytes another row has already."""
+    return manifest.num_rows - len(manifest["sha256"].unique())

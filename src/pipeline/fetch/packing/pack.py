@@ -1,0 +1,154 @@
+"""Candidates in, one shard out: decode, filter, split off val images, write.
+
+Every source ends here. A candidate is an image that can be read with its captions. In order of the hash of
+their keys, the first candidates that pass become val images, until the shard's share is reached; all others
+follow in the source's order. So the val images are a fixed choice, and dropped candidates never shrink
+their number. One image is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
+from pipeline.fetch.packing.dropped import (
+    CAPTION_TOO_SHORT,
+    IMAGE_TOO_LONG,
+    IMAGE_TOO_SMALL,
+    NO_CAPTION,
+    NO_IMAGE,
+    dropped_row,
+)
+from pipeline.fetch.packing.image_format import ImageFormat, StoredImage, stored_image
+from pipeline.fetch.packing.keys import by_hash
+from pipeline.storage.shards import ShardWriter, shard_name
+from pipeline.tables.pairs import DROPPED, MANIFEST
+
+
+class PairFilters(Params):
+    """Basic filters on image-caption pairs, after DataComp's (Gadre et al. 2023); 0 switches one off."""
+
+    min_side: int = Field(default=0, ge=0, description="shorter side in pixels (DataComp: 200)")
+    max_aspect: float = Field(default=0.0, ge=0, description="longer over shorter side (DataComp: 3)")
+    min_words: int = Field(default=0, ge=0, description="words of the longest caption (DataComp: 3)")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that may enter a shard. `read` returns its bytes, `where` names it in messages."""
+
+    key: str
+    captions: Sequence[str]
+    url: str
+    where: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How one shard is packed.
+
+    `tolerant` sources (packed shards from the web) may hold images that are none: these are dropped and
+    counted. Elsewhere a bad image is a UserError. `filters` None keeps images without captions too.
+    """
+
+    source: str
+    number: int
+    split: str
+    val_images: int
+    image_format: ImageFormat
+    filters: PairFilters | None
+    tolerant: bool
+
+
+@dataclass
+class Packer:
+    """Writes `shards/<split>-<number>.tar` and the rows of manifest and dropped table below `folder`."""
+
+    packing: Packing
+    folder: Path
+    writers: dict[str, ShardWriter] = field(default_factory=dict)
+    dropped: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def pack(self, candidates: Sequence[Candidate]) -> None:
+        """Pack all candidates (their keys are unique).
+
+        Raises UserError for a bad image of a strict source.
+        """
+        by_key = {candidate.key: candidate for candidate in candidates}
+        done: set[str] = set()
+        with ExitStack() as stack:
+            kept = 0
+            for key in by_hash(by_key) if self.packing.val_images else ():
+                if kept == self.packing.val_images:
+                    break
+                done.add(key)
+                kept += self._add(by_key[key], "val", stack)
+            for candidate in candidates:
+                if candidate.key not in done:
+                    self._add(candidate, self.packing.split, stack)
+        self._write_rows()
+
+    def drop(self, key: str, url: str, reason: str) -> None:
+        """Count an item that is no candidate."""
+        self.dropped.append(dropped_row(self.packing.source, key, url, reason))
+
+    def _add(self, candidate: Candidate, split: str, stack: ExitStack) -> bool:
+        try:
+            image = stored_image(candidate.read(), self.packing.image_format, candidate.where)
+            reason = reason_to_drop(image, candidate.captions, self.packing.filters)
+            if not reason:
+                extra: dict[str, Any] = {"source": self.packing.source}
+                if image.encoded_again:
+                    extra |= {"original_width": image.width, "original_height": image.height}
+                self._writer(split, stack).add(candidate.key, image.data, candidate.captions, candidate.url, extra)
+                return True
+        except UserError as error:
+            if not self.packing.tolerant:
+                raise UserError(error.problem, candidate.where, error.expected, error.found, error.fix) from None
+            reason = NO_IMAGE
+        self.drop(candidate.key, candidate.url, reason)
+        return False
+
+    def _writer(self, split: str, stack: ExitStack) -> ShardWriter:
+        if split not in self.writers:
+            path = self.folder / "shards" / f"{shard_name(split, self.packing.number)}.tar"
+            self.writers[split] = stack.enter_context(ShardWriter(path, split))
+        return self.writers[split]
+
+    def _write_rows(self) -> None:
+        manifests = [self.writers[split].manifest() for split in sorted(self.writers)]
+        rows = pa.concat_tables(manifests) if manifests else MANIFEST.schema.empty_table()
+        MANIFEST.write(self.folder / "rows" / f"manifest-{self.packing.number:05d}.parquet", rows)
+        DROPPED.write(self.folder / "rows" / f"dropped-{self.packing.number:05d}.parquet", self.dropped)
+
+
+def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:
+    """Why a pair does not pass the filters, or an empty string.
+
+    Sizes are the original image's. Of several captions the longest decides; all of them stay.
+    """
+    if filters is None:
+        return ""
+    if not captions:
+        return NO_CAPTION
+    if min(image.width, image.height) < filters.min_side:
+        return IMAGE_TOO_SMALL
+    if filters.max_aspect and max(image.width, image.height) > filters.max_aspect * min(image.width, image.height):
+        return IMAGE_TOO_LONG
+    if max(len(caption.split()) for caption in captions) < filters.min_words:
+        return CAPTION_TOO_SHORT
+    return ""
+
+
+def clean_caption(text: str) -> str:
+    """A caption on one line, without outer or repeated blanks."""
+    return " ".join(text.split())

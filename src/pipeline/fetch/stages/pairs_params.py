@@ -1,0 +1,49 @@
+"""Parameters of the stage that fetches image-caption pairs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pipeline.core.settings import Params
+from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource
+from pipeline.fetch.captions.coco import CocoSource
+from pipeline.fetch.captions.flickr8k import Flickr8kSource
+from pipeline.fetch.captions.karpathy import KarpathySource
+from pipeline.fetch.captions.webdataset import WebDatasetSource
+from pipeline.fetch.packing.image_format import ImageFormat
+from pipeline.fetch.packing.pack import PairFilters
+
+ListSource = KarpathySource | Flickr8kSource | CocoSource
+PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(discriminator="kind")]
+
+
+class FetchPairsParams(Params):
+    """Where pairs come from, and how they are stored."""
+
+    sources: list[PairSource] = Field(min_length=1, description="one entry per source; `kind` names its layout")
+    shard_size: int = Field(default=1000, ge=1, description="most images per shard of a listed set")
+    val_images: int = Field(
+        default=0,
+        ge=0,
+        description="train images kept out as val: an equal share of every shard, chosen by key hash",
+    )
+    image_format: ImageFormat = Field(default_factory=ImageFormat)
+    filters: PairFilters = Field(default_factory=PairFilters)
+    max_dropped_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share of a source's samples that may be damaged before it is an error",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> FetchPairsParams:
+        names = [source.name for source in self.sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"sources need different names, found {', '.join(names)}")
+        for source in self.sources:
+            if not isinstance(source, Cc3mTsvSource) and source.split not in ("train", "val"):
+                raise ValueError(f"source {source.name}: pairs are split into train and val, not {source.split}")
+        return self

@@ -1,0 +1,142 @@
+"""The stage's work as a whole: annotations with their images, split by photograph."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fetch.files import jpeg, write, write_json, write_zip
+
+from pipeline.core.errors import UserError
+from pipeline.fetch.stages.annotations import fetch_annotations
+from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.annotations import QUESTIONS, REGIONS
+
+VG = {
+    "kind": "visual_genome",
+    "name": "vg",
+    "images": "raw/vg",
+    "image_data": "raw/vg/image_data.json",
+    "region_descriptions": "raw/vg/region_descriptions.json",
+    "question_answers": None,
+    "qa_to_region_mapping": None,
+}
+VQA = {
+    "kind": "vqav2",
+    "name": "vqa",
+    "images": "raw/vqa",
+    "questions": "raw/vqa/q.json",
+    "annotations": "raw/vqa/a.json",
+}
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINEALIGN_WORKERS", "1")
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Twelve images of Visual Genome and eight of VQAv2, six of which are one photograph with one of the former."""
+    data = [{"image_id": i, "width": 24, "height": 16, "url": f"u{i}", "coco_id": 100 + i} for i in range(12)]
+    box = {"x": 0, "y": 0, "width": 12, "height": 16}
+    regions = [
+        {"id": i, "regions": [box | {"region_id": 10 * i + k, "phrase": f"p{k}"} for k in range(3)]} for i in range(12)
+    ]
+    write_json(tmp_path / "raw/vg/image_data.json", data)
+    write_json(tmp_path / "raw/vg/region_descriptions.json", regions)
+    write_zip(tmp_path / "raw/vg/images.zip", {f"VG_100K/{i}.jpg": jpeg(i) for i in range(12)})
+    ids = range(106, 114)
+    questions = [{"image_id": i, "question": "What?", "question_id": 10 * i} for i in ids]
+    answers = [{"image_id": i, "question_id": 10 * i, "answers": [{"answer": "a"}]} for i in ids]
+    write_json(tmp_path / "raw/vqa/q.json", {"data_subtype": "val2014", "questions": questions})
+    write_json(tmp_path / "raw/vqa/a.json", {"annotations": answers})
+    write_zip(tmp_path / "raw/vqa/v.zip", {f"val2014/COCO_val2014_{i:012d}.jpg": jpeg(i) for i in ids})
+    return tmp_path
+
+
+def fetch(root: Path, into: str = "out", **more: Any) -> dict[str, Any]:
+    params = FetchAnnotationsParams.model_validate({"sources": [VG, VQA], "shard_size": 4} | more)
+    return fetch_annotations(params, root, root / into, root / ".finealign")
+
+
+def test_tables_fit_each_other_and_photographs_stay_together(raw: Path) -> None:
+    counts = fetch(raw, val_photographs=4)
+    shards = ImageShards(raw / "out")
+    manifest = {row["key"]: row for row in shards.manifest.to_pylist()}
+    regions = REGIONS.read(raw / "out/regions.parquet").to_pylist()
+    questions = QUESTIONS.read(raw / "out/questions.parquet").to_pylist()
+    assert len(regions) == 36
+    assert len(questions) == 8
+    assert len(manifest) == 20
+    for row in [*regions, *questions]:
+        assert row["split"] == manifest[row["key"]]["split"]
+    split_of = {key: row["split"] for key, row in manifest.items()}
+    for i in range(6, 12):
+        assert split_of[f"vg-{i}"] == split_of[f"vqa-COCO_val2014_{100 + i:012d}"]
+    assert sum(counts["images"].values()) == 20
+    assert 4 <= counts["images"]["val"] <= 8
+    assert manifest["vg-3"]["url"] == "u3"
+    assert shards.jpeg("vg-3") == jpeg(3)
+    assert all(row["box"] == [0, 0, 0.5, 1] for row in regions)
+
+
+def test_a_val_source_takes_its_photographs_along(raw: Path) -> None:
+    params = {"sources": [VG, VQA | {"split": "val"}], "val_photographs": 0}
+    assert fetch(raw, **params)["images"] == {"train": 6, "val": 14}
+
+
+def test_the_same_bytes_whatever_the_number_of_workers(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch(raw, val_photographs=4)
+    monkeypatch.setenv("FINEALIGN_WORKERS", "2")
+    params = FetchAnnotationsParams.model_validate({"sources": [VG, VQA], "shard_size": 4, "val_photographs": 4})
+    fetch_annotations(params, raw, raw / "two", raw / "other_scratch")
+    one, two = (
+        {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (raw / name).iterdir()} for name in ("out", "two")
+    )
+    assert one == two
+
+
+def test_missing_and_bad_images_are_named(raw: Path) -> None:
+    write_zip(raw / "raw/vg/images.zip", {f"VG_100K/{i}.jpg": jpeg(i) for i in range(11)})
+    with pytest.raises(UserError, match="1 of 12 images are missing") as error:
+        fetch(raw)
+    assert error.value.where.startswith("raw/vg/image_data.json")
+    write(raw / "raw/vg/11.jpg", b"no image")
+    with pytest.raises(UserError, match="cannot be decoded") as error:
+        fetch(raw)
+    assert error.value.where == "raw/vg/11.jpg"
+    assert not (raw / "out/manifest.parquet").exists()
+
+
+def test_regions_of_one_id_are_refused(raw: Path) -> None:
+    path = raw / "raw/vg/region_descriptions.json"
+    content = json.loads(path.read_text())
+    content[0]["regions"][1]["region_id"] = content[0]["regions"][0]["region_id"]
+    write_json(path, content)
+    with pytest.raises(UserError, match="share one key"):
+        fetch(raw)
+
+
+def test_real_annotations(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").symlink_to(real_data)
+    coco = {"kind": "coco", "images": "real/coco-mini"}
+    files = {s: {k: f"real/coco-mini/{k}_{s}2017.json" for k in ("boxes", "captions")} for s in ("train", "val")}
+    vg = dict.fromkeys(("image_data", "region_descriptions", "qa_to_region_mapping"))
+    sources = [
+        {"kind": "jsonl", "name": "daquar", "images": "real/daquar", "questions": "real/daquar/qa-train.jsonl"},
+        coco | {"name": "coco_train"} | files["train"],
+        coco | {"name": "coco_val", "split": "val"} | files["val"],
+        VQA | {"images": "real/samples/images/vqav2", "questions": "real/samples/vqav2/questions.json"}
+        | {"annotations": "real/samples/vqav2/annotations.json"},
+        VG | vg | {"images": "real/samples/images/vgqa"}
+        | {"question_answers": "real/samples/vgqa/question_answers.json"},
+    ]  # fmt: skip
+    counts = fetch(tmp_path, sources=sources, val_photographs=50, shard_size=500)
+    assert counts["images"] == {"train": 827, "val": 129}
+    assert sum(counts["questions"].values()) == 6795 + 3 + 8
+    assert sum(counts["regions"].values()) == 739 + 624 + 795 - counts["dropped"]["box of a crowd"]
