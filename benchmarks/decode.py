@@ -29,11 +29,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.decoding import Choice, Rule, Written
 from pipeline.questioner.folder import REPOSITORY, Loaded, Setup

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.text.encoder import load_text_encoder
 from pipeline.toyworld.language.texts import benchmark_captions
 from pipeline.toyworld.world.render import jpeg, render
 from pipeline.toyworld.world.scenes import draw_scene

@@ -22,15 +22,15 @@ import typer
 
 from pipeline.core.files import hash_json, read_json, write_json
 from pipeline.core.settings import machine
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_folder import load_bert, save_bert
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.builtin_vit import PREPROCESSING, load_vit
-from pipeline.encoders.image_weights import VIT_FOLDER
-from pipeline.encoders.tensors import write_half_tensors
-from pipeline.encoders.text_weights import BERT_FOLDER
-from pipeline.encoders.tokenizer import Tokenizer
-from pipeline.encoders.vit import Vit, VitConfig, fold_batch_norms
+from pipeline.encoders.bert.folder import load_bert, save_bert
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.safetensors import write_half_tensors
+from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
+from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
+from pipeline.encoders.image.weights_file import VIT_FOLDER
+from pipeline.encoders.text.weights_file import BERT_FOLDER
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.pretraining.classifier import Classifier, uniform_labels
 from pipeline.pretraining.labelled_pictures import Pictures

@@ -16,7 +16,7 @@ from pipeline.alignment.train_alignment import align, assemble, teacher_embeddin
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
-from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.text.encoder import load_text_encoder
 from pipeline.storage.shards import decode_image
 from pipeline.tables.triplets import KEPT_DC
 

@@ -29,8 +29,8 @@ from pipeline.alignment.train_alignment import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
-from pipeline.encoders.masked_text import tokenize_masked
-from pipeline.encoders.text import TextEncoder, load_text_encoder
+from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
+from pipeline.encoders.text.masked_text import tokenize_masked
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 ALONE = {"contrastive": 0.0, "distillation": 0.0, "regions": 0.0, "questions": 0.0, "answers": 1.0}

@@ -9,9 +9,9 @@ import torch
 from pipeline.alignment.model import AlignmentModel
 from pipeline.alignment.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.views import five_crops, views
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.text.encoder import load_text_encoder
 
 
 def test_crops_are_the_corners_and_the_centre() -> None:

@@ -23,7 +23,7 @@ from pipeline.alignment.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.train_alignment import align
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.encoders.image import ImageEncoder, load_image_encoder
+from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
 from pipeline.metrics.retrieval import retrieval_metrics, retrieval_ranks
 from pipeline.storage.shards import ImageShards
 from pipeline.training import loop

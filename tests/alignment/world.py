@@ -13,9 +13,9 @@ from PIL import Image
 from pipeline.alignment.params import AlignParams
 from pipeline.core.files import write_json
 from pipeline.core.stage import Paths
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.tensors import write_half_tensors
-from pipeline.encoders.vit import Vit, VitConfig
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.safetensors import write_half_tensors
+from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA

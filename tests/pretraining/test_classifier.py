@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.encoders.builtin_vit import PREPROCESSING
-from pipeline.encoders.vit import Vit, VitConfig
+from pipeline.encoders.image.builtin_vit import PREPROCESSING
+from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.pretraining.classifier import Classifier, share_found, uniform_labels
 from pipeline.pretraining.labelled_pictures import Pictures
 from pipeline.training.loop import train

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.pretraining.masked_words import IGNORED, MASKED, MaskedWords, mask_words, pseudo_perplexity
 from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.encoders.builtin_vit import PREPROCESSING
-from pipeline.encoders.vit import Vit, VitConfig
+from pipeline.encoders.image.builtin_vit import PREPROCESSING
+from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.pretraining.labelled_pictures import Pictures
 from pipeline.pretraining.probe import box_features, over_boxes, probe, things_of
 from pipeline.pretraining.supervised import Supervised

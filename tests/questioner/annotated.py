@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.encoders.image import ImageEncoder
-from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import MANIFEST

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.encoders.tensors import read_tensors
+from pipeline.encoders.common.safetensors import read_tensors
 from pipeline.questioner.fit import Fitting
 from pipeline.questioner.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.questioner import folder as model_folder
 from pipeline.questioner.answerer import Answerer
 from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_model, save_model

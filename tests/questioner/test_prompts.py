@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.prompts import (
     FULL_IMAGE,

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.prompts import Prompts

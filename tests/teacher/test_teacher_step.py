@@ -9,10 +9,10 @@ import torch
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.tensors import write_half_tensors
-from pipeline.encoders.vit import Vit, VitConfig
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.safetensors import write_half_tensors
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.execution.shard_map import map_shards
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST

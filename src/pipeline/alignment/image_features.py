@@ -23,8 +23,8 @@ from pipeline.alignment.params import FeatureParams
 from pipeline.alignment.random_crops import random_crops
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.core.files import atomic_path
-from pipeline.encoders.image import ImageEncoder
-from pipeline.encoders.shard_pixels import shard_jpegs
+from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.encoders.image.shard_pixels import shard_jpegs
 from pipeline.execution.step import Shard, Step
 
 BATCH = 8

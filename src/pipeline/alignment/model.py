@@ -18,9 +18,9 @@ from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.views import views
-from pipeline.encoders.image import ImageEncoder
-from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.text.encoder import TextEncoder
 
 
 class AlignmentModel(nn.Module):

@@ -27,9 +27,9 @@ from pipeline.alignment.params import FeatureParams, SharedEncoderParams
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path, link_or_copy, read_json, write_json
 from pipeline.core.settings import Params
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.text.encoder import load_text_encoder
 
 WEIGHTS, CONFIG, PROVENANCE, TEXT = "model.safetensors", "config.json", "provenance.json", "text"
 TEXT_FILES = ("*.json", "*.txt", "*.model")

@@ -18,11 +18,11 @@ from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.settings import Params
-from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.text import TextEncoder, load_text_encoder
-from pipeline.encoders.text_weights import text_folder, text_weights_hash
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
+from pipeline.encoders.image.weights_file import image_weights_hash
+from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
+from pipeline.encoders.text.weights_file import text_folder, text_weights_hash
 
 MAY_DIFFER = {
     "image_encoder": {"weights"},

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 from pipeline.training.params import TrainingParams
 
 

@@ -25,8 +25,8 @@ from pipeline.alignment.training_set import TrainingSet, ValidationSet, entry, g
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove
 from pipeline.core.settings import machine
-from pipeline.encoders.image import ImageEncoder
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.encoders.text.encoder import TextEncoder
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ImageShards

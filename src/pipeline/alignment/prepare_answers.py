@@ -10,8 +10,8 @@ from pipeline.alignment.masked_questions import MaskedQuestions, number_pairs
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.prepare import BYTES_PER_VALUE, Encoders, Sources, check_known, compute_texts
 from pipeline.core.errors import UserError
-from pipeline.encoders.masked_text import mask_token, masked, pieces, tokenize_masked
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders.text.encoder import TextEncoder
+from pipeline.encoders.text.masked_text import mask_token, masked, pieces, tokenize_masked
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.triplets import KEPT_QA
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from pipeline.alignment.random_crops import random_crops
-from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.text.encoder import TextEncoder
 from pipeline.storage.shards import ImageShards
 
 TEXTS_AT_ONCE = 1_000

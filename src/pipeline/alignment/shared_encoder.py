@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.alignment.params import SharedEncoderParams
-from pipeline.encoders.whitening import Whitening
+from pipeline.encoders.common.token_norm import Whitening
 
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, Modality] = ("image", "text")

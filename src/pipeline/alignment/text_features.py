@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline.alignment.origin import Origin
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.core.files import atomic_path
-from pipeline.encoders.masked_text import tokenize_masked
+from pipeline.encoders.text.masked_text import tokenize_masked
 from pipeline.execution.step import Shard, Step
 from pipeline.tables.table import Table
 

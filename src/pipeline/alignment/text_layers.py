@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.depth import inner_text_model, text_stack
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders.common.blocks import inner_text_model, text_stack
+from pipeline.encoders.text.encoder import TextEncoder
 
 
 class LayeredText(nn.Module):

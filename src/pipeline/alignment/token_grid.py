@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.encoders.image import ImageEncoder
+from pipeline.encoders.image.encoder import ImageEncoder
 
 
 def pool_tokens(tokens: Tensor, encoder: ImageEncoder, grid: int | None) -> Tensor:

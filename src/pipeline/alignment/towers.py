@@ -21,8 +21,8 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.text_layers import LayeredText
 from pipeline.alignment.token_grid import pool_tokens
 from pipeline.alignment.training_set import Images, Texts
-from pipeline.encoders.depth import image_stack, text_stack
-from pipeline.encoders.image import ImageEncoder
+from pipeline.encoders.common.blocks import image_stack, text_stack
+from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.training.grad_cache import autocast
 from pipeline.training.prefetch import ahead
 

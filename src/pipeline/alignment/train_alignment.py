@@ -28,9 +28,9 @@ from pipeline.alignment.training_set import Images, Texts, TrainingSet, Validati
 from pipeline.core.files import hash_file, remove
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.whitening import Whitening
+from pipeline.encoders.common.token_norm import Whitening
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, read_teacher
 from pipeline.training.checkpoint import training_fingerprint

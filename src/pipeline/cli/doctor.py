@@ -30,7 +30,7 @@ from pipeline.core.settings import (
     read_params,
     strings,
 )
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ that any such text can be spelled, and then words by falling count (equal counts
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.encoders.tokenizer import SPECIAL, words_of
+from pipeline.encoders.bert.tokenizer import SPECIAL, words_of
 
 UNUSED_TOKENS = 330
 

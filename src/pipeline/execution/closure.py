@@ -76,7 +76,7 @@ def packaged_files(tree: ast.Module, folder: Path) -> Iterator[Path]:
             isinstance(target, ast.Name) and target.id == "PACKAGED" for target in node.targets
         ):
             for name in ast.literal_eval(node.value):
-                path = folder / name
+                path = (folder / name).resolve()
                 yield from (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else [path]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.encoders.vit import Vit
+from pipeline.encoders.image.vit import Vit
 from pipeline.pretraining.labelled_pictures import LabelledPictures, Pictures
 
 

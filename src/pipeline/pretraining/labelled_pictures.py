@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.encoders.vit import Vit
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.image.vit import Vit
 from pipeline.training.objective import Objective
 
 

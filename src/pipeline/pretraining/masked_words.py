@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.encoders.bert import BertLM, padding_mask
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.model import BertLM, padding_mask
+from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.training.objective import Objective
 
 MASKED = 0.3

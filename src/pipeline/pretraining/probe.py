@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.pretraining.region_contrast import as_grid
 
 RIDGE = 3.0

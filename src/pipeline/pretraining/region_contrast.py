@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.encoders.vit import Vit
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.image.vit import Vit
 from pipeline.pretraining.mosaic import paired_views
 from pipeline.training.objective import Objective
 

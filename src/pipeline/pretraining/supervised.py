@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.vit import Vit
+from pipeline.encoders.image.vit import Vit
 from pipeline.pretraining.labelled_pictures import LabelledPictures, Pictures
 from pipeline.pretraining.probe import LabelledBoxes, over_boxes
 from pipeline.pretraining.region_contrast import as_grid

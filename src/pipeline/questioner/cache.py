@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.encoders.bert_layers import BertLayer, BertSelfAttention, KeysValues
+from pipeline.encoders.bert.layers import BertLayer, BertSelfAttention, KeysValues
 from pipeline.questioner.model import Questioner
 
 SPARE_SLOTS = 6

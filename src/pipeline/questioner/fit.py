@@ -9,10 +9,10 @@ import torch
 from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
-from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.tensors import read_tensors
-from pipeline.encoders.text_weights import text_weights_hash
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
+from pipeline.encoders.text.weights_file import text_weights_hash
 from pipeline.questioner.answerer import Answerer
 from pipeline.questioner.folder import FILTER, GENERATOR, Loaded, Parts, Setup, load_state, save_model
 from pipeline.questioner.generator import Generator

@@ -14,12 +14,12 @@ from torch import nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path, hash_file, hash_json, read_json, write_json
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.tensors import read_tensors
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.questioner.images import token_grid
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.prompts import Prompts

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.encoders.image import ImageEncoder
-from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.questioner.region import TokenGrid, coverage, widened
 from pipeline.storage.shards import ImageShards
 

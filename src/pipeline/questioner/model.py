@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_layers import KeysValues
-from pipeline.encoders.whitening import Whitening
+from pipeline.encoders.bert.layers import KeysValues
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.common.token_norm import Whitening
 from pipeline.questioner.masks import four_part_mask, positions
 from pipeline.questioner.region import CUE_SCALE, FEATURES, RegionCue, TokenGrid, corner_features, coverage, widened
 

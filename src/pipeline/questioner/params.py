@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params
-from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.training.params import TrainingParams
 
 

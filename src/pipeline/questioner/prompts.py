@@ -19,7 +19,7 @@ follow.
 import re
 from collections.abc import Sequence
 
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.tokenizer import Tokenizer
 
 Box = Sequence[float]
 """x1, y1, x2, y2 as fractions of the image."""

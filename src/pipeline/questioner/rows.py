@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.encoders.bert_layers import KeysValues
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.layers import KeysValues
+from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.questioner.masks import DRAWS_PER_TOKEN, choose_words, copies_of, hide_in_place
 from pipeline.questioner.model import Questioner
 from pipeline.questioner.params import Masking

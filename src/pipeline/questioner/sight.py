@@ -6,8 +6,8 @@ Pictures come as 8-bit pixels [I,S,S,3], or as tokens [I,N,W] that the frozen en
 import torch
 from torch import Tensor, nn
 
-from pipeline.encoders.bert_layers import KeysValues
-from pipeline.encoders.image import ImageEncoder
+from pipeline.encoders.bert.layers import KeysValues
+from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.questioner.images import PixelCue, normalised
 from pipeline.questioner.model import Questioner
 

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_folder import load_bert
-from pipeline.encoders.bert_layers import BertSelfAttention
-from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.text_weights import RANDOM, text_folder
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.layers import BertSelfAttention
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.text.weights_file import RANDOM, text_folder
 from pipeline.questioner.params import TextModelParams
 from pipeline.questioner.prompts import longest_prompt
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.encoders.bert_layers import KeysValues
+from pipeline.encoders.bert.layers import KeysValues
 from pipeline.questioner.cache import Sequences, read_prompts
 from pipeline.questioner.decoding import (
     Rule,

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.common.params import ImageEncoderParams
 
 
 class EmbedTeacherParams(Params):

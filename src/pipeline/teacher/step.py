@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.shard_pixels import shard_pixels
+from pipeline.encoders.image.shard_pixels import shard_pixels
+from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.execution.step import Shard, Step
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, write_teacher
@@ -20,7 +20,7 @@ from pipeline.teacher.table import TeacherOrigin, write_teacher
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipeline.encoders.image import ImageEncoder
+    from pipeline.encoders.image.encoder import ImageEncoder
     from pipeline.storage.shards import ImageShards
 
 BATCH = 16
@@ -54,7 +54,7 @@ class TeacherStep(Step):
 
     def setup(self) -> None:
         """Load the teacher. Raises UserError if it cannot be, or lacks the class token or classifier to pool with."""
-        from pipeline.encoders.image import load_image_encoder
+        from pipeline.encoders.image.encoder import load_image_encoder
 
         classifier = self.params.pooling == "class_probabilities"
         self._encoder = load_image_encoder(self.params.encoder, self.root, classifier).to(self.device)

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from pipeline.encoders.bert_folder import load_bert
-from pipeline.encoders.builtin_vit import PREPROCESSING, load_vit
-from pipeline.encoders.image_weights import VIT_FOLDER
-from pipeline.encoders.text_weights import BERT_FOLDER
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
+from pipeline.encoders.image.weights_file import VIT_FOLDER
+from pipeline.encoders.text.weights_file import BERT_FOLDER
 from pipeline.pretraining.masked_words import pseudo_perplexity
 from pipeline.pretraining.probe import box_features, probe, things_of
 from pipeline.toyworld.language import texts

@@ -6,12 +6,12 @@ For given and packaged files this imports no torch, so a stage can compute its f
 from pathlib import Path
 
 from pipeline.core.files import hash_file
-from pipeline.encoders.hub import hub_file
-from pipeline.encoders.missing import existing, missing_weights, unknown_encoder
-from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.common.errors import existing, missing_weights, unknown_encoder
+from pipeline.encoders.common.hub import hub_file
+from pipeline.encoders.common.params import ImageEncoderParams
 
-PACKAGED = ("weights/vit",)
-VIT_FOLDER = Path(__file__).parent / "weights" / "vit"
+PACKAGED = ("../weights/vit",)
+VIT_FOLDER = Path(__file__).parents[1] / "weights" / "vit"
 RANDOM = "random"
 
 

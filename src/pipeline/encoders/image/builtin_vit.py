@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
-from pipeline.encoders.missing import existing, no_classifier
-from pipeline.encoders.preprocessing import Preprocessing
-from pipeline.encoders.tensors import read_tensors
-from pipeline.encoders.vit import Vit, VitConfig
+from pipeline.encoders.common.errors import existing, no_classifier
+from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.image.vit import Vit, VitConfig
 
 PREPROCESSING = Preprocessing(96, "squash", "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 HEAD = "head."

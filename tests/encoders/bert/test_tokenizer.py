@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.tokenizer import SPECIAL, Tokenizer, words_of
+from pipeline.encoders.bert.tokenizer import SPECIAL, Tokenizer, words_of
 from pipeline.encoders.vocabulary import build_vocabulary
 
 TEXTS = ["a red square above the blue circle", "a large red circle", "what colour is the circle ?"]

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.preprocessing import Preprocessing, centre_square
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.image.preprocessing import Preprocessing, centre_square
 
 PLAIN = Preprocessing(size=32)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from pipeline.encoders.whitening import FLOOR, Whitening
+from pipeline.encoders.common.token_norm import FLOOR, Whitening
 
 
 def test_the_identity_until_measured():

@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file, write_json
-from pipeline.encoders.image import load_image_encoder
-from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.vit import Vit, VitConfig, fold_batch_norms
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
+from pipeline.encoders.image.weights_file import image_weights_hash
 
 
 def pixels(size: int, seed: int = 0) -> torch.Tensor:

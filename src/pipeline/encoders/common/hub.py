@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.encoders.missing import missing_weights
+from pipeline.encoders.common.errors import missing_weights
 
 ENDPOINT = "https://huggingface.co"
 TIMEOUT = 10

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.core.files import hash_json
-from pipeline.encoders.params import ImageEncoderParams
+from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.storage.shards import decode_image
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert_folder import load_bert, save_bert
-from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.text import load_text_encoder
-from pipeline.encoders.text_weights import BERT_FOLDER, text_weights_hash
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.folder import load_bert, save_bert
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.text.encoder import load_text_encoder
+from pipeline.encoders.text.weights_file import BERT_FOLDER, text_weights_hash
 from pipeline.encoders.vocabulary import build_vocabulary
 
 TEXTS = ["a red circle above a square", "red"]

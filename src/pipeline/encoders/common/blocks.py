@@ -13,7 +13,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.vit import Vit
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Stack:
 def image_stack(model: nn.Module, where: str) -> Stack:
     """The blocks of an image model. Raises UserError (naming `where`) if it has none, or none that are known."""
     has_blocks = isinstance(getattr(model, "blocks", None), nn.ModuleList | nn.Sequential)
-    if isinstance(model, Vit):
+    if isinstance(getattr(model, "layers", None), nn.ModuleList) and hasattr(model, "norm"):
         return Stack(model, "layers", ("norm",))
     if has_blocks and hasattr(model, "patch_embed") and hasattr(model, "norm"):
         return Stack(model, "blocks", ("norm",))

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders.text.encoder import TextEncoder
 
 MASK = " [MASK]"
 

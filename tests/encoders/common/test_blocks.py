@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.depth import image_stack, text_stack
-from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.encoders.image_weights import image_weights_hash
-from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.text import load_text_encoder
-from pipeline.encoders.text_weights import text_weights_hash
+from pipeline.encoders.common.blocks import image_stack, text_stack
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
+from pipeline.encoders.image.weights_file import image_weights_hash
+from pipeline.encoders.text.encoder import load_text_encoder
+from pipeline.encoders.text.weights_file import text_weights_hash
 
 RANDOM = "random"
 VITS: list[dict[str, Any]] = [

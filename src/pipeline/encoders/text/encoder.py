@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
-from pipeline.encoders.bert import Bert, padding_mask
-from pipeline.encoders.bert_folder import load_bert
-from pipeline.encoders.depth import text_stack
-from pipeline.encoders.missing import existing
-from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.text_weights import RANDOM, text_folder, text_weights_hash
-from pipeline.encoders.transformers_text import load_auto_model
+from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.model import Bert, padding_mask
+from pipeline.encoders.common.blocks import text_stack
+from pipeline.encoders.common.errors import existing
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.text.auto_model import load_auto_model
+from pipeline.encoders.text.weights_file import RANDOM, text_folder, text_weights_hash
 
 RANDOM_SEED = 0
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from pipeline.core.files import hash_file, hash_json
-from pipeline.encoders.hub import TEXT_MODEL_FILES, hub_folder
-from pipeline.encoders.missing import existing, missing_weights, unknown_encoder
-from pipeline.encoders.params import TextEncoderParams
+from pipeline.encoders.common.errors import existing, missing_weights, unknown_encoder
+from pipeline.encoders.common.hub import TEXT_MODEL_FILES, hub_folder
+from pipeline.encoders.common.params import TextEncoderParams
 
-PACKAGED = ("weights/bert",)
-BERT_FOLDER = Path(__file__).parent / "weights" / "bert"
+PACKAGED = ("../weights/bert",)
+BERT_FOLDER = Path(__file__).parents[1] / "weights" / "bert"
 RANDOM = "random"
 
 

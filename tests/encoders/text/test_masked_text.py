@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.encoders.test_text_encoders import bert_folder
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.masked_text import mask_token, masked, pieces, split_masks, tokenize_masked
-from pipeline.encoders.params import TextEncoderParams
-from pipeline.encoders.text import TextEncoder, load_text_encoder
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
+from pipeline.encoders.text.masked_text import mask_token, masked, pieces, split_masks, tokenize_masked
 from pipeline.encoders.vocabulary import build_vocabulary
 
 TEXTS = ["red", masked("a red circle", 2), masked("above a square", 1), "a [MASK] circle", masked("", 3)]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert import BertLM
+from pipeline.encoders.bert.model import BertLM
 
 UNUSED = ("pooler.", "seq_relationship.", "position_ids", "token_type_ids", "predictions.decoder.")
 

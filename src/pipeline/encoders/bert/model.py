@@ -4,7 +4,7 @@ Each layer is the post-norm Transformer layer of BERT (Devlin et al. 2019): self
 configuration asks for it, cross-attention to the states of another encoder, then a feed-forward network;
 every one is followed by dropout, a residual sum and a LayerNorm. The language-model head is tied to the
 word embeddings. Parameter names are those of transformers' BertModel and BertLMHeadModel, so their
-checkpoints load (`pipeline.encoders.bert_weights`).
+checkpoints load (`pipeline.encoders.bert.model.checkpoint`).
 
 Decoding word by word needs the keys and values of what was read before. `Bert.run_layers` is the whole
 computation in one place: it takes the keys and values of earlier tokens (`past`) and of the other encoder
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.encoders.bert_layers import ACTIVATIONS, BertConfig, BertLayer, BertSelfAttention, KeysValues, append
+from pipeline.encoders.bert.layers import ACTIVATIONS, BertConfig, BertLayer, BertSelfAttention, KeysValues, append
 
 
 class BertEmbeddings(nn.Module):

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.missing import existing
+from pipeline.encoders.common.errors import existing
 
 
 class AutoTokens(nn.Module):

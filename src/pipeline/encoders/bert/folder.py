@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json, write_json
-from pipeline.encoders.bert import BertLM
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.bert_weights import load_transformers_weights
-from pipeline.encoders.missing import existing
-from pipeline.encoders.tensors import read_tensors, write_half_tensors
-from pipeline.encoders.tokenizer import Tokenizer
+from pipeline.encoders.bert.checkpoint import load_transformers_weights
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.errors import existing
+from pipeline.encoders.common.safetensors import read_tensors, write_half_tensors
 
 
 def read_bert_config(folder: Path) -> BertConfig:

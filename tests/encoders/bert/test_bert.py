@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert import BertLM, padding_mask
-from pipeline.encoders.bert_layers import BertConfig
-from pipeline.encoders.bert_weights import load_transformers_weights
+from pipeline.encoders.bert.checkpoint import load_transformers_weights
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.model import BertLM, padding_mask
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 50,

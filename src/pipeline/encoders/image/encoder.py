@@ -1,6 +1,6 @@
 """Image encoders by name, all with one face: normalised pixels in, tokens out.
 
-`timm:<model>` takes any model of timm (`pipeline.encoders.timm_models`), `builtin:vit` is the small one
+`timm:<model>` takes any model of timm (`pipeline.encoders.image.timm_model`), `builtin:vit` is the small one
 that ships with the package. Weights are never replaced by random ones unless the parameters say `weights:
 random`.
 """
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.core.errors import UserError
-from pipeline.encoders import builtin_vit, timm_models
-from pipeline.encoders.depth import image_stack
-from pipeline.encoders.image_weights import VIT_FOLDER, image_weights, image_weights_hash
-from pipeline.encoders.missing import unknown_encoder
-from pipeline.encoders.params import ImageEncoderParams
-from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.common.blocks import image_stack
+from pipeline.encoders.common.errors import unknown_encoder
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.image import builtin_vit, timm_model
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.image.weights_file import VIT_FOLDER, image_weights, image_weights_hash
 
 RANDOM_SEED = 0
 
@@ -157,8 +157,8 @@ def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> I
 
 
 def _load_timm(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
-    model = timm_models.load_timm(params, image_weights(params, root), classifier)
-    preprocessing = timm_models.preprocessing_of(model, params.options).changed(params)
+    model = timm_model.load_timm(params, image_weights(params, root), classifier)
+    preprocessing = timm_model.preprocessing_of(model, params.options).changed(params)
     if params.blocks is not None:
         image_stack(model, "blocks").keep_first(params.blocks, "blocks")
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.preprocessing import Preprocessing
+from pipeline.encoders.image.preprocessing import Preprocessing
 
 SUFFIX = ".jpg"
 
