@@ -35,15 +35,15 @@ from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.questioner.decoding import Choice, Rule, Written
-from pipeline.questioner.folder import REPOSITORY, Loaded, Setup
-from pipeline.questioner.generator import Encoded, Generator, kind_of, ordinals_of
-from pipeline.questioner.images import token_grid
-from pipeline.questioner.model import Questioner
-from pipeline.questioner.params import SamplingParams
-from pipeline.questioner.prompts import Prompts
-from pipeline.questioner.sight import Sight
-from pipeline.questioner.writers import View, Writer
+from pipeline.questioner.decoding.generator import Encoded, Generator, kind_of, ordinals_of
+from pipeline.questioner.decoding.params import SamplingParams
+from pipeline.questioner.decoding.sampling import Choice, Rule, Written
+from pipeline.questioner.decoding.tasks import View, Writer
+from pipeline.questioner.model.checkpoint import REPOSITORY, Loaded, Setup
+from pipeline.questioner.model.prompts import Prompts
+from pipeline.questioner.model.questioner import Questioner
+from pipeline.questioner.model.region_prompt import token_grid
+from pipeline.questioner.model.vision import Sight
 
 TYPES = ["what"] * 3 + ["how"] * 2 + ["where"] * 2 + ["who", "why", "when"]
 BOXES = 16

@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.questioner.params import TrainFilterParams
+from pipeline.questioner.training.params import TrainFilterParams
 
 
 @stage(writes=["filter_model"])
 def main(params: TrainFilterParams, paths: Paths) -> dict:
-    from pipeline.questioner.fit import Fitting
+    from pipeline.questioner.training.train import Fitting
 
     return Fitting(params, paths).run()
 

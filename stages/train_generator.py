@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.questioner.params import TrainGeneratorParams
+from pipeline.questioner.training.params import TrainGeneratorParams
 
 
 @stage(writes=["generator"])
 def main(params: TrainGeneratorParams, paths: Paths) -> dict:
-    from pipeline.questioner.fit import Fitting
+    from pipeline.questioner.training.train import Fitting
 
     return Fitting(params, paths).run()
 

@@ -9,9 +9,9 @@ from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.questioner.model import Questioner
-from pipeline.questioner.prompts import Prompts
-from pipeline.questioner.region import TokenGrid
+from pipeline.questioner.model.prompts import Prompts
+from pipeline.questioner.model.questioner import Questioner
+from pipeline.questioner.model.region_prompt import TokenGrid
 
 WORDS = (
     "generate region caption question answer pair what how where who why when yes no other a red green blue "

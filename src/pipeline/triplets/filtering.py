@@ -48,7 +48,7 @@ class FilterStep(Step):
 
     def setup(self) -> None:
         """Load the second model."""
-        from pipeline.questioner.answerer import Answerer
+        from pipeline.questioner.decoding.filter_model import Answerer
 
         self.answerer: AnswererModel = Answerer.load(self.model)
 

@@ -49,7 +49,7 @@ class GenerateStep(Step):
 
     def setup(self) -> None:
         """Load the generator and what finds the boxes."""
-        from pipeline.questioner.generator import Generator
+        from pipeline.questioner.decoding.generator import Generator
 
         self.boxes: BoxSource = box_source(self.params.boxes, self.root)
         self.generator: GeneratorModel = Generator.load(self.model)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from pipeline.questioner.params import SamplingParams
+from pipeline.questioner.decoding.params import SamplingParams
 
 Boxes = Sequence[Sequence[float]]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.questioner.params import SamplingParams
+from pipeline.questioner.decoding.params import SamplingParams
 
 QuestionType = Literal["what", "how", "where", "who", "why", "when", "binary", "other"]
 

@@ -1,0 +1,79 @@
+"""The questioner's text model: a BERT by name, with fresh cross-attention.
+
+BERT draws fresh weights with deviation 0.02, whatever the width. In a narrow model that makes attention uniform and
+its gradient tiny; the fresh layers are drawn with deviation 1 / sqrt(width) instead (LeCun et al. 1998), which keeps
+the scale of what passes through.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pipeline.core.errors import UserError
+from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.layers import BertSelfAttention
+from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.text.weights_file import RANDOM, text_folder
+from pipeline.questioner.model.params import TextModelParams
+from pipeline.questioner.model.prompts import longest_prompt
+
+
+def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: int) -> tuple[BertLM, Tokenizer]:
+    """The BERT that the parameters name, with cross-attention, and its tokenizer.
+
+    What the checkpoint lacks is drawn from `seed`. Raises UserError if the model is missing, is no BERT, has fewer
+    layers than asked for, or cannot read prompts of this length.
+    """
+    named = TextEncoderParams(name=params.name, weights=params.weights)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, tokenizer, fresh = load_bert(
+            text_folder(named, root), params.name, cross_attention=True, random=params.weights == RANDOM
+        )
+        draw_cross_attention(model, set(fresh))
+    found = model.config
+    if params.layers is not None and params.layers > found.num_hidden_layers:
+        raise UserError(
+            f"The text model '{params.name}' has fewer layers.",
+            where="model.text.layers",
+            expected=f"at most {found.num_hidden_layers}",
+            found=params.layers,
+        )
+    if longest_prompt(tokenizer, max_tokens) > found.max_position_embeddings:
+        raise UserError(
+            f"The text model '{params.name}' cannot read prompts of this length.",
+            where="samples.max_tokens",
+            expected=f"prompts of at most {found.max_position_embeddings} tokens",
+            found=longest_prompt(tokenizer, max_tokens),
+            fix="lower samples.max_tokens",
+        )
+    return shortened(model, params.layers or found.num_hidden_layers, params.dropout), tokenizer
+
+
+def draw_cross_attention(model: BertLM, fresh: Collection[str]) -> None:
+    """Draw the matrices of cross-attention among the parameters named in `fresh`, from torch's random state."""
+    for name, parameter in model.named_parameters():
+        if ".crossattention." in name and name in fresh and parameter.ndim == 2:
+            nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
+
+
+def shortened(model: BertLM, layers: int, dropout: float) -> BertLM:
+    """The model with its first layers only, and another dropout."""
+    model.config = model.bert.config = replace(
+        model.config,
+        num_hidden_layers=layers,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    model.bert.encoder.layer = model.bert.encoder.layer[:layers]
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+        elif isinstance(module, BertSelfAttention):
+            module.dropout_rate = dropout
+    return model

@@ -1,0 +1,60 @@
+"""The images of a training: tokens of a frozen encoder, computed once, or 8-bit pixels.
+
+A frozen encoder runs once over all images and its tokens are kept in memory; a trained one runs in every update,
+from 8-bit pixels that are kept in memory while they fit.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.questioner.model.region_prompt import token_grid
+from pipeline.questioner.model.vision import normalised
+from pipeline.storage.shards import ImageShards
+
+LARGEST_IN_MEMORY = 4 << 30
+IMAGES_PER_PASS = 64
+
+
+class PixelStore:
+    """8-bit pixels of images by number, kept in memory if all of them fit."""
+
+    def __init__(self, shards: ImageShards, keys: Sequence[str], preprocessing: Preprocessing) -> None:
+        self.shards, self.keys, self.preprocessing = shards, keys, preprocessing
+        size = preprocessing.size
+        self.kept: dict[int, np.ndarray] | None = {} if len(keys) * size * size * 3 <= LARGEST_IN_MEMORY else None
+
+    def __getitem__(self, images: Sequence[int]) -> np.ndarray:
+        """Pixels uint8 [len(images),S,S,3]. Raises UserError for a damaged image."""
+        return np.stack([self._one(image) for image in images])
+
+    def _one(self, image: int) -> np.ndarray:
+        if self.kept is not None and image in self.kept:
+            return self.kept[image]
+        key = self.keys[image]
+        pixels = self.preprocessing.decode(self.shards.jpeg(key), where=f"{self.shards.folder}: {key}")
+        if self.kept is not None:
+            self.kept[image] = pixels
+        return pixels
+
+
+def all_tokens(encoder: ImageEncoder, store: PixelStore, device: torch.device) -> Tensor | None:
+    """Tokens of all images of a store, float32 [I,N,W] on the CPU; None if they do not fit into memory."""
+    if 4 * len(store.keys) * token_grid(encoder).tokens * encoder.dim > LARGEST_IN_MEMORY:
+        return None
+    return chosen_tokens(encoder, store, range(len(store.keys)), device)
+
+
+@torch.no_grad()
+def chosen_tokens(encoder: ImageEncoder, store: PixelStore, images: Sequence[int], device: torch.device) -> Tensor:
+    """Tokens of images of a store by number, float32 [I,N,W] on the CPU."""
+    encoder.to(device).eval()
+    parts = [
+        encoder(normalised(encoder, store[images[start : start + IMAGES_PER_PASS]], device)).float().cpu()
+        for start in range(0, len(images), IMAGES_PER_PASS)
+    ]
+    return torch.cat(parts) if parts else torch.zeros(0, token_grid(encoder).tokens, encoder.dim)

@@ -1,0 +1,98 @@
+"""Which images, questions and regions an update sees: a pure function of seed and step.
+
+An update draws images without repetition (with, if there are fewer than the batch), and for each of them fixed numbers
+of questions, with repetition and one answer each, and of regions: some that follow each other, round the end, in the
+order of the table. Weights balance sources and question types
+(`BalanceParams`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.core.errors import UserError
+from pipeline.questioner.training.dataset import Samples
+from pipeline.questioner.training.params import SampleParams
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a batch: its place there, its number, drawn questions each with an answer entry, and regions."""
+
+    place: int
+    image: int
+    questions: tuple[tuple[int, int], ...]
+    regions: tuple[int, ...]
+
+
+class Sampler:
+    """Draws batches. Images without what is wanted (questions, and regions unless there are to be none) never come.
+
+    Raises UserError if no image is left.
+    """
+
+    def __init__(self, samples: Samples, params: SampleParams, batch_size: int, seed: int, where: object) -> None:
+        self.samples, self.params, self.batch_size, self.seed = samples, params, batch_size, seed
+        self.question_counts = np.diff(samples.questions.first)
+        self.region_counts = np.diff(samples.regions.first) * (params.regions_per_image > 0)
+        self.images = np.flatnonzero(self.question_counts + self.region_counts)
+        if not len(self.images):
+            raise UserError(
+                "There is nothing to train on.",
+                where=where,
+                expected="images with questions"
+                + " or regions" * (params.regions_per_image > 0)
+                + " within the length limits",
+                found=f"{len(samples.keys)} images; too long: {samples.too_long}",
+                fix="check the sources of fetch_annotations",
+            )
+        weights = balanced([samples.sources[image] for image in self.images], params.balance.sources)
+        self.image_weights = weights / weights.sum()
+        types = samples.questions.table["question_type"].to_pylist()
+        self.draws = 2 * params.questions_per_image + 1
+        cumulative = balanced(types, params.balance.question_types).cumsum()
+        self.question_weights = np.concatenate([[0.0], cumulative])
+
+    def batch(self, step: int) -> list[Item]:
+        """The items of an update."""
+        random = np.random.default_rng([self.seed, step])
+        repeat = self.batch_size > len(self.images)
+        images = random.choice(self.images, self.batch_size, replace=repeat, p=self.image_weights)
+        draws = random.random((self.batch_size, self.draws))
+        return [self.item(place, int(image), draws[place]) for place, image in enumerate(images)]
+
+    def fixed(self, count: int) -> list[Item]:
+        """The first images, each with what its first draws give: for validation."""
+        draws = np.random.default_rng([self.seed]).random((count, self.draws))
+        return [self.item(place, int(image), draws[place]) for place, image in enumerate(self.images[:count])]
+
+    def item(self, place: int, image: int, draws: np.ndarray) -> Item:
+        """One image with what uniform `draws` choose: questions, their answers, regions, one after the other."""
+        count = self.params.questions_per_image
+        for_questions, for_answers, for_regions = draws[:count], draws[count : 2 * count], draws[2 * count]
+        questions, regions = self.samples.questions, self.samples.regions
+        chosen: list[tuple[int, int]] = []
+        if self.question_counts[image]:
+            for place_drawn, answer in zip(for_questions, for_answers, strict=True):
+                question = self.question(image, float(place_drawn))
+                first, end = questions.answer_first[question : question + 2]
+                chosen.append((question, int(first + int(answer * (end - first)))))
+        count, start = self.region_counts[image], regions.first[image]
+        offset, number = int(for_regions * count), min(count, self.params.regions_per_image)
+        seen = tuple(int(start + (offset + further) % count) for further in range(number))
+        return Item(place, image, tuple(chosen), seen)
+
+    def question(self, image: int, draw: float) -> int:
+        """A question of an image, by weight."""
+        first, end = self.samples.questions.first[image : image + 2]
+        low, high = self.question_weights[first], self.question_weights[end]
+        found = int(np.searchsorted(self.question_weights, low + draw * (high - low), side="right")) - 1
+        return min(max(found, int(first)), int(end) - 1)
+
+
+def balanced(names: Sequence[str], strength: float) -> np.ndarray:
+    """Weight 1 / count^strength of each name."""
+    counts = Counter(names)
+    return np.array([counts[name] ** -strength for name in names], dtype=np.float64)

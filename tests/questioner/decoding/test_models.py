@@ -1,0 +1,143 @@
+"""Model folders, the generator and the answerer: round trip, bytes, sharing of work, and clear errors."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.questioner import annotated, toy
+
+from pipeline.core.errors import UserError
+from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.questioner.decoding.filter_model import Answerer
+from pipeline.questioner.decoding.generator import Generator, kind_of, ordinals_of
+from pipeline.questioner.decoding.params import SamplingParams
+from pipeline.questioner.model import checkpoint as model_folder
+from pipeline.questioner.model.checkpoint import FILTER, GENERATOR, Loaded, Parts, Setup, load_model, save_model
+from pipeline.questioner.model.questioner import Questioner
+from pipeline.questioner.model.region_prompt import token_grid
+from pipeline.questioner.model.vision import Sight
+
+BOXES = [[[0.0, 0.0, 0.5, 0.5], [0.2, 0.1, 0.9, 1.0]], [], [[0.0, 0.0, 1.0, 1.0]]]
+KEYS = ["one", "two", "three"]
+TYPES = ["what", "what", "how", "binary", "binary", "other"]
+CAPTIONS = SamplingParams(seed=5, top_k=3, max_tokens=8)
+QUESTIONS = SamplingParams(seed=5, top_k=6, max_tokens=12)
+
+
+@pytest.fixture(autouse=True)
+def own_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's image encoder stands for whichever is named."""
+    monkeypatch.setattr(model_folder, "load_image_encoder", lambda *_: annotated.encoder())
+
+
+def made(task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> tuple[Setup, Parts]:
+    encoder = annotated.encoder()
+    text = toy.questioner(seed=4, sharpness=20.0, ending=1.0).text
+    model = Questioner(text, encoder.dim, token_grid(encoder), cue == "feature").float()
+    setup = Setup(task, cue, ImageEncoderParams(), "patches", trained, text.config, 12, 5)
+    return setup, Parts(Sight(encoder, trained, cue == "pixel"), model)
+
+
+def saved(path: Path, task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> Path:
+    setup, parts = made(task, cue, trained)
+    save_model(path, setup, parts, toy.tokenizer(), {"stage": "test"})
+    return path
+
+
+@pytest.mark.parametrize(("cue", "trained"), [("feature", False), ("pixel", True), ("none", True)])
+def test_round_trip(tmp_path: Path, cue: str, trained: bool):
+    """What was saved writes the same after loading; equal weights are equal bytes."""
+    path = saved(tmp_path / "a", cue=cue, trained=trained)
+    again = saved(tmp_path / "b", cue=cue, trained=trained)
+    assert {file.name for file in path.iterdir()} >= {"model.safetensors", "config.json", "vocab.txt"}
+    for file in path.iterdir():
+        assert file.read_bytes() == (again / file.name).read_bytes()
+    setup, parts = made(cue=cue, trained=trained)
+    first = Generator(Loaded(setup, parts.sight.eval(), parts.model.eval(), toy.prompts(12), ""))
+    second = Generator.load(path)
+    assert second.weights_hash == Generator.load(again).weights_hash
+    pictures = [annotated.picture(number) for number in range(3)]
+    described = first.describe(pictures, BOXES, KEYS, CAPTIONS)
+    assert described == second.describe(pictures, BOXES, KEYS, CAPTIONS)
+    assert [len(own) for own in described] == [2, 0, 1]
+    names = json.loads((path / "config.json").read_text())
+    assert names["image_hash"] == "patches"
+
+
+def test_weights_hash_tells_models_apart(tmp_path: Path):
+    setup, parts = made()
+    save_model(tmp_path / "a", setup, parts, toy.tokenizer(), {})
+    with torch.no_grad():
+        parts.model.image_type[0] += 1
+    save_model(tmp_path / "b", setup, parts, toy.tokenizer(), {})
+    save_model(tmp_path / "c", replace(setup, max_tokens=9), parts, toy.tokenizer(), {})
+    hashes = {load_model(tmp_path / name, GENERATOR).weights_hash for name in "abc"}
+    assert len(hashes) == 3
+
+
+def test_asking(tmp_path: Path):
+    """A text depends on image, key, box, type and ordinal, not on what else is asked."""
+    generator = Generator.load(saved(tmp_path))
+    pictures = [annotated.picture(number) for number in range(3)]
+    captions = [["a red square", "the circle"], [], [""]]
+    encoded = generator.encode(pictures)
+    asked = generator.ask(encoded, BOXES, captions, KEYS, TYPES, QUESTIONS)
+    assert [[len(pairs) for pairs in own] for own in asked] == [[6, 6], [], [6]]
+    assert [pair.question_type for pair in asked[0][0]] == TYPES
+    assert generator.ask(pictures, BOXES, captions, KEYS, TYPES, QUESTIONS) == asked
+    alone = generator.ask(pictures[2:], BOXES[2:], captions[2:], KEYS[2:], ["how", "what"], QUESTIONS)
+    assert alone[0][0][0].question == asked[2][0][2].question
+    assert alone[0][0][1].question == asked[2][0][0].question
+    other_key = generator.ask(pictures[2:], BOXES[2:], captions[2:], ["other"], TYPES, QUESTIONS)
+    assert [pair.question for pair in other_key[0][0]] != [pair.question for pair in asked[2][0]]
+    for pair in (pair for own in asked for pairs in own for pair in pairs):
+        assert (pair.answer == "") == (pair.confidence == 0)
+        assert 0 <= pair.confidence <= 1
+
+
+def test_kinds_of_questions():
+    assert ordinals_of(["what", "binary", "what", "binary", "binary"]) == [0, 0, 1, 1, 2]
+    assert [kind_of("binary", turn) for turn in range(3)] == ["yes", "no", "yes"]
+    assert kind_of("what", 1) == "what"
+
+
+def test_nothing_to_do(tmp_path: Path):
+    generator = Generator.load(saved(tmp_path / "generator"))
+    pictures = [annotated.picture(0)]
+    assert generator.describe(pictures, [[]], ["a"], CAPTIONS) == [[]]
+    assert generator.ask(pictures, [[]], [[]], ["a"], TYPES, QUESTIONS) == [[]]
+    assert generator.ask(pictures, [BOXES[2]], [[""]], ["a"], [], QUESTIONS) == [[[]]]
+    answerer = Answerer.load(saved(tmp_path / "filter", FILTER, "none"))
+    assert answerer.answer(pictures, [[]]) == [[]]
+
+
+def test_answering(tmp_path: Path):
+    answerer = Answerer.load(saved(tmp_path, FILTER, "none"))
+    pictures = [annotated.picture(number) for number in range(3)]
+    questions = [["what colour is it?", "is there a square?"], [], ["how many are there?"]]
+    answers = answerer.answer(pictures, questions)
+    assert [len(own) for own in answers] == [2, 0, 1]
+    assert answers[2][0].text == answerer.answer(pictures[2:], questions[2:])[0][0].text
+    assert all(0 <= answer.confidence <= 1 for own in answers for answer in own)
+
+
+def test_clear_errors(tmp_path: Path):
+    path = saved(tmp_path / "generator")
+    with pytest.raises(UserError, match="another task"):
+        Answerer.load(path)
+    with pytest.raises(UserError, match="missing"):
+        Generator.load(tmp_path / "nowhere")
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**config, "image_hash": "else"}))
+    with pytest.raises(UserError, match="not those"):
+        Generator.load(path)
+    (path / "config.json").write_text(json.dumps({**config, "cue": "none"}))
+    with pytest.raises(UserError, match="do not fit"):
+        Generator.load(path)
+    (path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="no configuration"):
+        Generator.load(path)
+    assert BertConfig(**config["text"]) == made()[0].text

@@ -1,0 +1,112 @@
+"""A training as a whole: killed, going on from an earlier model, what it writes, and what cannot be trained."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from tests.questioner import annotated
+
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
+from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
+from pipeline.questioner.training.train import Fitting
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
+from pipeline.training import loop
+
+EARLIER = "data/raw/encoders/earlier"
+
+
+def params(layers: int = 1, task: str = "generator", **model: Any) -> TrainGeneratorParams | TrainFilterParams:
+    return (TrainGeneratorParams if task == "generator" else TrainFilterParams).model_validate(
+        {
+            "model": {"train_image_encoder": False, "text": {"layers": layers}, **model},
+            "samples": {"hidden_share": 0.6},
+            "validation": {"images_while_training": 2},
+            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "validate_every": 2},
+        }
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    found = Paths.of(tmp_path, "train_generator")
+    annotated.write_annotations(found.annotations)
+    return found
+
+
+def test_training_goes_on_from_an_earlier_model(paths: Paths):
+    figures = Fitting(params(), paths).run()
+    assert figures["validation"]["answers"]["questions"] == 6 and figures["best_step"] in (2, 4, 6)
+    weights = read_tensors(paths.generator / "model.safetensors")
+    shutil.move(paths.generator, paths.root / EARLIER)
+    fresh = Fitting(params(), paths).parts.state_dict()
+    later = Fitting(params(start_from=EARLIER), paths)
+    assert all(torch.equal(weights[name], value) for name, value in later.parts.state_dict().items())
+    assert not all(torch.equal(weights[name], value) for name, value in fresh.items())
+    assert later.fingerprint() != Fitting(params(), paths).fingerprint()
+    with pytest.raises(UserError, match="do not fit"):
+        Fitting(params(layers=2, start_from=EARLIER), paths)
+    with pytest.raises(UserError, match="cannot be read"):
+        Fitting(params(start_from="data/raw/encoders/nowhere"), paths)
+
+
+def train_until(root: Path, task: str, death: int | None) -> None:
+    """Train; before update `death` this process kills itself."""
+    update = loop.Run.update
+
+    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
+        if self.step == death:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return update(self, micros)
+
+    loop.Run.update = mortal
+    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+    Fitting(params(task=task), Paths.of(root, f"train_{task}")).run()
+
+
+@pytest.mark.parametrize("task", ["generator", "filter"])
+def test_a_killed_training_gives_the_same_bytes(tmp_path: Path, root: Path, task: str):
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
+    models, said = [], ""
+    for name, deaths in (("whole", []), ("killed", [3])):
+        paths = Paths.of(tmp_path / name, f"train_{task}")
+        annotated.write_annotations(paths.annotations)
+        for death in [*deaths, None]:
+            code = "from pathlib import Path; from tests.questioner.test_fit import train_until\n"
+            code += f"train_until(Path({str(paths.root)!r}), {task!r}, {death})"
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
+            said = done.stdout
+        folder = paths.generator if task == "generator" else paths.filter_model
+        models.append({path.name: path.read_bytes() for path in [*folder.iterdir(), *paths.results.rglob("*.*")]})
+    assert "going on from step 3" in said
+    assert models[0] == models[1]
+
+
+def test_what_the_model_said_of_held_out_images_is_kept(paths: Paths):
+    Fitting(params(), paths).run()
+    answers = HELD_OUT_ANSWERS.read(paths.results / "held_out" / "answers.parquet").to_pylist()
+    assert {row["key"] for row in answers} == {"image2", "image5", "image8"}
+    assert {tuple(row["references"]) for row in answers} == {("blue",), ("yes", "yes", "no")}
+    captions = HELD_OUT_CAPTIONS.read(paths.results / "held_out" / "captions.parquet").to_pylist()
+    assert {row["phrase"] for row in captions} == {"a blue square", "the circle."}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [({"start_from": "models/generator"}, "start_from"), ({"image": {"resize": "crop"}}, "resize must be squash")],
+)
+def test_what_dvc_or_boxes_do_not_allow_is_refused(model: dict[str, Any], message: str):
+    with pytest.raises(ValidationError, match=message):
+        params(**model)
