@@ -10,14 +10,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.triplets.params import FilterParams
+from pipeline.triplets.filter.params import FilterParams
 
 
 @stage(writes=["triplets", "rejected"])
 def main(params: FilterParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
-    from pipeline.triplets.filtering import FilterStep, generated_shards
-    from pipeline.triplets.funnel import filter_figures, write_plots
+    from pipeline.triplets.filter.step import FilterStep, generated_shards
+    from pipeline.triplets.statistics.funnel import filter_figures, write_plots
 
     map_shards(
         FilterStep(params, paths.filter_model),

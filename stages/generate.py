@@ -10,15 +10,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.triplets.params import GenerateParams
+from pipeline.triplets.generate.params import GenerateParams
 
 
 @stage(writes=["generated"])
 def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
-    from pipeline.triplets.funnel import generated_figures
-    from pipeline.triplets.generation import GenerateStep
+    from pipeline.triplets.generate.step import GenerateStep
+    from pipeline.triplets.statistics.funnel import generated_figures
 
     pairs = ImageShards(paths.pairs)
     step = GenerateStep(params, paths.generator, paths.root)

@@ -21,7 +21,7 @@ from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.training.history import write_csv
-from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, filter_figures, write_plots
+from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS, filter_figures, write_plots
 
 COLOURS = ("red", "orange", "gold", "green", "teal", "blue", "purple", "pink")
 SHAPES = ("circle", "square", "bar")

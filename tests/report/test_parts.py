@@ -19,7 +19,7 @@ from pipeline.report.inputs import numbers
 from pipeline.report.pictures import benchmark_folder, box_overlay, data_address, small_jpeg
 from pipeline.report.settings_table import settings
 from pipeline.report.words import REASONS, percent
-from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS
+from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS
 
 
 def test_a_small_jpeg_stays_as_it_is(jpeg):

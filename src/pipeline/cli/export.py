@@ -9,7 +9,7 @@ from pipeline.core.files import require_folder
 from pipeline.core.stage import Paths
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
-from pipeline.triplets.jade_format import export_captions, export_pairs
+from pipeline.triplets.formats.jade import export_captions, export_pairs
 
 
 def export_jade(root: Path, folder: Path) -> str:

@@ -8,26 +8,25 @@ and box, so a row depends neither on the batch nor on the number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
-from pipeline.triplets.box_source import BoxSource, box_files, box_source
-from pipeline.triplets.boxes import check_known, read_boxes
+from pipeline.triplets.batches import batches
+from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
+from pipeline.triplets.generate.grid import check_known, read_boxes
+from pipeline.triplets.generate.params import FileBoxes, GenerateParams, QuestionType
 from pipeline.triplets.model_hash import model_hash
 from pipeline.triplets.models import GeneratorModel
-from pipeline.triplets.params import FileBoxes, GenerateParams, QuestionType
 from pipeline.triplets.shard_images import stream_images
 
 if TYPE_CHECKING:
     from PIL import Image
 
-T = TypeVar("T")
 SPLIT = "train"
 """Triplets are for learning: held-out images need none."""
 
@@ -116,9 +115,3 @@ def generate_rows(
 def requested_types(counts: Mapping[QuestionType, int]) -> list[str]:
     """The type of every question asked about one box, in order: `{what: 2, how: 1}` gives what, what, how."""
     return [name for name, count in counts.items() for _ in range(count)]
-
-
-def batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    """Successive lists of `size` items, the last one shorter."""
-    while batch := list(islice(items, size)):
-        yield batch

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from PIL import Image
 
-from pipeline.triplets.boxes import BoxTable, box_table, grid_boxes, read_boxes, weights_file
-from pipeline.triplets.params import Boxes, DetectorBoxes, FileBoxes, GridBoxes
+from pipeline.triplets.generate.grid import BoxTable, box_table, grid_boxes, read_boxes, weights_file
+from pipeline.triplets.generate.params import Boxes, DetectorBoxes, FileBoxes, GridBoxes
 
 
 class BoxSource(Protocol):
@@ -60,7 +60,7 @@ def box_source(params: Boxes, root: Path) -> BoxSource:
         return TableSource(read_boxes(box_table(params, root)), params.top_n)
     if isinstance(params, DetectorBoxes):
         from pipeline.core.settings import machine
-        from pipeline.triplets.detector import Detector
+        from pipeline.triplets.generate.detector import Detector
 
         return Detector.load(params, root, machine().device)
     return GridSource(params)

@@ -7,9 +7,8 @@ from pydantic import TypeAdapter
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.storage.boxes import intersection_over_union
-from pipeline.triplets.duplicates import repeated_captions, repeated_pairs
-from pipeline.triplets.funnel import CAPTION_STEPS, PAIR_STEPS, entropy, funnel
-from pipeline.triplets.params import (
+from pipeline.triplets.filter.duplicates import repeated_captions, repeated_pairs
+from pipeline.triplets.filter.params import (
     Agreement,
     CaptionFilterParams,
     EqualText,
@@ -17,8 +16,9 @@ from pipeline.triplets.params import (
     RuleParams,
     SecondAnswerParams,
 )
-from pipeline.triplets.rules import caption_fault, pair_fault
-from pipeline.triplets.selection import SecondAnswer, agrees, judge_pairs, screen_captions, screen_pairs
+from pipeline.triplets.filter.rules import caption_fault, pair_fault
+from pipeline.triplets.filter.selection import SecondAnswer, agrees, judge_pairs, screen_captions, screen_pairs
+from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS, entropy, funnel
 
 RULES = RuleParams(min_question_words=3, min_answer_confidence=0.2)
 NO_LIMITS = LimitParams(per_type=None, yes_no_ratio=None)

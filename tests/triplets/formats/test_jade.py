@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
-from pipeline.triplets.jade_format import (
+from pipeline.triplets.formats.jade import (
     export_captions,
     export_pairs,
     image_id,

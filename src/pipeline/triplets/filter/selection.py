@@ -1,7 +1,7 @@
 """Which generated rows stay: the filter's decisions, without any model or file.
 
 Every decision is a reason or None, one per row, in the rows' order. A pair passes, in this order, the rules
-(`pipeline.triplets.rules`), the generator's confidence, duplicates within its image, the agreement of the
+(`pipeline.triplets.filter.rules`), the generator's confidence, duplicates within its image, the agreement of the
 second answer, the second model's confidence, and the limits. The first reason met is the one recorded.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.metrics.vqa_accuracy import normalise_answer
-from pipeline.triplets.duplicates import by_confidence, repeated_captions, repeated_pairs
-from pipeline.triplets.params import (
+from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_pairs
+from pipeline.triplets.filter.params import (
     Agreement,
     CaptionFilterParams,
     EqualText,
@@ -24,7 +24,7 @@ from pipeline.triplets.params import (
     SecondAnswerParams,
     TokenOverlap,
 )
-from pipeline.triplets.rules import caption_fault, pair_fault
+from pipeline.triplets.filter.rules import caption_fault, pair_fault
 
 Row = Mapping[str, Any]
 Reasons = list[str | None]

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.core.errors import UserError
 from pipeline.storage.boxes import Box, area
 from pipeline.tables.triplets import BOXES
-from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
+from pipeline.triplets.generate.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
 
 BoxTable = dict[str, list[list[float]]]
 """Boxes of each image by its key, best first."""

@@ -7,9 +7,9 @@ from PIL import Image
 
 from pipeline.core.errors import UserError
 from pipeline.tables.triplets import BOXES
-from pipeline.triplets.box_source import box_files, box_source
-from pipeline.triplets.boxes import check_known, grid_boxes, grid_level, read_boxes
-from pipeline.triplets.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
+from pipeline.triplets.generate.box_source import box_files, box_source
+from pipeline.triplets.generate.grid import check_known, grid_boxes, grid_level, read_boxes
+from pipeline.triplets.generate.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
 
 PICTURE = Image.effect_noise((64, 48), 80).convert("RGB")
 

@@ -1,7 +1,7 @@
 """The filter on one shard: rules and duplicates, then a second model answers what is left.
 
 The second model sees the image and the question only, never the region caption or the generator's answer. It
-answers each distinct question of an image once. What the answers decide is in `pipeline.triplets.selection`.
+answers each distinct question of an image once. What the answers decide is in `pipeline.triplets.filter.selection`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,11 @@ from pipeline.core.files import require_folder
 from pipeline.execution.step import Shard, Step
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
-from pipeline.triplets.generation import batches
+from pipeline.triplets.batches import batches
+from pipeline.triplets.filter.params import FilterParams
+from pipeline.triplets.filter.selection import SecondAnswer, alive, judge_pairs, screen_captions, screen_pairs
 from pipeline.triplets.model_hash import model_hash
 from pipeline.triplets.models import AnswererModel
-from pipeline.triplets.params import FilterParams
-from pipeline.triplets.selection import (
-    SecondAnswer,
-    alive,
-    judge_pairs,
-    screen_captions,
-    screen_pairs,
-)
 from pipeline.triplets.shard_images import stream_images
 
 

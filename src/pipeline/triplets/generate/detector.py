@@ -17,8 +17,8 @@ from torchvision.models import detection
 from torchvision.transforms.functional import pil_to_tensor
 
 from pipeline.core.errors import UserError
-from pipeline.triplets.boxes import weights_file
-from pipeline.triplets.params import DetectorBoxes
+from pipeline.triplets.generate.grid import weights_file
+from pipeline.triplets.generate.params import DetectorBoxes
 
 Boxes = list[list[float]]
 
