@@ -41,13 +41,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.alignment.objective import AlignmentObjective
+from pipeline.alignment.inputs.towers import EncoderTowers
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.token_grid import pool_tokens
-from pipeline.alignment.towers import EncoderTowers
-from pipeline.alignment.train_alignment import assemble
+from pipeline.alignment.training.objective import AlignmentObjective
+from pipeline.alignment.training.train import assemble
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
+from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST

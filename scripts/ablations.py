@@ -28,7 +28,7 @@ import numpy as np
 import typer
 
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.train_alignment import align
+from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path, link_or_copy, remove
 from pipeline.core.settings import machine, read_params

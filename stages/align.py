@@ -17,7 +17,7 @@ from pipeline.teacher.params import EmbedTeacherParams
 
 @stage(writes=["alignment"])
 def main(params: AlignParams, paths: Paths) -> dict:
-    from pipeline.alignment.train_alignment import align
+    from pipeline.alignment.training.train import align
 
     teacher = load_params(paths.params, "embed_teacher", EmbedTeacherParams)
     return align(params, teacher, paths)

@@ -8,9 +8,9 @@ import torch
 from tests.alignment import world
 from tests.training.objectives import update_gradient
 
-from pipeline.alignment.objective import AlignmentObjective
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.train_alignment import assemble
+from pipeline.alignment.training.objective import AlignmentObjective
+from pipeline.alignment.training.train import assemble
 from pipeline.core.stage import Paths
 
 TEXT = {"name": "hf:deep", "weights": "random", "max_length": 16}

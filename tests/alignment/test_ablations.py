@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scripts.ablations import ROOT, VARIANTS, Variant, difference, merged, triplets_without
 
+from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.shared_encoder import SharedEncoder
 from pipeline.core.settings import read_params
 from pipeline.metrics.retrieval import Ranks
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA

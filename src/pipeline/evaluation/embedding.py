@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.alignment.model_folder import load
+from pipeline.alignment.model.checkpoint import load
 from pipeline.core.progress import progress
 from pipeline.core.settings import machine
 from pipeline.execution.process import CPU_THREADS, fixed_threads

@@ -1,0 +1,115 @@
+"""Where a training starts: at the encoders that the parameters name, or at a finished model (`start_from`).
+
+A finished model brings its own encoders, trained along or not, and the shared encoder on top of them, which then starts
+neither at random nor in the closed form. The parameters must describe the same model; what only matters while
+training (dropout, how the weights start) may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.alignment.model.checkpoint import CONFIG, TEXT, WEIGHTS, load, read_config
+from pipeline.alignment.model.shared_encoder import SharedEncoder
+from pipeline.alignment.params import AlignParams
+from pipeline.core.errors import UserError
+from pipeline.core.files import hash_file
+from pipeline.core.settings import Params
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
+from pipeline.encoders.image.weights_file import image_weights_hash
+from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
+from pipeline.encoders.text.weights_file import text_folder, text_weights_hash
+
+MAY_DIFFER = {
+    "image_encoder": {"weights"},
+    "text_encoder": {"name", "weights"},
+    "shared_encoder": {
+        "dropout",
+        "summary_dropout",
+        "token_dropout",
+        "summary_ridge",
+        "block_start",
+        "layer_scale",
+        "type_embedding_scale",
+    },
+    "features": {"flips", "crops", "crop_scale", "mirror_average", "crop_average"},
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Both encoders as the parameters name them below `root`, or those of the finished model in the folder `model`."""
+
+    image: ImageEncoderParams
+    text: TextEncoderParams
+    root: Path
+    model: Path | None = None
+
+    @classmethod
+    def of(cls, params: AlignParams, root: Path) -> Origin:
+        """What the parameters ask for. Raises UserError if the model to start from is missing, or another one."""
+        model = root / params.start_from if params.start_from else None
+        if model:
+            check_same(params, model)
+        return cls(params.image_encoder, params.text_encoder, root, model)
+
+    def load(self) -> tuple[ImageEncoder, TextEncoder, SharedEncoder | None]:
+        """Both encoders, and the finished model's shared encoder if there is one. Raises UserError as below."""
+        if self.model is None:
+            return self.load_image(), self.load_text(), None
+        model, _, _ = load(self.model)
+        return model.image_encoder, model.text_encoder.encoder, model.shared
+
+    def load_image(self) -> ImageEncoder:
+        """The image encoder. Raises UserError if its files are missing or do not fit."""
+        return load(self.model)[0].image_encoder if self.model else load_image_encoder(self.image, self.root)
+
+    def load_text(self) -> TextEncoder:
+        """The text encoder. Raises UserError if its files are missing or do not fit."""
+        return load(self.model)[0].text_encoder.encoder if self.model else load_text_encoder(self.text, self.root)
+
+    def image_digest(self) -> str:
+        """Digest of the image encoder's weights, or of the finished model's."""
+        return hash_file(self.model / WEIGHTS) if self.model else image_weights_hash(self.image, self.root)
+
+    def text_digest(self) -> str:
+        """Digest of the text encoder's weights, or of the finished model's."""
+        return hash_file(self.model / WEIGHTS) if self.model else text_weights_hash(self.text, self.root)
+
+    def tokenizer(self) -> Path:
+        """The folder of the text encoder's configuration and tokenizer."""
+        return self.model / TEXT if self.model else text_folder(self.text, self.root)
+
+    def files(self) -> list[Path]:
+        """The files of the finished model."""
+        return [self.model / CONFIG, self.model / WEIGHTS] if self.model else []
+
+
+def check_same(params: AlignParams, folder: Path) -> None:
+    """Raise UserError if the parameters describe another model than that in the folder."""
+    other = list(differences(params, read_config(folder)))
+    if other:
+        raise UserError(
+            "The model to start from is another one than the parameters describe.",
+            where=f"align.start_from: {folder}",
+            found="; ".join(other),
+            fix="give these parameters the values that the model was trained with",
+        )
+
+
+def differences(params: Params, config: Params) -> Iterator[str]:
+    """What must be equal and is not, as `section.name: here, there`."""
+    for section, free in MAY_DIFFER.items():
+        here, there = (flat(getattr(source, section).model_dump(mode="json")) for source in (params, config))
+        for name in sorted(here.keys() | there.keys()):
+            if name not in free and here.get(name) != there.get(name):
+                yield f"{section}.{name}: {here.get(name)} in the parameters, {there.get(name)} in the model"
+
+
+def flat(section: dict[str, Any]) -> dict[str, Any]:
+    """A section without what is left at null, which says the same as being left out."""
+    return {name: value for name, value in section.items() if value is not None}

@@ -1,0 +1,106 @@
+"""The aligned model as a folder that needs nothing besides itself.
+
+    model.safetensors   all weights, of both encoders and the shared one
+    config.json         which encoders, how images are prepared, the shape of the shared encoder
+    text/               configuration and tokenizer of the text encoder, in its own format
+    provenance.json     what it was trained on
+
+`load(folder)` gives `(model, transform, tokenizer)`, used as in open_clip:
+
+    model, transform, tokenizer = load(Path("models/alignment"))
+    images = model.encode_image(transform(picture)[None])
+    texts = model.encode_text(tokenizer(["a dog on a beach"]))
+    similarity = images @ texts.T
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pipeline.alignment.model.aligned_model import AlignmentModel, ImageTransform, TextTokenizer
+from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
+from pipeline.core.errors import UserError
+from pipeline.core.files import atomic_path, link_or_copy, read_json, write_json
+from pipeline.core.settings import Params
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.text.encoder import load_text_encoder
+
+WEIGHTS, CONFIG, PROVENANCE, TEXT = "model.safetensors", "config.json", "provenance.json", "text"
+TEXT_FILES = ("*.json", "*.txt", "*.model")
+
+
+class ModelConfig(Params):
+    """What config.json holds."""
+
+    image_encoder: ImageEncoderParams
+    text_encoder: TextEncoderParams
+    shared_encoder: SharedEncoderParams
+    features: FeatureParams
+
+
+def save(folder: Path, model: AlignmentModel, config: ModelConfig, tokenizer: Path, provenance: dict[str, Any]) -> None:
+    """Write the model. `config` names the encoders as the parameters do; `tokenizer`: the text encoder's own folder."""
+    for file in sorted({file for pattern in TEXT_FILES for file in tokenizer.glob(pattern)}):
+        link_or_copy(file, folder / TEXT / file.name)
+    # The folder carries all weights, so the encoders are built empty and filled from it.
+    own = config.model_copy(
+        update={
+            "image_encoder": config.image_encoder.model_copy(update={"weights": "random"}),
+            "text_encoder": config.text_encoder.model_copy(update={"name": f"hf:{TEXT}", "weights": "random"}),
+        }
+    )
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(state, temporary)
+    write_json(folder / CONFIG, own.model_dump(mode="json"))
+    write_json(folder / PROVENANCE, provenance)
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """What config.json says. Raises UserError if it is missing or does not fit."""
+    if not (folder / CONFIG).is_file():
+        raise no_model(folder, f"no {CONFIG}")
+    try:
+        return ModelConfig.model_validate(read_json(folder / CONFIG))
+    except ValidationError as error:
+        raise no_model(folder, str(error)) from None
+
+
+def no_model(folder: Path, found: str) -> UserError:
+    """The error for a folder that holds no finished model."""
+    return UserError(
+        "This is no folder of an aligned model.",
+        where=folder,
+        expected=f"{CONFIG}, {WEIGHTS}, {TEXT}/",
+        found=found[:300],
+        fix="run the stage align, or `dvc pull` if a remote has it",
+    )
+
+
+def load(folder: Path, device: str = "cpu") -> tuple[AlignmentModel, ImageTransform, TextTokenizer]:
+    """Model (in eval mode), image transform and tokenizer. Raises UserError if files are missing or do not fit."""
+    config = read_config(folder)
+    try:
+        state = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise no_model(folder, str(error)) from None
+    model = AlignmentModel(
+        load_image_encoder(config.image_encoder, folder),
+        load_text_encoder(config.text_encoder, folder),
+        config.shared_encoder,
+        config.features,
+    )
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(
+            "Weights and configuration of an aligned model do not fit.", where=folder, found=str(error)[:300]
+        ) from None
+    model.eval().requires_grad_(False).to(device)
+    return model, ImageTransform(model.image_encoder.preprocessing), TextTokenizer(model.text_encoder.encoder)

@@ -1,0 +1,233 @@
+"""The shared encoder: a few Transformer blocks that image tokens and text tokens both pass through.
+
+Per modality, by itself (there is no attention between an image and a text, except in `fuse`):
+
+1. Centre the unimodal encoder's tokens and divide by one deviation, both measured on the training set: encoders
+   differ in scale by orders of magnitude. `whiten` brings every direction to one scale instead.
+2. Project to the shared width where it differs; put a learned class token in front if it is to be the readout;
+   add the modality-type embedding, scaled by 1e-5 at the start, so that training decides what it is worth.
+3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
+   LayerScale γ. `separate` gives each modality its own blocks, as a control.
+4. Read out the class token, or the mean or the maximum over tokens, through a final LayerNorm and an optional
+   projection. The maximum asks whether a feature is there at all, however little of the picture it covers.
+5. Add a linear map of the pooled encoder tokens (mean, maximum, or both): the pretrained summary, which a small data
+   set cannot teach a block to compute again. It may start from a closed form (`closed_form.py`).
+6. L2-normalise.
+
+`fuse` passes the tokens of an image and of a text through 3 as one sequence, with attention over both: the same
+weights are a dual encoder for retrieval and a fusion encoder for tasks that need an image and a text together.
+
+Source: the shared-encoder paper (S-SMKE) for 2 to 4, Touvron et al. 2021 for LayerScale, Chen et al. 2021
+(VSE∞) for the maximum, Bao et al. 2022 (VLMo) for one encoder as dual and fusion; 1 and 5 are additions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.alignment.model.params import SharedEncoderParams
+from pipeline.encoders.common.token_norm import Whitening
+
+Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, Modality] = ("image", "text")
+
+
+class Standardise(nn.Module):
+    """(x - mean per channel) / deviation over all channels, with figures measured once; identity until `fit`."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def fit(self, tokens: Tensor) -> None:
+        """Measure on tokens [N, dim]. Channels keep their proportions: those that hardly vary carry little."""
+        self.mean.copy_(tokens.mean(dim=0))
+        self.deviation.copy_((tokens - self.mean).square().mean().sqrt().clamp(min=1e-6))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[…,dim] to […,dim], float32."""
+        return (tokens.float() - self.mean) / self.deviation
+
+
+class Block(nn.Module):
+    """A pre-norm Transformer block with LayerScale."""
+
+    def __init__(self, params: SharedEncoderParams, width: int) -> None:
+        super().__init__()
+        hidden = int(params.mlp_ratio * width)
+        self.heads = params.heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.attention_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp_in, self.mlp_out = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.scale1 = nn.Parameter(torch.full((width,), params.layer_scale))
+        self.scale2 = nn.Parameter(torch.full((width,), params.layer_scale))
+        self.dropout = nn.Dropout(params.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """x: [B, T, W]; mask: [B, T] bool, True where a token is, or None if all are."""
+        x = x + self.dropout(self.scale1 * self._attend(self.norm1(x), mask))
+        return x + self.dropout(self.scale2 * self.mlp_out(self.dropout(functional.gelu(self.mlp_in(self.norm2(x))))))
+
+    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        keys = None if mask is None else mask[:, None, None, :]
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        return self.attention_out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+
+
+class SharedEncoder(nn.Module):
+    """Tokens of the unimodal encoders to one space.
+
+    image_dim, text_dim: widths of the encoders' tokens. `embed` gives the L2-normalised embedding, `embed_regions` also
+    those of boxes, `fuse` the states of a text's tokens beside those of an image.
+    """
+
+    def __init__(self, params: SharedEncoderParams, image_dim: int, text_dim: int) -> None:
+        super().__init__()
+        self.params = params
+        width = params.width or text_dim
+        dims = {"image": image_dim, "text": text_dim}
+        self.width, self.output_dim = width, params.projection or width
+        measured = Whitening if params.whiten else Standardise
+        self.standardise = nn.ModuleDict({name: measured(dim) for name, dim in dims.items()})
+        self.enter = nn.ModuleDict(
+            {n: nn.Identity() if dim == width else nn.Linear(dim, width) for n, dim in dims.items()}
+        )
+        self.type_embedding = nn.Parameter(torch.randn(2, width) * 0.02)
+        self.type_scale = nn.Parameter(torch.full((width,), params.type_embedding_scale))
+        stacks = MODALITIES if params.separate else ("shared",)
+        self.blocks = nn.ModuleDict(
+            {name: nn.ModuleList(Block(params, width) for _ in range(params.blocks)) for name in stacks}
+        )
+        self.class_token = nn.Parameter(torch.randn(width) * 0.02) if params.pooling == "cls" else None
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, params.projection) if params.projection else nn.Identity()
+        self.readout_scale = nn.Parameter(torch.tensor(params.block_start if params.summary else 1.0))
+        if params.summary:
+            pooled = {name: dim * len(params.summary) for name, dim in dims.items()}
+            self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in pooled.items()})
+        self.summary_dropout = nn.Dropout(params.summary_dropout)
+
+    def embed(self, modality: Modality, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """L2-normalised embeddings [B, output_dim] of encoder tokens [B, T, dim], mask [B, T] bool or None."""
+        standard = self.standardise[modality](tokens)
+        return self.readout(modality, self._blocks(modality, standard, mask), standard, mask)
+
+    def embed_regions(self, tokens: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and their regions at once: [B, output_dim] and [B, R, output_dim].
+
+        tokens: [B, T, image_dim]; weights: [B, R, T], each row the shares of a box in the tokens' places, summing
+        to 1 (or all 0 where padded). A region is read out like an image, from the tokens in its box.
+        """
+        standard = self.standardise["image"](tokens)
+        states = self._blocks("image", standard, None)
+        places = states[:, states.shape[1] - tokens.shape[1] :]
+        pooling = "max" if self.params.pooling == "max" else "mean"
+        pooled = box_pools([pooling], places, weights)
+        found = self._combine("image", pooled, box_pools(self.params.summary, standard, weights))
+        return self.readout("image", states, standard, None), found
+
+    def fuse(self, image: Tensor, owner: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """States [P, L, width] of texts' tokens, each text read in one sequence with its image.
+
+        image: [B, T, image_dim]; owner: [P], the image of each text; text: [P, L, text_dim], mask: [P, L] bool. Blocks
+        must be shared.
+        """
+        seen = self._enter("image", self.standardise["image"](image), self.class_token)[owner]
+        read = self._enter("text", self.standardise["text"](text), None)
+        states = self._pass("shared", torch.cat([seen, read], dim=1), mask)
+        return states[:, seen.shape[1] :]
+
+    def readout(self, modality: Modality, states: Tensor, standard: Tensor, mask: Tensor | None) -> Tensor:
+        """Embedding from the blocks' states [B, T(+1), width] and the standardised tokens [B, T, dim]."""
+        found = POOLS[self.params.pooling](states, mask)
+        return self._combine(modality, found, self.summarise(standard, mask))
+
+    def summarise(self, standard: Tensor, mask: Tensor | None) -> Tensor:
+        """Pooled standardised tokens, [B, dim · poolings]."""
+        return torch.cat([POOLS[name](standard, mask) for name in self.params.summary] or [standard[:, 0, :0]], dim=1)
+
+    def _combine(self, modality: Modality, states: Tensor, summary: Tensor) -> Tensor:
+        """Normalised sum of the blocks' readout […, width] and the summary's map […, dim · poolings]."""
+        found = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
+        if self.params.summary:
+            # Divided so that the map's weights, not its outputs, have the size that learning rates are made for.
+            found = found + self.summary[modality](self.summary_dropout(summary)) / self.output_dim**0.5
+        return functional.normalize(found, dim=-1)
+
+    def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
+        x = self._enter(modality, standard, self.class_token)
+        return self._pass(modality if self.params.separate else "shared", x, mask)
+
+    def _enter(self, modality: Modality, standard: Tensor, front: Tensor | None) -> Tensor:
+        """Standardised tokens in the blocks' width, with their modality's embedding; `front` becomes their first."""
+        x = self.enter[modality](standard)
+        if front is not None:
+            x = torch.cat([front.expand(len(x), 1, -1), x], dim=1)
+        return x + self.type_scale * self.type_embedding[MODALITIES.index(modality)]
+
+    def _pass(self, name: str, x: Tensor, mask: Tensor | None) -> Tensor:
+        """All blocks of a stack; the mask [B, T] is of the last T tokens, those in front of them are all real."""
+        if mask is not None:
+            mask = functional.pad(mask, (x.shape[1] - mask.shape[1], 0), value=True)
+        mask = self._drop_tokens(x, mask)
+        stack = self.blocks[name]
+        assert isinstance(stack, nn.ModuleList)
+        for block in stack:
+            x = block(x, mask)
+        return x
+
+    def _drop_tokens(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
+        """Hide a share of the tokens from attention while training; the first one always stays."""
+        if not self.training or self.params.token_dropout == 0.0:
+            return mask
+        kept = torch.rand(x.shape[:2], device=x.device) >= self.params.token_dropout
+        kept[:, 0] = True
+        return kept if mask is None else kept & mask
+
+
+def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over tokens, [B, D] of [B, T, D]; mask [B, T] bool, True where a token counts."""
+    if mask is None:
+        return x.mean(dim=1)
+    weights = mask.to(x.dtype)[..., None]
+    return (x * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Maximum over tokens, [B, D] of [B, T, D]; mask [B, T] bool, True where a token counts."""
+    return x.amax(dim=1) if mask is None else x.masked_fill(~mask[..., None], -torch.inf).amax(dim=1)
+
+
+def first(x: Tensor, mask: Tensor | None) -> Tensor:
+    """The first token, [B, D] of [B, T, D]; it is never padding."""
+    return x[:, 0]
+
+
+POOLS = {"cls": first, "mean": masked_mean, "max": masked_max}
+
+
+def box_pools(names: Sequence[str], standard: Tensor, weights: Tensor) -> Tensor:
+    """Poolings of tokens [B, T, D] over boxes, [B, R, D · poolings]; weights: [B, R, T].
+
+    The maximum is over the tokens that a box touches, and 0 for a box that touches none (padding).
+    """
+    found = [standard.new_zeros(*weights.shape[:2], 0)]
+    for name in names:
+        if name == "mean":
+            found.append(weights @ standard)
+        else:
+            touched = (weights > 0)[..., None]
+            largest = standard[:, None].masked_fill(~touched, -torch.inf).amax(dim=2)
+            found.append(torch.where(touched.any(dim=2), largest, 0.0))
+    return torch.cat(found, dim=-1)

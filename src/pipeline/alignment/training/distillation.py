@@ -1,0 +1,72 @@
+"""Distillation head, temperature and memory bank: what the stored teacher adds to the training.
+
+Each branch predicts what the teacher says of the image, its embedding or its class probabilities, with one shared head
+(LayerNorm and a linear map) on its embedding; the head, like the blocks, is the same for both modalities. It is not
+part of the finished model.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.alignment.losses.contrastive import Scale
+from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
+from pipeline.alignment.losses.kl_divergence import kl_divergence
+from pipeline.alignment.losses.memory_bank import MemoryBank
+from pipeline.alignment.losses.squared_error import squared_error
+from pipeline.alignment.params import DistillationParams
+from pipeline.core.errors import UserError
+from pipeline.teacher.params import EmbedTeacherParams
+
+ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
+"""Losses that compare each prediction with its own image's target alone."""
+
+
+class Distillation(nn.Module):
+    """From what the teacher stored [images, D], with groups [images]; `width`: of the student's embedding."""
+
+    def __init__(self, params: DistillationParams, teacher: Tensor, groups: Tensor, width: int, seed: int) -> None:
+        super().__init__()
+        self.kind = params.kind
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, teacher.shape[1]))
+        if params.kind == "contrastive":
+            self.scale = Scale(params.temperature, trained=params.learn_temperature)
+            self.bank = MemoryBank(teacher, groups, params.bank, seed)
+
+    def predict(self, embeddings: Tensor) -> Tensor:
+        """From embeddings […, width] L2-normalised predictions […, D] of the teacher's; for `kl` class logits."""
+        predicted = self.head(embeddings)
+        return predicted if self.kind == "kl" else functional.normalize(predicted, dim=-1)
+
+    def loss(self, image: Tensor, text: Tensor, teacher: Tensor, group: Tensor) -> Tensor:
+        """Mean of both branches. image: [B, D] and text: [B, C, D] predictions; teacher: [B, D]; group: [B]."""
+        of_text = group.repeat_interleave(text.shape[1])
+        flat = text.flatten(0, 1)
+        if self.kind in ROW_BY_ROW:
+            of_branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
+            return (of_branch(image, teacher) + of_branch(flat, repeated)) / 2
+        branches = [
+            contrastive_distillation(student, of, teacher, group, self.bank.embeddings, self.bank.groups, self.scale())
+            for student, of in ((image, group), (flat, of_text))
+        ]
+        return torch.stack(branches).mean()
+
+    def after_step(self, teacher: Tensor, group: Tensor) -> None:
+        """Renew the bank from the whole batch, and keep a trained temperature in bounds."""
+        if self.kind == "contrastive":
+            self.bank.push(teacher, group)
+            self.scale.clamp()
+
+
+def check_teacher(params: DistillationParams, teacher: EmbedTeacherParams) -> None:
+    """Raise UserError if this kind of distillation cannot learn from what the teacher stores."""
+    if (params.kind == "kl") != (teacher.pooling == "class_probabilities"):
+        raise UserError(
+            "This kind of distillation cannot learn from what the teacher stores.",
+            where="align.distillation.kind and embed_teacher.pooling",
+            expected="kind kl with pooling class_probabilities, or another kind with another pooling",
+            found=f"kind {params.kind} with pooling {teacher.pooling}",
+            fix="change one of the two",
+        )

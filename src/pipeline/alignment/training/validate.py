@@ -1,0 +1,51 @@
+"""Retrieval on the validation split, from stored tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pipeline.alignment.data.dataset import ValidationSet
+from pipeline.alignment.model.shared_encoder import SharedEncoder
+from pipeline.metrics.retrieval import RECALL_AT, retrieval_metrics, retrieval_ranks
+
+BATCH = 250
+
+
+def embed_images(shared: SharedEncoder, data: ValidationSet, mirror_average: bool) -> np.ndarray:
+    """[images, D] float32; with `mirror_average` each the normalised mean over its views."""
+    device = next(shared.parameters()).device
+    parts = []
+    for start in range(0, len(data.images), BATCH):
+        numbers = range(start, min(start + BATCH, len(data.images)))
+        found = torch.zeros(())
+        for view in range(data.images.views(0) if mirror_average else 1):
+            tokens = data.images.get(numbers, [view] * len(numbers)).to(device)
+            found = found + shared.embed("image", tokens).float().cpu()
+        parts.append(functional.normalize(found, dim=-1))
+    return torch.cat(parts).numpy()
+
+
+def embed_texts(shared: SharedEncoder, data: ValidationSet) -> np.ndarray:
+    """[captions, D] float32."""
+    device = next(shared.parameters()).device
+    order = np.argsort(data.texts.lengths[data.captions], kind="stable")
+    found = np.zeros((len(order), shared.output_dim), np.float32)
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        tokens, mask = data.texts.get([data.captions[row] for row in rows])
+        found[rows] = shared.embed("text", tokens.to(device), mask.to(device)).float().cpu().numpy()
+    return found
+
+
+def validate(shared: SharedEncoder, data: ValidationSet, mirror_average: bool) -> dict[str, float]:
+    """mean_recall, and `i2t_R@k` and `t2i_R@k`, in percent."""
+    images, texts = embed_images(shared, data, mirror_average), embed_texts(shared, data)
+    figures = retrieval_metrics(retrieval_ranks(images, texts, data.owner))
+    found = {"mean_recall": float(np.asarray(figures["mean_recall"]))}
+    for short, name in (("i2t", "image_to_text"), ("t2i", "text_to_image")):
+        direction = figures[name]
+        assert isinstance(direction, dict)
+        found |= {f"{short}_R@{k}": direction[f"R@{k}"] for k in RECALL_AT}
+    return found

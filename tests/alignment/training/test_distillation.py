@@ -1,0 +1,93 @@
+"""Distillation from class probabilities, from the stored table to the trained model, and mistakes of users."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tests.alignment import world
+
+from pipeline.alignment.losses.kl_divergence import kl_divergence
+from pipeline.alignment.params import DistillationParams
+from pipeline.alignment.training.distillation import Distillation, check_teacher
+from pipeline.alignment.training.train import align, teacher_embeddings
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
+from pipeline.teacher.params import EmbedTeacherParams
+
+KL = {"distillation": {"kind": "kl"}, "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 0.0,
+      "questions": 0.0}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    return world.make(tmp_path_factory.mktemp("distillation"), teacher=world.SUPERVISED)
+
+
+def test_stored_probabilities_are_read_as_they_are(paths: Paths) -> None:
+    found = teacher_embeddings(world.SUPERVISED, ["train001", "train000"], paths)
+    assert found.shape == (2, world.CLASSES) and bool((found >= 0).all())
+    torch.testing.assert_close(found.double().sum(dim=1), torch.ones(2).double(), atol=2e-3, rtol=0)
+    assert float(found.double().norm(dim=1).max()) < 0.999
+
+
+def test_every_text_has_its_images_distribution() -> None:
+    torch.manual_seed(0)
+    teacher = torch.randn(3, 5).softmax(dim=1)
+    distillation = Distillation(DistillationParams(kind="kl"), teacher, torch.arange(3), width=8, seed=0)
+    assert not list(distillation.buffers()) and set(distillation.state_dict()) == {
+        f"head.{layer}.{part}" for layer in (0, 1) for part in ("weight", "bias")
+    }
+    image, text = distillation.predict(torch.randn(3, 8)), distillation.predict(torch.randn(3, 2, 8))
+    by_text = [kl_divergence(text[i, c][None], teacher[i][None]) for i in range(3) for c in range(2)]
+    expected = (kl_divergence(image, teacher) + torch.stack(by_text).mean()) / 2
+    torch.testing.assert_close(distillation.loss(image, text, teacher, torch.arange(3)), expected)
+
+
+def test_the_stage_learns_the_teachers_classes(paths: Paths) -> None:
+    training = {"seed": 1, "steps": 15, "batch_size": 8, "learning_rate": 0.03, "validate_every": 15, "log_every": 1}
+    align(world.params(training=training, **KL), world.SUPERVISED, paths)
+    header, *rows = (paths.plots / "training.csv").read_text().splitlines()
+    losses = [float(row.split(",")[header.split(",").index("distillation")]) for row in rows]
+    assert len(losses) == 15 and sum(losses[-5:]) < 0.5 * sum(losses[:5])
+
+
+@pytest.mark.parametrize(
+    ("kind", "pooling", "fits"),
+    [
+        ("kl", "class_probabilities", True),
+        ("contrastive", "mean", True),
+        ("squared_error", "cls", True),
+        ("kl", "mean", False),
+        ("kl", "cls", False),
+        ("contrastive", "class_probabilities", False),
+        ("squared_error", "class_probabilities", False),
+    ],
+)
+def test_kind_and_pooling_must_fit(kind: str, pooling: str, fits: bool) -> None:
+    params = DistillationParams.model_validate({"kind": kind})
+    teacher = EmbedTeacherParams.model_validate({"pooling": pooling})
+    if fits:
+        check_teacher(params, teacher)
+        return
+    with pytest.raises(UserError) as caught:
+        check_teacher(params, teacher)
+    assert caught.value.where == "align.distillation.kind and embed_teacher.pooling"
+    assert kind in caught.value.found and pooling in caught.value.found
+
+
+def test_the_stage_refuses_a_wrong_teacher_before_any_work(tmp_path: Path) -> None:
+    nothing = Paths.of(tmp_path, "align")
+    with pytest.raises(UserError, match="cannot learn from what the teacher stores"):
+        align(world.params(**KL), world.TEACHER, nothing)
+    with pytest.raises(UserError, match="cannot learn from what the teacher stores"):
+        align(world.params(), world.SUPERVISED, nothing)
+    unused = {"contrastive": 1.0, "distillation": 0.0, "regions": 0.0, "questions": 0.0}
+    with pytest.raises(UserError) as caught:
+        align(world.params(loss_weights=unused), world.SUPERVISED, nothing)
+    assert "teacher" not in str(caught.value)
+
+
+def test_probabilities_of_another_teacher_are_refused(paths: Paths) -> None:
+    other = world.SUPERVISED.model_copy(update={"pooling": "mean"})
+    with pytest.raises(UserError, match="made in another way"):
+        teacher_embeddings(other, ["train000"], paths)
