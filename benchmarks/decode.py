@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 import torch
+from scripts.pretraining.vocabulary import build_vocabulary
 from torch import Tensor
 
 from pipeline.encoders.bert.layers import BertConfig
@@ -34,7 +35,6 @@ from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.decoding.generator import Encoded, Generator, kind_of, ordinals_of
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import Choice, Rule, Written

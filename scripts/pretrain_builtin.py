@@ -19,6 +19,14 @@ from typing import Any
 import numpy as np
 import torch
 import typer
+from scripts.pretraining.classifier import Classifier, uniform_labels
+from scripts.pretraining.labelled_pictures import Pictures
+from scripts.pretraining.masked_words import MaskedWords, pseudo_perplexity
+from scripts.pretraining.ngrams import bigram_perplexity, unigram_perplexity
+from scripts.pretraining.probe import box_features, probe, things_of
+from scripts.pretraining.region_contrast import RegionContrast
+from scripts.pretraining.supervised import Supervised
+from scripts.pretraining.vocabulary import build_vocabulary
 
 from pipeline.core.files import hash_json, read_json, write_json
 from pipeline.core.settings import machine
@@ -31,14 +39,6 @@ from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
 from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
 from pipeline.encoders.image.weights_file import VIT_FOLDER
 from pipeline.encoders.text.weights_file import BERT_FOLDER
-from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.pretraining.classifier import Classifier, uniform_labels
-from pipeline.pretraining.labelled_pictures import Pictures
-from pipeline.pretraining.masked_words import MaskedWords, pseudo_perplexity
-from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
-from pipeline.pretraining.probe import box_features, probe, things_of
-from pipeline.pretraining.region_contrast import RegionContrast
-from pipeline.pretraining.supervised import Supervised
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, SHAPES
 from pipeline.toyworld.world.render import render

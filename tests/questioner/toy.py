@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import torch
+from scripts.pretraining.vocabulary import build_vocabulary
 from torch import Tensor
 
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import TokenGrid

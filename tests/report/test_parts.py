@@ -12,13 +12,13 @@ from PIL import Image
 from pipeline.core.errors import UserError
 from pipeline.report.charts import Series
 from pipeline.report.curves import known_points, loss_panel, panel, validation_panels
-from pipeline.report.data_engine import funnel_steps, rate_rows
+from pipeline.report.funnel_tables import funnel_steps, rate_rows
 from pipeline.report.galleries import hits_and_misses, in_turn, one_of_each, spread
 from pipeline.report.headline import recalls
 from pipeline.report.inputs import numbers
+from pipeline.report.labels import REASONS, percent
 from pipeline.report.pictures import benchmark_folder, box_overlay, data_address, small_jpeg
 from pipeline.report.settings_table import settings
-from pipeline.report.words import REASONS, percent
 from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS
 
 

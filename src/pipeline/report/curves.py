@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.report.charts import Axis, Point, Series, line_chart, nice_ticks, swatch
 from pipeline.report.inputs import Curves, Numbers, Row
-from pipeline.report.words import DIRECTIONS, plain
+from pipeline.report.labels import DIRECTIONS, plain
 
 NAMES = {"train_generator": "Generator", "train_filter": "Filter model", "align": "Alignment"}
 NO_LOSS = ("step", "rate", "norm")

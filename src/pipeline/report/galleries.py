@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
+from pipeline.report.labels import DIRECTIONS, VERDICTS, count, reason_words
 from pipeline.report.params import ReportParams
 from pipeline.report.pictures import Picture, box_overlay
-from pipeline.report.words import DIRECTIONS, VERDICTS, count, reason_words
 
 Row = Mapping[str, Any]
 T = TypeVar("T")

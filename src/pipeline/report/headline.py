@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pipeline.report.chain import LYING, UPRIGHT, Edge, Node, chain
 from pipeline.report.charts import bar
 from pipeline.report.inputs import Results
-from pipeline.report.words import count, percent
+from pipeline.report.labels import count, percent
 
 MEANING = {
     "text_to_image": "captions that find their image {place} {total} images",

@@ -21,14 +21,14 @@ from markupsafe import Markup
 
 from pipeline.core.files import write_text
 from pipeline.report.curves import recall_panels, training_panels
-from pipeline.report.data_engine import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
+from pipeline.report.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
 from pipeline.report.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
 from pipeline.report.headline import chain_drawings, headline
 from pipeline.report.inputs import Results, read_results
+from pipeline.report.labels import VERDICTS, count
 from pipeline.report.params import ReportParams
 from pipeline.report.pictures import Album, Picture, benchmark_folder
 from pipeline.report.settings_table import settings
-from pipeline.report.words import VERDICTS, count
 from pipeline.storage.shards import ImageShards
 
 PACKAGED = ("page.html", "page.css")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripts.pretraining.vocabulary import build_vocabulary
 
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.tokenizer import SPECIAL, Tokenizer, words_of
-from pipeline.encoders.vocabulary import build_vocabulary
 
 TEXTS = ["a red square above the blue circle", "a large red circle", "what colour is the circle ?"]
 TOKENIZER = Tokenizer(build_vocabulary(TEXTS, max_words=20))

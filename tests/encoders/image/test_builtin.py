@@ -2,14 +2,14 @@
 
 import numpy as np
 import torch
+from scripts.pretraining.masked_words import pseudo_perplexity
+from scripts.pretraining.probe import box_features, probe, things_of
 
 from pipeline.encoders.bert.folder import load_bert
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
 from pipeline.encoders.image.weights_file import VIT_FOLDER
 from pipeline.encoders.text.weights_file import BERT_FOLDER
-from pipeline.pretraining.masked_words import pseudo_perplexity
-from pipeline.pretraining.probe import box_features, probe, things_of
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.world.attributes import ATTRIBUTES
 from pipeline.toyworld.world.render import render

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scripts.pretraining.vocabulary import build_vocabulary
 from tests.encoders.test_text_encoders import bert_folder
 
 from pipeline.core.errors import UserError
@@ -13,7 +14,6 @@ from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import TextEncoderParams
 from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
 from pipeline.encoders.text.masked_text import mask_token, masked, pieces, split_masks, tokenize_masked
-from pipeline.encoders.vocabulary import build_vocabulary
 
 TEXTS = ["red", masked("a red circle", 2), masked("above a square", 1), "a [MASK] circle", masked("", 3)]
 

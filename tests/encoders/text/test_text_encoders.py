@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from scripts.pretraining.vocabulary import build_vocabulary
 
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.folder import load_bert, save_bert
@@ -14,7 +15,6 @@ from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import TextEncoderParams
 from pipeline.encoders.text.encoder import load_text_encoder
 from pipeline.encoders.text.weights_file import BERT_FOLDER, text_weights_hash
-from pipeline.encoders.vocabulary import build_vocabulary
 
 TEXTS = ["a red circle above a square", "red"]
 

@@ -1,10 +1,10 @@
 """Prompts and targets against the table of docs/jade (section 1), token by token."""
 
 import pytest
+from scripts.pretraining.vocabulary import build_vocabulary
 from tests.questioner import toy
 
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.encoders.vocabulary import build_vocabulary
 from pipeline.questioner.model.prompts import (
     FULL_IMAGE,
     Prompts,

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scripts.pretraining.region_contrast import as_grid
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.encoders.image.preprocessing import Preprocessing
-from pipeline.pretraining.region_contrast import as_grid
 
 RIDGE = 3.0
 SAMPLES = 4

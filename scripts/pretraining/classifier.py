@@ -11,11 +11,11 @@ from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import torch
+from scripts.pretraining.labelled_pictures import LabelledPictures, Pictures
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.encoders.image.vit import Vit
-from pipeline.pretraining.labelled_pictures import LabelledPictures, Pictures
 
 
 class Classifier(LabelledPictures):

@@ -4,7 +4,7 @@ What the model sees at a point of a whole view must be found again, among the po
 of the batch, in the mosaic that holds the same piece (InfoNCE, van den Oord et al. 2018; in both
 directions). Two things keep it from solving this by shortcuts:
 
-- mosaics show a thing without its surroundings (`pipeline.pretraining.mosaic`);
+- mosaics show a thing without its surroundings (`scripts.pretraining.mosaic`);
 - in two thirds of the pictures the hues are turned, differently in both views, and these are contrasted with
   each other through a projection of their own. There colour is of no use, so that shape, pattern and size must
   be learned; in the other third colour is kept, and must be learned too (one space per invariance: Xiao et al.
@@ -19,12 +19,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from scripts.pretraining.mosaic import paired_views
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.encoders.image.vit import Vit
-from pipeline.pretraining.mosaic import paired_views
 from pipeline.training.objective import Objective
 
 SAME_PLACE = 0.42

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts.pretraining.labelled_pictures import Pictures
+from scripts.pretraining.probe import box_features, over_boxes, probe, things_of
+from scripts.pretraining.supervised import Supervised
 
 from pipeline.encoders.image.builtin_vit import PREPROCESSING
 from pipeline.encoders.image.vit import Vit, VitConfig
-from pipeline.pretraining.labelled_pictures import Pictures
-from pipeline.pretraining.probe import box_features, over_boxes, probe, things_of
-from pipeline.pretraining.supervised import Supervised
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 

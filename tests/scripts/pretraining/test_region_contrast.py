@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts.pretraining.region_contrast import RegionContrast, at_points, at_points_of, info_nce, places, same_place
 
 from pipeline.encoders.image.builtin_vit import PREPROCESSING
 from pipeline.encoders.image.vit import Vit, VitConfig
-from pipeline.pretraining.region_contrast import RegionContrast, at_points, at_points_of, info_nce, places, same_place
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 

@@ -12,9 +12,7 @@ likely on the same thing: so a token is to know what it lies on, not on which pa
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-
-from pipeline.pretraining.views import (
+from scripts.pretraining.views import (
     cell_centres,
     change_light,
     crop,
@@ -24,6 +22,7 @@ from pipeline.pretraining.views import (
     saliency,
     turn_hues,
 )
+from torch import Tensor
 
 TILES = 4
 OFFSETS = (7, 14, 21, 28)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from scripts.pretraining.mosaic import paired_views
 
-from pipeline.pretraining import mosaic, views
-from pipeline.pretraining.mosaic import paired_views
+from scripts.pretraining import mosaic, views
 
 
 def draw(seed: int = 0) -> torch.Generator:

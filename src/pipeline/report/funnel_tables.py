@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.report.charts import bar, stacked_bar
-from pipeline.report.words import VERDICTS, count, percent, plain, reason_words
+from pipeline.report.labels import VERDICTS, count, percent, plain, reason_words
 from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS, funnel
 
 VERDICT_COLOURS = {"correct": 2, "wrong": 1, "unanswerable": 3, "not_understood": 5}

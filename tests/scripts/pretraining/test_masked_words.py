@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scripts.pretraining.masked_words import IGNORED, MASKED, MaskedWords, mask_words, pseudo_perplexity
+from scripts.pretraining.ngrams import bigram_perplexity, unigram_perplexity
+from scripts.pretraining.vocabulary import build_vocabulary
 
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.encoders.vocabulary import build_vocabulary
-from pipeline.pretraining.masked_words import IGNORED, MASKED, MaskedWords, mask_words, pseudo_perplexity
-from pipeline.pretraining.ngrams import bigram_perplexity, unigram_perplexity
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 

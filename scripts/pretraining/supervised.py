@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from scripts.pretraining.labelled_pictures import LabelledPictures, Pictures
+from scripts.pretraining.probe import LabelledBoxes, over_boxes
+from scripts.pretraining.region_contrast import as_grid
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.encoders.image.vit import Vit
-from pipeline.pretraining.labelled_pictures import LabelledPictures, Pictures
-from pipeline.pretraining.probe import LabelledBoxes, over_boxes
-from pipeline.pretraining.region_contrast import as_grid
 
 
 class Supervised(LabelledPictures):

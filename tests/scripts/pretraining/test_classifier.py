@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scripts.pretraining.classifier import Classifier, share_found, uniform_labels
+from scripts.pretraining.labelled_pictures import Pictures
 
 from pipeline.encoders.image.builtin_vit import PREPROCESSING
 from pipeline.encoders.image.vit import Vit, VitConfig
-from pipeline.pretraining.classifier import Classifier, share_found, uniform_labels
-from pipeline.pretraining.labelled_pictures import Pictures
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 
