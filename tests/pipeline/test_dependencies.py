@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-from scripts.dvc_dependencies import code_dependencies, compact
+from scripts.dvc_dependencies import code_dependencies, code_folders, compact
 
 from pipeline.cli.doctor import stage_params
 from pipeline.core.errors import UserError
-from pipeline.execution.closure import import_closure
+from pipeline.execution.closure import holds_code, import_closure
 from tests.pipeline.conftest import Clone, make_clone
 
 STAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[2] / "stages").glob("*.py"))
@@ -28,7 +28,17 @@ def test_every_stage_file_is_a_stage(chain: dict) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_dependencies_are_the_import_closure(chain: dict, stage: str) -> None:
+def test_dependencies_hold_the_import_closure_and_name_no_folder_in_vain(root: Path, chain: dict, stage: str) -> None:
+    named = [root / path for path in chain[stage]["deps"] if path.startswith(("src/", "stages/"))]
+    imported = import_closure(root / "stages" / f"{stage}.py")
+    assert all(path in named or any(folder in path.parents for folder in named) for path in imported)
+    for folder in code_folders(root):
+        if any(folder == name or name in folder.parents for name in named):
+            assert any(path.parent == folder for path in imported), f"nothing in {folder} is imported"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dependencies_are_up_to_date(chain: dict, stage: str) -> None:
     named = [path for path in chain[stage]["deps"] if path.startswith(("src/", "stages/"))]
     assert named == code_dependencies(stage), "run `python scripts/dvc_dependencies.py`"
 
@@ -42,7 +52,7 @@ def test_closure_covers_what_python_really_loads(root: Path, stage: str) -> None
         " if '/src/pipeline/' in (getattr(m, '__file__', None) or '')], sep='\\n')"
     )
     out = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True).stdout
-    loaded = {Path(line) for line in out.splitlines() if Path(line).stat().st_size}
+    loaded = {Path(line) for line in out.splitlines() if Path(line).name != "__init__.py" or holds_code(Path(line))}
     assert loaded <= set(import_closure(root / "stages" / f"{stage}.py"))
 
 
@@ -53,11 +63,11 @@ def test_training_never_sees_the_truth(root: Path) -> None:
         assert not seen or stage in ("draw_toyworld", "evaluate"), (stage, seen)
 
 
-def test_compact_names_exactly_the_needed_files() -> None:
-    files = [Path("src/pipeline") / name for name in ("a.py", "b/c.py", "b/d.py", "e/f.py", "e/g.py")]
-    stage = Path("stages/s.py")
-    needed = [stage, *files[:3], files[4]]
-    assert compact(needed, files) == [stage, files[0], Path("src/pipeline/b"), files[4]]
+def test_compact_names_exactly_the_needed_folders() -> None:
+    package = Path("src/pipeline")
+    folders = [package / name for name in ("a", "b/c", "b/d", "e/f", "e/g", "h", "h/i")]
+    needed = [folders[0], folders[1], folders[2], folders[4], folders[5], folders[6]]
+    assert compact(needed, folders) == [package / name for name in ("a", "b", "e/g", "h")]
 
 
 @pytest.mark.parametrize("preset", ["smoke", "default", "flickr8k", "cc3m", "s-smke"])

@@ -1,0 +1,1 @@
+"""One shard map for all stages: cached, resumable, parallel."""

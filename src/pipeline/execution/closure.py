@@ -23,7 +23,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 def import_closure(start: Path, source: Path = SOURCE) -> list[Path]:
     """`start` and all files of the package that it imports, directly or through others, sorted.
 
-    Packages' `__init__.py` count when they hold code. Files come as absolute paths.
+    Packages' `__init__.py` count when they hold more than a docstring. Files come as absolute paths.
     """
     found: set[Path] = set()
     waiting = [start.resolve()]
@@ -34,7 +34,14 @@ def import_closure(start: Path, source: Path = SOURCE) -> list[Path]:
         found.add(path)
         if path.suffix == ".py":
             waiting.extend(direct_imports(path, source))
-    return sorted(path for path in found if path.name != "__init__.py" or path.stat().st_size)
+    return sorted(path for path in found if path.name != "__init__.py" or holds_code(path))
+
+
+@lru_cache(maxsize=1024)
+def holds_code(path: Path) -> bool:
+    """Whether a module has statements besides its docstring."""
+    body = ast.parse(path.read_text(), filename=str(path)).body
+    return any(not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant) for node in body)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,1 @@
+"""Raw files of official data sets, read into image shards and tables."""

@@ -1,0 +1,1 @@
+"""Image shards and boxes."""

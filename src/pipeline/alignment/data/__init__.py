@@ -1,0 +1,1 @@
+"""What the shared encoder trains on: texts of each image, samples, batches."""

@@ -1,0 +1,1 @@
+"""The training of the shared encoder: data set, objective, initialisation, validation."""

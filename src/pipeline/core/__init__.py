@@ -1,0 +1,1 @@
+"""What every module may use: errors, parameters, the stage command, progress, files."""

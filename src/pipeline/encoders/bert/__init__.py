@@ -1,0 +1,1 @@
+"""BERT in plain torch, its checkpoints and its tokenizer."""

@@ -1,0 +1,1 @@
+"""What image and text encoders share: parameters, errors, blocks, weights files."""

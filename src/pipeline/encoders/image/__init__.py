@@ -1,0 +1,1 @@
+"""Image encoders by name, and their preprocessing."""

@@ -1,0 +1,1 @@
+"""Raw files: folders, archives, downloads, JSON too long to hold."""

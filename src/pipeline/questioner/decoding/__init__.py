@@ -1,0 +1,1 @@
+"""Decoding: key-value cache, sampling, and the tasks of generator and filter model."""

@@ -1,0 +1,1 @@
+"""The network: image tokens, region prompt, and a BERT with cross-attention."""

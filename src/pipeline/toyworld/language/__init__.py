@@ -1,0 +1,1 @@
+"""Texts about scenes: captions, region phrases, questions."""

@@ -1,0 +1,1 @@
+"""The world written in the official file layouts."""

@@ -1,0 +1,1 @@
+"""The oracle: parses a text and judges it against a scene."""

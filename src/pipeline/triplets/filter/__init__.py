@@ -1,0 +1,1 @@
+"""Which generated rows are kept."""

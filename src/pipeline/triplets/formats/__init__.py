@@ -1,0 +1,1 @@
+"""Published layouts of such data."""

@@ -1,0 +1,1 @@
+"""Questions, answers and region captions for every training image."""

@@ -1,0 +1,1 @@
+"""Counts of generated, kept and rejected rows."""
