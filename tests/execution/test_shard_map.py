@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.execution.steps import Hoarse, Shout
 
 from pipeline.core.errors import UserError
 from pipeline.execution.scratch import own_bytes, trim
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
-from tests.execution.steps import Hoarse, Shout
 
 
 @pytest.fixture

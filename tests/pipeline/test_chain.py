@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from tests.pipeline.conftest import Clone
 
 AFTER_FILTER = ["filter", "align", "evaluate", "report"]

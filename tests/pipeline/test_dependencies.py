@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 from scripts.dvc_dependencies import code_dependencies, code_folders, compact
+from tests.pipeline.conftest import Clone, make_clone
 
 from pipeline.cli.doctor import stage_params
 from pipeline.core.errors import UserError
 from pipeline.execution.closure import holds_code, import_closure
-from tests.pipeline.conftest import Clone, make_clone
 
 STAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[2] / "stages").glob("*.py"))
 

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.report.synthetic import PARAMS, write_results
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import read_params
 from pipeline.report.page import write_page
-from tests.report.synthetic import PARAMS, write_results
 
 VOID = {"meta", "img", "br", "link", "line", "rect", "circle", "path", "polyline"}
 

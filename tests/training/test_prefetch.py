@@ -12,11 +12,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.training.objectives import Toy, settings
 
 from pipeline.core.errors import UserError
 from pipeline.training.loop import train
 from pipeline.training.prefetch import ahead
-from tests.training.objectives import Toy, settings
 
 
 def threads_left() -> list[str]:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.training.objectives import Toy, gradients, in_two_processes, settings, update_gradient
 
 from pipeline.core.errors import UserError
 from pipeline.training.loop import train
 from pipeline.training.schedule import learning_rate
-from tests.training.objectives import Toy, gradients, in_two_processes, settings, update_gradient
 
 CPU = torch.device("cpu")
 

@@ -9,12 +9,12 @@ from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+from pipeline.triplets.common.shard_images import stream_images
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers
 from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
-from pipeline.triplets.shard_images import stream_images
 from pipeline.triplets.statistics.funnel import filter_figures, generated_figures, write_plots
 
 GENERATE = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from tests.alignment import world
-from tests.alignment.test_align import gradient, objective
+from tests.alignment.training.test_train import gradient, objective
 
 from pipeline.alignment.data.masked_questions import IGNORED
 from pipeline.alignment.data.sampler import Sample

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scripts.pretraining.vocabulary import build_vocabulary
-from tests.encoders.test_text_encoders import bert_folder
+from tests.encoders.text.test_text_encoders import bert_folder
 
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.tokenizer import Tokenizer

@@ -18,12 +18,12 @@ from pipeline.core.files import require_folder
 from pipeline.execution.step import Shard, Step
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
-from pipeline.triplets.batches import batches
+from pipeline.triplets.common.batches import batches
+from pipeline.triplets.common.model_hash import model_hash
+from pipeline.triplets.common.models import AnswererModel
+from pipeline.triplets.common.shard_images import stream_images
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.selection import SecondAnswer, alive, judge_pairs, screen_captions, screen_pairs
-from pipeline.triplets.model_hash import model_hash
-from pipeline.triplets.models import AnswererModel
-from pipeline.triplets.shard_images import stream_images
 
 
 @dataclass

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
-from pipeline.triplets.batches import batches
+from pipeline.triplets.common.batches import batches
+from pipeline.triplets.common.model_hash import model_hash
+from pipeline.triplets.common.models import GeneratorModel
+from pipeline.triplets.common.shard_images import stream_images
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.generate.grid import check_known, read_boxes
 from pipeline.triplets.generate.params import FileBoxes, GenerateParams, QuestionType
-from pipeline.triplets.model_hash import model_hash
-from pipeline.triplets.models import GeneratorModel
-from pipeline.triplets.shard_images import stream_images
 
 if TYPE_CHECKING:
     from PIL import Image
