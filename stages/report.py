@@ -1,6 +1,6 @@
 """Tell everything measured on one static page: figures, curves, the data engine's funnel, examples with pictures.
 
-Reads   results/{train_generator,train_filter,align,filter,evaluate}/  data/pairs/  data/benchmarks/
+Reads   results/{train_generator,train_filter,align,filter,evaluate,evaluate_data}/  data/pairs/  data/benchmarks/
 Writes  results/report/page/index.html   results/report/
 """
 

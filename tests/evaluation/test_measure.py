@@ -14,7 +14,7 @@ from pipeline.evaluation.draw import draw_each
 from pipeline.evaluation.measure_data import measure_data
 from pipeline.evaluation.measure_models import measure_models
 from pipeline.evaluation.measure_retrieval import measure_retrieval
-from pipeline.evaluation.params import EvaluateParams
+from pipeline.evaluation.params import EvaluateDataParams, EvaluateParams
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_EXAMPLES
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
@@ -26,10 +26,10 @@ PARAMS = EvaluateParams.model_validate(
         "seed": 0,
         "batch_size": 4,
         "bootstrap_samples": 100,
-        "judged_images": None,
-        "gallery": {"queries": 3, "candidates": 2, "rows_per_reason": 1},
+        "gallery": {"queries": 3, "candidates": 2},
     }
 )
+DATA_PARAMS = EvaluateDataParams(seed=0, judged_images=None, rows_per_reason=1)
 COLOURS = ("red", "green", "blue", "black")
 
 
@@ -159,7 +159,7 @@ def tables(tmp_path) -> tuple[Path, Path]:
 
 def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], tmp_path):
     urls = {"image0": "known://0", "image1": "known://1"}
-    quality = measure_data(PARAMS, *tables, urls, FakeJudge(), tmp_path)
+    quality = measure_data(DATA_PARAMS, *tables, urls, FakeJudge(), tmp_path)
     assert quality["generated"]["correct"] == 50.0
     assert quality["generated"]["not_understood"] == 16.67
     assert quality["kept"]["correct"] == 66.67
@@ -175,7 +175,7 @@ def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], tmp_path
 
 def test_without_an_oracle_nothing_is_judged(tables: tuple[Path, Path], tmp_path):
     urls = {"image0": "http://0", "image1": "http://1"}
-    quality = measure_data(PARAMS, *tables, urls, FakeJudge(), tmp_path)
+    quality = measure_data(DATA_PARAMS, *tables, urls, FakeJudge(), tmp_path)
     assert "correct" not in quality["generated"]
     assert "captions" not in quality
     assert {row["verdict"] for row in PAIR_EXAMPLES.read(tmp_path / "details" / "pairs.parquet").to_pylist()} == {None}
@@ -183,7 +183,7 @@ def test_without_an_oracle_nothing_is_judged(tables: tuple[Path, Path], tmp_path
 
 def test_a_sample_of_images_may_be_judged(tables: tuple[Path, Path], tmp_path):
     urls = {"image0": "known://0", "image1": "known://1"}
-    few = PARAMS.model_copy(update={"judged_images": 1})
+    few = DATA_PARAMS.model_copy(update={"judged_images": 1})
     quality = measure_data(few, *tables, urls, FakeJudge(), tmp_path)
     assert quality["images"] == 1
     assert quality["generated"]["count"] == 3

@@ -15,7 +15,7 @@ from pipeline.core.files import write_json
 from pipeline.evaluation.data_quality import VERDICTS, Verdict
 from pipeline.evaluation.measure_data import measure_data
 from pipeline.evaluation.measure_retrieval import measure_retrieval
-from pipeline.evaluation.params import EvaluateParams, GalleryParams
+from pipeline.evaluation.params import EvaluateDataParams, EvaluateParams, GalleryParams
 from pipeline.report.params import ReportParams
 from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
 from pipeline.tables.pairs import MANIFEST
@@ -185,20 +185,18 @@ def write_results(
         seed=1,
         batch_size=8,
         bootstrap_samples=100,
-        judged_images=None,
-        gallery=GalleryParams(queries=12, candidates=5, rows_per_reason=3),
+        gallery=GalleryParams(queries=12, candidates=5),
     )
+    data_params = EvaluateDataParams(seed=1, judged_images=None, rows_per_reason=3)
     manifest = ImageShards(pairs).manifest
     urls = dict(zip(manifest["key"].to_pylist(), manifest["url"].to_pylist(), strict=True))
-    metrics = {
-        "retrieval": measure_retrieval(
-            params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], results / "evaluate"
-        ),
-        "data_quality": measure_data(
-            params, root / "data" / "triplets", root / "data" / "rejected", urls, InventedJudge(), results / "evaluate"
-        ),
-    }
-    write_json(results / "evaluate" / "metrics.json", metrics)
+    evaluate, evaluate_data = results / "evaluate", results / "evaluate_data"
+    retrieval = measure_retrieval(params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], evaluate)
+    quality = measure_data(
+        data_params, root / "data" / "triplets", root / "data" / "rejected", urls, InventedJudge(), evaluate_data
+    )
+    write_json(evaluate / "metrics.json", {"retrieval": retrieval})
+    write_json(evaluate_data / "metrics.json", {"data_quality": quality})
 
 
 def holds(captions: Sequence[str], urls: Sequence[str]) -> np.ndarray:

@@ -105,7 +105,7 @@ def test_what_models_write_is_text_not_markup(tmp_path: Path):
     ("file", "stage"),
     [
         ("evaluate/metrics.json", "evaluate"),
-        ("evaluate/details/pairs.parquet", "evaluate"),
+        ("evaluate_data/details/pairs.parquet", "evaluate_data"),
         ("filter/metrics.json", "filter"),
         ("align/plots/training.csv", "align"),
     ],

@@ -18,20 +18,20 @@ from pipeline.evaluation.judged import (
     pair_examples,
     read_rows,
 )
-from pipeline.evaluation.params import EvaluateParams
+from pipeline.evaluation.params import EvaluateDataParams
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 
 def measure_data(
-    params: EvaluateParams, triplets: Path, rejected: Path, urls: Mapping[str, str], judge: Judge, results: Path
+    params: EvaluateDataParams, triplets: Path, rejected: Path, urls: Mapping[str, str], judge: Judge, results: Path
 ) -> dict[str, Any]:
     """Figures of pairs and captions; writes `plots/verdicts.csv` and `details/{pairs,captions}.parquet`.
 
     urls: the url of every training image by its key.
     """
     keys = chosen_images(sorted(urls), params.judged_images, params.seed)
-    per_reason = params.gallery.rows_per_reason
+    per_reason = params.rows_per_reason
     rows = read_rows(triplets, "qa", KEPT_QA, keys) + read_rows(rejected, "qa", REJECTED_QA, keys)
     pairs = judged_pairs(rows, urls, judge)
     examples = pair_examples(rows, pairs, urls, judge, per_reason, params.seed)

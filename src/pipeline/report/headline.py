@@ -42,8 +42,8 @@ def headline(results: Results, images: int, captions: int) -> list[Group]:
 
     images, captions: how many there are to train on.
     """
-    groups = [Group(f"Retrieval on {name}", recalls(m)) for name, m in results.evaluate["retrieval"].items()]
-    correctness = quality(results.evaluate["data_quality"])
+    groups = [Group(f"Retrieval on {name}", recalls(m)) for name, m in results.retrieval.items()]
+    correctness = quality(results.data_quality)
     if correctness:
         groups.append(Group("Correctness of the generated data, before → after the filter", correctness))
     return [*groups, Group("Data to learn from", amounts(results.filter, images, captions))]
@@ -121,7 +121,7 @@ def amounts(funnel: Mapping[str, Any], images: int, captions: int) -> list[Figur
 def chain_drawings(results: Results, images: int) -> list[Markup]:
     """The chain for wide and for narrow screens."""
     pairs, captions = results.filter["pairs"], results.filter["captions"]
-    benchmarks = results.evaluate["retrieval"]
+    benchmarks = results.retrieval
     best = next(iter(benchmarks.values()), None)
     nodes = [
         Node(0, 0, "Pairs", f"{count(images)} images"),

@@ -31,7 +31,8 @@ class Curves:
 class Results:
     """Everything measured that the page tells: metrics as the stages wrote them, curves and examples."""
 
-    evaluate: Mapping[str, Any]
+    retrieval: Mapping[str, Any]
+    data_quality: Mapping[str, Any]
     filter: Mapping[str, Any]
     curves: Mapping[str, Curves]
     recall: list[Row]
@@ -42,15 +43,16 @@ class Results:
 
 def read_results(folder: Path) -> Results:
     """All of `results/`. Raises UserError naming the first file that is missing or not what it should be."""
-    evaluate = folder / "evaluate"
+    evaluate, data = folder / "evaluate", folder / "evaluate_data"
     return Results(
-        evaluate=read_metrics(evaluate / "metrics.json", "retrieval", "data_quality"),
+        retrieval=read_metrics(evaluate / "metrics.json", "retrieval")["retrieval"],
+        data_quality=read_metrics(data / "metrics.json", "data_quality")["data_quality"],
         filter=read_metrics(folder / "filter" / "metrics.json", "pairs", "captions"),
         curves={name: read_curves(folder / name / "plots") for name in TRAININGS},
         recall=read_recall(evaluate / "plots" / "recall_curve.csv"),
         retrieval_examples=RETRIEVAL_EXAMPLES.read(existing(evaluate / "details" / "retrieval.parquet")).to_pylist(),
-        pair_examples=PAIR_EXAMPLES.read(existing(evaluate / "details" / "pairs.parquet")).to_pylist(),
-        caption_examples=CAPTION_EXAMPLES.read(existing(evaluate / "details" / "captions.parquet")).to_pylist(),
+        pair_examples=PAIR_EXAMPLES.read(existing(data / "details" / "pairs.parquet")).to_pylist(),
+        caption_examples=CAPTION_EXAMPLES.read(existing(data / "details" / "captions.parquet")).to_pylist(),
     )
 
 

@@ -67,7 +67,7 @@ def page_view(
     """Everything that the template says, by name."""
     learnt = training.manifest.filter(pc.field("split") == "train")
     images, captions = learnt.num_rows, len(learnt["captions"].combine_chunks().flatten())
-    quality = results.evaluate["data_quality"]
+    quality = results.data_quality
     galleries = retrieval_galleries(results.retrieval_examples, params, benchmark_picture)
     kept, rejected = pair_gallery(results.pair_examples, params, pair_picture)
     return {
@@ -77,7 +77,7 @@ def page_view(
         "key_to_bars": key_to_bars(results),
         "drawings": chain_drawings(results, images),
         "trainings": training_panels(results.curves),
-        "recalls": recall_panels(results.recall, results.evaluate["retrieval"]),
+        "recalls": recall_panels(results.recall, results.retrieval),
         "funnels": funnels(results.filter),
         "verdicts": verdict_rows(quality),
         "verdict_names": [(name, VERDICT_COLOURS[key]) for key, name in VERDICTS.items()],
@@ -105,12 +105,12 @@ def sentence(results: Results, images: int) -> str:
 def key_to_bars(results: Results) -> str:
     """What the lines across the bars of the headline figures mean; empty where there are none."""
     marks = []
-    if any("bound" in metrics for metrics in results.evaluate["retrieval"].values()):
+    if any("bound" in metrics for metrics in results.retrieval.values()):
         marks.append(
             "for retrieval the bound, which is what a retriever reaches that knows what is true of every picture "
             "(a partial caption fits several)"
         )
-    if "correct" in results.evaluate["data_quality"]["generated"]:
+    if "correct" in results.data_quality["generated"]:
         marks.append("for correctness the share before the filter")
     return f"The line across a bar marks {', and '.join(marks)}." if marks else ""
 

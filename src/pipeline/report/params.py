@@ -6,7 +6,7 @@ from pipeline.core.settings import Params
 
 
 class ReportParams(Params):
-    """Stage `report`. The examples come from those that `evaluate` drew; there may be fewer than asked for."""
+    """Stage `report`. The examples come from those that the evaluation drew; there may be fewer than asked for."""
 
     title: str = Field(min_length=1, max_length=120, description="heading of the page")
     queries: int = Field(ge=0, le=50, description="retrieval examples per benchmark and direction")

@@ -1,0 +1,33 @@
+"""Measure the generated data before and after the filter, and what generator and filter model say of held-out images.
+
+Reads   data/triplets/  data/rejected/  data/pairs/  results/train_*/held_out/
+Writes  results/evaluate_data/
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from pipeline.core.stage import Paths, stage
+from pipeline.evaluation.params import EvaluateDataParams
+
+
+@stage()
+def main(params: EvaluateDataParams, paths: Paths) -> dict:
+    from pipeline.evaluation.measure_data import measure_data
+    from pipeline.evaluation.measure_models import measure_models
+    from pipeline.evaluation.toyworld_judge import ToyWorldJudge
+    from pipeline.storage.shards import ImageShards
+
+    pairs = ImageShards(paths.pairs).manifest
+    urls = dict(zip(pairs["key"].to_pylist(), pairs["url"].to_pylist(), strict=True))
+    judge = ToyWorldJudge()
+    return {
+        "data_quality": measure_data(params, paths.triplets, paths.rejected, urls, judge, paths.results),
+        "held_out": measure_models(paths.all_results, judge),
+    }
+
+
+if __name__ == "__main__":
+    main()
