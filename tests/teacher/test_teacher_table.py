@@ -94,7 +94,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not say"):
         read_teacher(tmp_path)
     pq.write_table(pa.table({"key": ["a"]}).replace_schema_metadata(ORIGIN.metadata()), path)
-    with pytest.raises(UserError, match="no table 'teacher'"):
+    with pytest.raises(UserError, match="does not have the columns of the table 'teacher'"):
         read_teacher(tmp_path)
 
 

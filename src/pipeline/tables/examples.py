@@ -1,13 +1,10 @@
-"""Examples for the report: which queries and rows are shown, and the tables that carry them.
-
-Examples are drawn at random from a seed, not picked: a gallery of the best cases would say nothing.
-"""
+"""Examples for the report, drawn at random by the evaluation."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.tables.table import BOX, Table
+from pipeline.tables.table import BOX, Column, Table
 
 CANDIDATE = pa.struct(
     [
@@ -23,59 +20,57 @@ the caption of the pair is true of the image (null where no oracle knows)."""
 
 RETRIEVAL_EXAMPLES = Table(
     name="retrieval examples",
-    schema=pa.schema(
-        [
-            ("benchmark", pa.string()),
-            ("split", pa.string()),
-            ("direction", pa.string()),
-            ("query", pa.int32()),
-            ("key", pa.string()),
-            ("text", pa.string()),
-            ("rank", pa.int32()),
-            ("candidates", pa.list_(CANDIDATE)),
-        ]
+    path="results/evaluate/details/retrieval.parquet",
+    description="A query with its best candidates.",
+    columns=(
+        Column("benchmark", pa.string(), "Name of the benchmark."),
+        Column("split", pa.string(), "Its split."),
+        Column("direction", pa.string(), "text_to_image or image_to_text."),
+        Column("query", pa.int32(), "Number of the query."),
+        Column("key", pa.string(), "The query's image, or the image that its caption describes."),
+        Column("text", pa.string(), "The query's caption; empty if the query is an image."),
+        Column("rank", pa.int32(), "Rank of the right answer, from 1."),
+        Column("candidates", pa.list_(CANDIDATE), "Best first: key, text, score, whether right, whether true."),
     ),
     key=("benchmark", "split", "direction", "query"),
 )
-"""`key` is the query's image, or the image that its caption (`text`) describes; `rank` is its right answer's."""
 
 PAIR_EXAMPLES = Table(
     name="examples of kept and rejected pairs",
-    schema=pa.schema(
-        [
-            ("key", pa.string()),
-            ("pair_id", pa.int32()),
-            ("box", BOX),
-            ("region_caption", pa.string()),
-            ("question", pa.string()),
-            ("answer", pa.string()),
-            ("question_type", pa.string()),
-            ("answer_confidence", pa.float32()),
-            ("filter_answer", pa.string()),
-            ("filter_confidence", pa.float32()),
-            ("kept", pa.bool_()),
-            ("reason", pa.string()),
-            ("verdict", pa.string()),
-            ("truth", pa.string()),
-        ]
+    path="results/evaluate_data/details/pairs.parquet",
+    description="A generated pair, kept or rejected.",
+    columns=(
+        Column("key", pa.string(), "The image."),
+        Column("pair_id", pa.int32(), "As in `data/generated`."),
+        Column("box", BOX, "The region that the question is about."),
+        Column("region_caption", pa.string(), "The generated caption of the region."),
+        Column("question", pa.string(), "The generated question."),
+        Column("answer", pa.string(), "The generator's answer."),
+        Column("question_type", pa.string(), "what, how, where, who, why, when, binary or other."),
+        Column("answer_confidence", pa.float32(), "Probability of the generator's answer."),
+        Column("filter_answer", pa.string(), "The filter model's answer."),
+        Column("filter_confidence", pa.float32(), "Probability of the filter model's answer."),
+        Column("kept", pa.bool_(), "Whether the filter kept it."),
+        Column("reason", pa.string(), "Why it was rejected; null if it was kept."),
+        Column("verdict", pa.string(), "The oracle's verdict; null where no oracle knows the image."),
+        Column("truth", pa.string(), "The right answer; null where no oracle knows it."),
     ),
     key=("key", "pair_id"),
 )
-"""`reason` is null for kept rows; `verdict` and `truth` (the right answer) are null where no oracle knows."""
 
 CAPTION_EXAMPLES = Table(
     name="examples of kept and rejected region captions",
-    schema=pa.schema(
-        [
-            ("key", pa.string()),
-            ("region_id", pa.int32()),
-            ("box", BOX),
-            ("caption", pa.string()),
-            ("confidence", pa.float32()),
-            ("kept", pa.bool_()),
-            ("reason", pa.string()),
-            ("true", pa.bool_()),
-        ]
+    path="results/evaluate_data/details/captions.parquet",
+    description="A generated region caption, kept or rejected.",
+    columns=(
+        Column("key", pa.string(), "The image."),
+        Column("region_id", pa.int32(), "As in `data/generated`."),
+        Column("box", BOX, "The region."),
+        Column("caption", pa.string(), "The generated caption."),
+        Column("confidence", pa.float32(), "Probability of the caption."),
+        Column("kept", pa.bool_(), "Whether the filter kept it."),
+        Column("reason", pa.string(), "Why it was rejected; null if it was kept."),
+        Column("true", pa.bool_(), "Whether the oracle holds it true; null where no oracle knows the image."),
     ),
     key=("key", "region_id"),
 )

@@ -1,39 +1,42 @@
-"""What generator and filter said of held-out annotations, row by row, so that it can be read, and judged elsewhere."""
+"""What generator and filter model said of held-out annotations, so that it can be read, and judged elsewhere."""
+
+from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.tables.table import BOX, Table
+from pipeline.tables.table import BOX, Column, Table
+
+_KEY = Column("key", pa.string(), "The image.")
+_URL = Column("url", pa.string(), "Where the image comes from.")
 
 HELD_OUT_ANSWERS = Table(
     name="held-out answers",
-    schema=pa.schema(
-        [
-            ("key", pa.string()),
-            ("url", pa.string()),
-            ("question_id", pa.string()),
-            ("box", BOX),
-            ("question", pa.string()),
-            ("question_type", pa.string()),
-            ("references", pa.list_(pa.string())),
-            ("answer", pa.string()),
-        ]
+    path="results/train_{generator,filter}/held_out/answers.parquet",
+    description="A held-out question with the model's answer.",
+    columns=(
+        _KEY,
+        _URL,
+        Column("question_id", pa.string(), "As in `questions`."),
+        Column("box", BOX, "The region that the question is about; null: the whole image."),
+        Column("question", pa.string(), "The question."),
+        Column("question_type", pa.string(), "what, how, where, who, why, when, binary or other."),
+        Column("references", pa.list_(pa.string()), "The annotators' answers."),
+        Column("answer", pa.string(), "The model's answer; empty if it did not end."),
     ),
     key=("key", "question_id"),
 )
-"""`references` are the annotators' answers, `answer` is the model's (empty if it did not end)."""
 
 HELD_OUT_CAPTIONS = Table(
     name="held-out region captions",
-    schema=pa.schema(
-        [
-            ("key", pa.string()),
-            ("url", pa.string()),
-            ("region_id", pa.string()),
-            ("box", BOX),
-            ("phrase", pa.string()),
-            ("caption", pa.string()),
-        ]
+    path="results/train_generator/held_out/captions.parquet",
+    description="A held-out region with the model's caption.",
+    columns=(
+        _KEY,
+        _URL,
+        Column("region_id", pa.string(), "As in `regions`."),
+        Column("box", BOX, "The region."),
+        Column("phrase", pa.string(), "The annotator's phrase."),
+        Column("caption", pa.string(), "The model's caption; empty if it did not end."),
     ),
     key=("key", "region_id"),
 )
-"""`phrase` is the annotator's, `caption` the model's (empty if it did not end)."""

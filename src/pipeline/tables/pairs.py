@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.tables.table import Table
+from pipeline.tables.table import Column, Table
 
 MANIFEST = Table(
     name="manifest",
-    schema=pa.schema(
-        [
-            ("key", pa.string()),
-            ("split", pa.string()),
-            ("shard", pa.string()),
-            ("offset", pa.int64()),
-            ("size", pa.int64()),
-            ("captions", pa.list_(pa.string())),
-            ("url", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("sha256", pa.string()),
-        ]
+    path="data/{pairs,annotations,benchmarks/<name>}/manifest.parquet",
+    description="One row per image of the shards beside it.",
+    columns=(
+        Column("key", pa.string(), "The image's key, unique over all sources; its files in the tar begin with it."),
+        Column("split", pa.string(), "`train` or `val`; of benchmarks the benchmark's own split."),
+        Column("shard", pa.string(), "Name of the tar, without `.tar`."),
+        Column("offset", pa.int64(), "Where the image's bytes begin in the tar."),
+        Column("size", pa.int64(), "Number of the image's bytes."),
+        Column("captions", pa.list_(pa.string()), "All captions of the image."),
+        Column("url", pa.string(), "Where the image comes from; empty if the source does not say."),
+        Column("width", pa.int32(), "In pixels, as stored."),
+        Column("height", pa.int32(), "In pixels, as stored."),
+        Column("sha256", pa.string(), "Digest of the image's bytes: equal for copies of one image."),
     ),
     key=("key",),
 )
-"""One row per image; `shard` is the tar's name without `.tar`, `offset` and `size` are bytes in it."""
-
 
 DROPPED = Table(
     name="dropped",
-    schema=pa.schema(
-        [
-            ("source", pa.string()),
-            ("key", pa.string()),
-            ("url", pa.string()),
-            ("reason", pa.string()),
-            ("permanent", pa.bool_()),
-        ]
+    path="data/{pairs,annotations,benchmarks/<name>}/dropped.parquet",
+    description="One row per item that was read and not kept.",
+    columns=(
+        Column("source", pa.string(), "Name of the source in the parameters."),
+        Column("key", pa.string(), "What the source calls the item."),
+        Column("url", pa.string(), "Where the image comes from; empty if the source does not say."),
+        Column("reason", pa.string(), "Why it was dropped."),
+        Column("permanent", pa.bool_(), "False where another try may succeed later."),
     ),
     key=("source", "key"),
 )
-"""One row per dropped item; `permanent` is false where trying again later may succeed."""

@@ -1,4 +1,4 @@
-"""Parquet tables with a contract: a name, a schema and a primary key, checked by writer and reader alike.
+"""Parquet tables with a contract: columns and a primary key, checked by writer and reader alike.
 
 Files are ZSTD-compressed and carry no time stamp, so equal rows give equal bytes.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,32 @@ BOX = pa.list_(pa.field("item", pa.float32()), 4)
 
 
 @dataclass(frozen=True)
-class Table:
-    """The contract of one kind of Parquet file: name (for messages), schema, primary key columns."""
+class Column:
+    """One column: name, Arrow type, and what it says, for people."""
 
     name: str
-    schema: pa.Schema
+    type: pa.DataType
+    description: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one kind of Parquet file.
+
+    name: what messages call it. path: where its files lie, below the repository's root. columns: in their order.
+    key: the columns whose values together are unique. description: what one row is.
+    """
+
+    name: str
+    path: str
+    columns: tuple[Column, ...]
     key: tuple[str, ...]
+    description: str = ""
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return pa.schema([(column.name, column.type) for column in self.columns])
 
     def build(self, rows: pa.Table | Sequence[Mapping[str, Any]], where: object = "") -> pa.Table:
         """Rows as an Arrow table of this schema; raises UserError when types or keys do not fit."""
@@ -119,7 +140,7 @@ class Table:
         table = table.replace_schema_metadata(None)
         if not table.schema.equals(self.schema):
             raise UserError(
-                f"A file is no table '{self.name}'.",
+                f"A file does not have the columns of the table '{self.name}'.",
                 where=path,
                 expected=describe(self.schema),
                 found=describe(table.schema),

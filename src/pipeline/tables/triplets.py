@@ -5,50 +5,80 @@ of boxes, `pair_id` is that number times the questions per box plus the number o
 the same in the kept and rejected tables, so a row can be followed through the funnel.
 """
 
+from __future__ import annotations
+
 import pyarrow as pa
 
-from pipeline.tables.table import BOX, Table
+from pipeline.tables.table import BOX, Column, Table
 
-_QA = [
-    ("key", pa.string()),
-    ("pair_id", pa.int32()),
-    ("box", BOX),
-    ("region_caption", pa.string()),
-    ("question", pa.string()),
-    ("answer", pa.string()),
-    ("question_type", pa.string()),
-    ("answer_confidence", pa.float32()),
-]
-_DC = [
-    ("key", pa.string()),
-    ("region_id", pa.int32()),
-    ("box", BOX),
-    ("caption", pa.string()),
-    ("confidence", pa.float32()),
-]
-_SECOND_ANSWER = [("filter_answer", pa.string()), ("filter_confidence", pa.float32())]
-_REASON = [("reason", pa.string())]
-
-GENERATED_QA = Table(name="generated question-answer pairs", schema=pa.schema(_QA), key=("key", "pair_id"))
-GENERATED_DC = Table(name="generated region captions", schema=pa.schema(_DC), key=("key", "region_id"))
-
-KEPT_QA = Table(name="kept question-answer pairs", schema=pa.schema(_QA + _SECOND_ANSWER), key=("key", "pair_id"))
-"""`filter_answer` and `filter_confidence` are the second model's answer and its confidence."""
-
-KEPT_DC = Table(name="kept region captions", schema=pa.schema(_DC), key=("key", "region_id"))
-
-REJECTED_QA = Table(
-    name="rejected question-answer pairs",
-    schema=pa.schema(_QA + _SECOND_ANSWER + _REASON),
-    key=("key", "pair_id"),
+_QA = (
+    Column("key", pa.string(), "The image."),
+    Column("pair_id", pa.int32(), "Number of the pair within its image."),
+    Column("box", BOX, "The region that the question is about."),
+    Column("region_caption", pa.string(), "The generated caption of the region, from which the question was asked."),
+    Column("question", pa.string(), "The generated question."),
+    Column("answer", pa.string(), "The generator's answer."),
+    Column("question_type", pa.string(), "what, how, where, who, why, when, binary or other."),
+    Column("answer_confidence", pa.float32(), "Probability of the generator's answer, by word (geometric mean)."),
 )
-"""The second answer is null where a pair fell before the second model was asked."""
+_DC = (
+    Column("key", pa.string(), "The image."),
+    Column("region_id", pa.int32(), "Number of the region within its image."),
+    Column("box", BOX, "The region."),
+    Column("caption", pa.string(), "The generated caption."),
+    Column("confidence", pa.float32(), "Probability of the caption, by word (geometric mean)."),
+)
+_FILTER = (
+    Column("filter_answer", pa.string(), "The filter model's answer; null where it was not asked."),
+    Column("filter_confidence", pa.float32(), "Probability of the filter model's answer; null where it was not asked."),
+)
+_REASON = (Column("reason", pa.string(), "Why the row was rejected."),)
+_QA_KEY, _DC_KEY = ("key", "pair_id"), ("key", "region_id")
 
-REJECTED_DC = Table(name="rejected region captions", schema=pa.schema(_DC + _REASON), key=("key", "region_id"))
+GENERATED_QA = Table(
+    "generated question-answer pairs",
+    "data/generated/<shard>-qa.parquet",
+    _QA,
+    _QA_KEY,
+    "A generated question with its answer.",
+)
+GENERATED_DC = Table(
+    "generated region captions", "data/generated/<shard>-dc.parquet", _DC, _DC_KEY, "A generated region caption."
+)
+KEPT_QA = Table(
+    "kept question-answer pairs",
+    "data/triplets/<shard>-qa.parquet",
+    _QA + _FILTER,
+    _QA_KEY,
+    "A pair on which generator and filter model agree.",
+)
+KEPT_DC = Table(
+    "kept region captions", "data/triplets/<shard>-dc.parquet", _DC, _DC_KEY, "A region caption that was kept."
+)
+REJECTED_QA = Table(
+    "rejected question-answer pairs",
+    "data/rejected/<shard>-qa.parquet",
+    _QA + _FILTER + _REASON,
+    _QA_KEY,
+    "A pair that was rejected, and why.",
+)
+REJECTED_DC = Table(
+    "rejected region captions",
+    "data/rejected/<shard>-dc.parquet",
+    _DC + _REASON,
+    _DC_KEY,
+    "A region caption that was rejected, and why.",
+)
 
 BOXES = Table(
     name="boxes",
-    schema=pa.schema([("key", pa.string()), ("box_id", pa.int32()), ("box", BOX), ("score", pa.float32())]),
+    path="a file of the user's, named by `generate.boxes: {kind: file}`",
+    description="A box from a detector or from annotators.",
+    columns=(
+        Column("key", pa.string(), "The image."),
+        Column("box_id", pa.int32(), "Number of the box within its image."),
+        Column("box", BOX, "The box."),
+        Column("score", pa.float32(), "The detector's score; the highest are taken."),
+    ),
     key=("key", "box_id"),
 )
-"""Boxes from a detector or from annotators, for `boxes: {kind: file}`."""

@@ -21,11 +21,11 @@ from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.core.files import atomic_path
 from pipeline.encoders.text.masked_text import tokenize_masked
 from pipeline.execution.step import Shard, Step
-from pipeline.tables.table import Table
+from pipeline.tables.table import Column, Table
 
 BATCH = 64
 TOKENS = "text_tokens"
-TEXTS = Table(name="texts to encode", schema=pa.schema([("text", pa.string())]), key=("text",))
+TEXTS = Table("texts to encode", "", (Column("text", pa.string(), "A text."),), key=("text",))
 
 
 @dataclass
