@@ -19,18 +19,18 @@ _QA = (
     Column("question", pa.string(), "The generated question."),
     Column("answer", pa.string(), "The generator's answer."),
     Column("question_type", pa.string(), "what, how, where, who, why, when, binary or other."),
-    Column("answer_confidence", pa.float32(), "Probability of the generator's answer, by word (geometric mean)."),
+    Column("answer_confidence", pa.float32(), "Mean probability of the answer's words, by the generator."),
 )
 _DC = (
     Column("key", pa.string(), "The image."),
     Column("region_id", pa.int32(), "Number of the region within its image."),
     Column("box", BOX, "The region."),
     Column("caption", pa.string(), "The generated caption."),
-    Column("confidence", pa.float32(), "Probability of the caption, by word (geometric mean)."),
+    Column("confidence", pa.float32(), "Mean probability of the caption's words."),
 )
 _FILTER = (
     Column("filter_answer", pa.string(), "The filter model's answer; null where it was not asked."),
-    Column("filter_confidence", pa.float32(), "Probability of the filter model's answer; null where it was not asked."),
+    Column("filter_confidence", pa.float32(), "Mean probability of that answer's words; null where it was not asked."),
 )
 _REASON = (Column("reason", pa.string(), "Why the row was rejected."),)
 _QA_KEY, _DC_KEY = ("key", "pair_id"), ("key", "region_id")
