@@ -12,39 +12,47 @@ from pipeline.training.params import TrainingParams
 
 
 class SharedEncoderParams(Params):
-    """Shape of the shared encoder and its regularisation."""
+    """Shared Transformer encoder: shape, readout, initialisation, dropout."""
 
-    width: int | None = Field(default=None, ge=8, description="width of the blocks; null: that of the text encoder")
+    width: int | None = Field(
+        default=None, ge=8, description="Width of the blocks; heads must divide it; null: width of the text encoder."
+    )
     whiten: bool = Field(
         default=False,
-        description="bring every direction of the encoders' tokens to one scale; false: all by one figure",
+        description="Whiten the encoders' tokens (ZCA); false: centre, divide by one deviation.",
     )
-    blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass")
-    separate: bool = Field(default=False, description="each modality gets blocks of its own (a control)")
-    heads: int = Field(default=8, ge=1)
-    mlp_ratio: float = Field(default=4.0, gt=0)
-    layer_scale: float = Field(default=0.2, gt=0, description="initial LayerScale")
-    type_embedding_scale: float = Field(default=1e-5, ge=0, description="initial scale of the modality embedding")
+    blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass.")
+    separate: bool = Field(default=False, description="Give each modality blocks of its own (a control).")
+    heads: int = Field(default=8, ge=1, description="Attention heads of a block.")
+    mlp_ratio: float = Field(default=4.0, gt=0, description="Hidden width of the MLP over the width of the block.")
+    layer_scale: float = Field(default=0.2, gt=0, description="Initial LayerScale γ (S-SMKE: 0.2).")
+    type_embedding_scale: float = Field(
+        default=1e-5, ge=0, description="Initial scale of the modality-type embedding (S-SMKE: 1e-5)."
+    )
     pooling: Literal["cls", "mean", "max"] = Field(
-        default="cls", description="readout: class token, or mean or maximum over tokens"
+        default="cls", description="Readout: class token, or mean or maximum over the tokens."
     )
-    projection: int | None = Field(default=None, ge=2, description="width of the embedding; null: that of the blocks")
+    projection: int | None = Field(
+        default=None, ge=2, description="Width of the embedding; null: width of the blocks, without a projection."
+    )
     summary: list[Literal["mean", "max"]] = Field(
         default=["mean"],
         max_length=2,
-        description="pooled encoder tokens whose linear map joins the readout; or []",
+        description="Skip path: linear map of pooled encoder tokens, added to the readout; []: none.",
     )
     summary_ridge: float | None = Field(
         default=1.0,
         gt=0,
-        description="start that map by canonical correlation analysis with this ridge; null: start at random",
+        description="Ridge of the CCA (canonical correlation) that starts the skip path; null: random.",
     )
     block_start: float = Field(
-        default=0.1, gt=0, description="size of the blocks' readout at the start, beside that of the summary's map"
+        default=0.1, gt=0, description="Initial weight of the Transformer readout against the pooled skip path."
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    summary_dropout: float = Field(default=0.1, ge=0, lt=1)
-    token_dropout: float = Field(default=0.0, ge=0, lt=1, description="share of tokens hidden while training")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability inside the blocks.")
+    summary_dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability on the skip path.")
+    token_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the encoders' tokens that are dropped in training."
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> SharedEncoderParams:
@@ -56,36 +64,34 @@ class SharedEncoderParams(Params):
 
 
 class FeatureParams(Params):
-    """What the encoders' tokens are, and how many views of an image; frozen encoders' are computed once."""
+    """Encoder tokens and augmentation; tokens of frozen encoders are computed once."""
 
     image_grid: int | None = Field(
-        default=None, ge=1, description="average the image's tokens to this many rows and columns; null: as they are"
+        default=None, ge=1, description="Pool image tokens to n × n; null: all tokens of the encoder."
     )
     text_layers: list[int] | None = Field(
-        default=None, min_length=1, description="layers whose states, side by side, are a text's tokens; null: the last"
+        default=None,
+        min_length=1,
+        description="Layers concatenated into text tokens, 0: embeddings; null: the last layer.",
     )
-    flips: bool = Field(default=False, description="of every training image also mirrored; one of both at random")
+    flips: bool = Field(default=False, description="Mirror training images at random.")
     crop_scale: list[float] | None = Field(
         default=None,
         min_length=2,
         max_length=2,
-        description="least and largest share of its area that a training image is cropped to; null: whole images",
+        description="RandomResizedCrop: range of the area (S-SMKE: [0.9, 1]); null: no crops.",
     )
     crops: int | None = Field(
         default=None,
         ge=1,
-        description="so many crops of every training image are computed once, and one of them or the whole image drawn "
-        "each time; null: cropped anew each time, which takes an image encoder that is trained",
+        description="Crops cached per training image; null: a fresh crop per step (needs a trained image encoder).",
     )
-    mirror_average: bool = Field(
-        default=False, description="embed an image as the mean of itself and its mirror image, when the model is used"
-    )
+    mirror_average: bool = Field(default=False, description="Test time: average with the mirror image.")
     crop_average: float | None = Field(
         default=None,
         ge=0.1,
         lt=1,
-        description="embed an image as the mean of itself and of the mean of five crops, of this share of its sides, "
-        "when the model is used; validation while training leaves the crops out; null: itself alone",
+        description="Test time: average with five crops of this share of the sides; null: none.",
     )
 
     @model_validator(mode="after")
@@ -98,55 +104,81 @@ class FeatureParams(Params):
 
 
 class LossWeights(Params):
-    """Weight of each loss; 0 switches it off, and nothing is computed for it."""
+    """Weights of the losses; 0 switches a loss off, and nothing is computed for it."""
 
-    contrastive: float = Field(default=1.0, ge=0, description="images against texts")
-    distillation: float = Field(default=1.0, ge=0, description="stored teacher embeddings, into both branches")
-    regions: float = Field(default=1.0, ge=0, description="regions against their phrases")
-    questions: float = Field(default=1.0, ge=0, description="answered questions against wrongly answered ones")
-    answers: float = Field(default=0.0, ge=0, description="masked words of answers, from image and question together")
+    contrastive: float = Field(
+        default=1.0, ge=0, description="Contrastive loss (InfoNCE, L_ITC) between images and texts."
+    )
+    distillation: float = Field(
+        default=1.0, ge=0, description="Distillation loss (L_KD) from stored teacher embeddings into both branches."
+    )
+    regions: float = Field(
+        default=1.0, ge=0, description="Contrastive loss between the regions of an image and their phrases."
+    )
+    questions: float = Field(
+        default=1.0, ge=0, description="Contrastive loss of answered questions against wrongly answered ones."
+    )
+    answers: float = Field(
+        default=0.0, ge=0, description="Masked-answer loss: predict answer words from image and question together."
+    )
 
 
 class ContrastiveParams(Params):
-    """The loss between images and texts, and which texts an image is shown with."""
+    """Contrastive loss: temperature, and the texts that an image is paired with."""
 
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="initial; learned from there")
-    texts_per_image: int = Field(default=1, ge=1, description="texts of one image in a batch")
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
+    texts_per_image: int = Field(default=1, ge=1, description="Texts per image in a batch.")
     composed_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of texts composed of region captions and answered questions"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability of a synthetic text: region captions and answered questions.",
     )
-    composed_texts: int = Field(default=4, ge=1, description="composed texts prepared per image")
-    composed_parts: int = Field(default=4, ge=1, description="most region captions and statements in one of them")
+    composed_texts: int = Field(default=4, ge=1, description="Synthetic texts prepared per image.")
+    composed_parts: int = Field(
+        default=4, ge=1, description="Maximum region captions and answered questions in a synthetic text."
+    )
     place_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of region captions in them that say where their box lies"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability that a region caption in a synthetic text says where its box lies.",
     )
 
 
 class DistillationParams(Params):
-    """Learning from what the teacher stored; bank and temperature belong to the contrastive kind."""
+    """Distillation from the stored teacher; bank, temperature: contrastive kind only."""
 
     kind: Literal["contrastive", "squared_error", "kl"] = Field(
         default="contrastive",
-        description="contrastive or squared_error: predict the teacher's embedding; kl: its class probabilities "
-        "(embed_teacher.pooling: class_probabilities)",
+        description="Target: the teacher's embedding (contrastive, squared_error) or classes (kl).",
     )
-    bank: int = Field(default=65_536, ge=0, le=65_536, description="entries of the memory bank at most")
-    temperature: float = Field(default=0.07, ge=0.01, le=1)
-    learn_temperature: bool = Field(default=False, description="train the temperature; otherwise it is fixed")
+    bank: int = Field(
+        default=65_536,
+        ge=0,
+        le=65_536,
+        description="Maximum entries of the memory bank (S-SMKE: 65,536); 0: the batch alone.",
+    )
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Temperature τ (S-SMKE: 0.07).")
+    learn_temperature: bool = Field(
+        default=False, description="Learn the temperature; false: it is fixed, as in S-SMKE."
+    )
 
 
 class RegionParams(Params):
-    """Regions of one image against each other's phrases."""
+    """Region loss: regions of one image against each other's phrases."""
 
-    per_image: int = Field(default=4, ge=2, description="regions of an image in a batch")
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="initial; learned from there")
+    per_image: int = Field(default=4, ge=2, description="Regions per image in a batch.")
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
 
 
 class QuestionParams(Params):
-    """Answered questions as statements, beside the same question with another answer, and with masked answers."""
+    """Question losses: statements against wrong answers, and masked answers."""
 
-    per_image: int = Field(default=2, ge=1, description="statements, and masked answers, of an image in a batch")
-    wrong_answers: int = Field(default=2, ge=1, description="wrongly answered copies of each")
+    per_image: int = Field(
+        default=2, ge=1, description="Answered questions per image in a batch, for each of the two losses."
+    )
+    wrong_answers: int = Field(default=2, ge=1, description="Wrong answers per answered question.")
 
 
 Share = Annotated[int, Field(ge=1)] | Literal["all"] | None
@@ -154,12 +186,12 @@ Share = Annotated[int, Field(ge=1)] | Literal["all"] | None
 
 
 class TrainEncodersParams(Params):
-    """What is trained of the encoders. Anything: end to end, from pictures and texts; nothing: on stored tokens."""
+    """Fine-tuning of the encoders, end to end; all null: frozen, on cached tokens."""
 
-    image: Share = Field(default=None, description="last blocks that are trained, or all; null: none")
-    text: Share = Field(default=None, description="last layers that are trained, or all; null: none")
+    image: Share = Field(default=None, description="Last blocks of the image encoder to train, or all; null: none.")
+    text: Share = Field(default=None, description="Last layers of the text encoder to train, or all; null: none.")
     learning_rate_scale: float = Field(
-        default=1.0, gt=0, description="learning rate of the encoders over that of the rest"
+        default=1.0, gt=0, description="Learning rate of the encoders, relative to that of the rest."
     )
 
     @property
@@ -181,8 +213,7 @@ class AlignParams(Params):
         default=None,
         pattern="^data/raw/.+",
         exclude_if=lambda folder: folder is None,
-        description="folder of a finished model below inputs.encoders, whose weights the training goes on from; "
-        "null: a fresh shared encoder on the encoders that are named",
+        description="Folder of a finished model to start from, below data/raw/; null: none.",
     )
     image_encoder: ImageEncoderParams = ImageEncoderParams()
     text_encoder: TextEncoderParams = TextEncoderParams()

@@ -10,42 +10,44 @@ from pipeline.training.params import TrainingParams
 
 
 class SamplingParams(Params):
-    """How texts are drawn: among the `top_k` best words, each text from a random stream of its own."""
+    """Top-K sampling of texts, each from a random stream of its own."""
 
     seed: int = Field(ge=0, description="Seed of the random streams.")
-    top_k: int = Field(ge=1, description="Words to draw from at each step; 1 is greedy.")
-    temperature: float = Field(default=1.0, gt=0, description="Divides the scores before drawing.")
+    top_k: int = Field(ge=1, description="K: number of most probable words to draw from; 1 is greedy.")
+    temperature: float = Field(default=1.0, gt=0, description="Temperature: divides the logits before drawing.")
     max_tokens: int = Field(
-        default=30, ge=3, description="Longest text in word pieces; a question and its answer count together."
+        default=30, ge=3, description="Longest text in word pieces; question and answer count together."
     )
 
 
 class TextModelParams(Params):
-    """The BERT that reads prompts and writes; it gets cross-attention in every layer, which starts fresh."""
+    """Text model: a BERT that reads prompts and writes, with new cross-attention."""
 
     name: str = Field(
         default="builtin:bert",
         pattern=r"^[a-z]+:.+$",
-        description="hf:<folder of a BERT below the repository's root, or model on the hub>, or builtin:bert",
+        description="Model: hf:<folder or hub model, a BERT>, or builtin:bert (in this package).",
     )
-    weights: str | None = Field(default=None, description="null: the model's own; random: untrained")
-    layers: int | None = Field(default=None, ge=1, description="use the first layers only; null: all")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="in training, everywhere in the text model")
+    weights: str | None = Field(default=None, description="Weights: published (null) or untrained (random).")
+    layers: int | None = Field(default=None, ge=1, description="Keep the first n layers; null: all layers.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability, everywhere in the text model.")
 
 
 class QuestionerParams(Params):
-    """Image encoder and text model."""
+    """Architecture: image encoder and text model."""
 
     image: ImageEncoderParams = ImageEncoderParams()
-    train_image_encoder: bool = Field(description="false: its tokens are computed once and kept")
+    train_image_encoder: bool = Field(
+        description="Train the image encoder too; false: frozen, its tokens are computed once."
+    )
     image_learning_rate_scale: float = Field(
-        default=0.1, gt=0, description="learning rate of the image encoder over that of the rest"
+        default=0.1, gt=0, description="Learning rate of the image encoder, relative to that of the rest."
     )
     text: TextModelParams = TextModelParams()
     start_from: str | None = Field(
         default=None,
         pattern=r"^data/raw/.+",
-        description="folder of an earlier model, to go on from; below data/raw/, where DVC watches it",
+        description="Folder of a finished model to start from, below data/raw/; null: none.",
     )
 
     @model_validator(mode="after")
@@ -56,10 +58,12 @@ class QuestionerParams(Params):
 
 
 class BalanceParams(Params):
-    """How samples are drawn: weight 1 / count^strength, so 0 is as they come and 1 is equal shares."""
+    """Sampling weights, 1 / count^strength; 0: as the data comes, 1: equal shares."""
 
-    question_types: float = Field(default=0.0, ge=0, le=1, description="among the questions of an image")
-    sources: float = Field(default=0.0, ge=0, le=1, description="among images")
+    question_types: float = Field(
+        default=0.0, ge=0, le=1, description="Strength for question types, among the questions of an image."
+    )
+    sources: float = Field(default=0.0, ge=0, le=1, description="Strength for data sources, among images.")
 
 
 Masking = Literal["in_place", "copy"]
@@ -67,41 +71,52 @@ Masking = Literal["in_place", "copy"]
 
 
 class SampleParams(Params):
-    """What one update sees of an image, and how texts are cut and hidden."""
+    """Samples of an image in one update: their number, length and masking."""
 
-    questions_per_image: int = Field(default=1, ge=1, description="drawn with repetition")
-    regions_per_image: int = Field(default=1, ge=0, description="at most, all different; 0: no region captions")
-    max_tokens: int = Field(default=30, ge=3, description="longest caption, or question with answer, in pieces")
-    max_answer_tokens: int = Field(default=30, ge=1, description="longest answer in pieces")
-    hidden_share: float = Field(
-        gt=0, le=1, description="share of hidden words of questions (generator) or of answers (filter)"
+    questions_per_image: int = Field(
+        default=1, ge=1, description="Questions per image and update, drawn with repetition."
     )
-    caption_hidden_share: float = Field(default=0.6, gt=0, le=1, description="share of hidden words of captions")
+    regions_per_image: int = Field(
+        default=1, ge=0, description="Maximum region captions per image and update; 0: none are learned."
+    )
+    max_tokens: int = Field(
+        default=30, ge=3, description="Longest caption, or question with its answer, in word pieces."
+    )
+    max_answer_tokens: int = Field(default=30, ge=1, description="Longest answer in word pieces.")
+    hidden_share: float = Field(
+        gt=0, le=1, description="Mask probability: questions (generator, JADE: 0.6), answers (filter, VALOR: 0.99)."
+    )
+    caption_hidden_share: float = Field(
+        default=0.6, gt=0, le=1, description="Mask probability of captions (JADE: 0.6)."
+    )
     masking: Masking = Field(
         default="in_place",
-        description="in_place: later words read a text with gaps (JADE's way); copy: the whole text, as in decoding",
+        description="Masking: words become [MASK] in_place (JADE's UniMLM), or VALOR's full masker (copy).",
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="spread over all words")
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Label smoothing: probability that is spread over all words."
+    )
     pointing_weight: float = Field(
-        default=0.0, ge=0, description="weight of the loss by which answers and captions must look into their box"
+        default=0.0,
+        ge=0,
+        description="Weight of the grounding loss: −log of the last cross-attention inside the annotated box.",
     )
     balance: BalanceParams = BalanceParams()
 
 
 class ValidationParams(Params):
-    """What is measured on the held-out images."""
+    """Measurements on the held-out images (val split)."""
 
-    images_while_training: int = Field(ge=1, description="for choosing the best weights")
-    images: int | None = Field(default=None, ge=1, description="for the final figures; null: all")
-    images_per_batch: int = Field(default=32, ge=1, description="answered together")
+    images_while_training: int = Field(
+        ge=1, description="Images per validation during training, which picks the best weights."
+    )
+    images: int | None = Field(default=None, ge=1, description="Images for the final metrics; null: all.")
+    images_per_batch: int = Field(default=32, ge=1, description="Images answered together.")
 
 
 Cue = Annotated[
     Literal["feature", "pixel", "none"],
-    Field(
-        description="feature: boxes are marked on the image tokens (one encoder pass per image); "
-        "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone"
-    ),
+    Field(description="Box cue: feature (image tokens), pixel (JADE's indicator), none (prompt only)."),
 ]
 
 

@@ -11,29 +11,29 @@ QuestionType = Literal["what", "how", "where", "who", "why", "when", "binary", "
 
 
 class GridLevel(Params):
-    """One scale of the grid: `cells` × `cells` windows that together cover the image."""
+    """One scale of the grid: n × n windows that together cover the image."""
 
-    cells: int = Field(ge=1, le=32, description="windows per row and per column")
-    overlap: float = Field(ge=0, le=0.9, description="share of a window's side that it shares with the next")
+    cells: int = Field(ge=1, le=32, description="Windows per row and per column (n).")
+    overlap: float = Field(ge=0, le=0.9, description="Overlap of neighbouring windows, as a share of their side.")
 
 
 class GridBoxes(Params):
     """Boxes from a multi-scale grid, the same for every image."""
 
     kind: Literal["grid"]
-    levels: list[GridLevel] = Field(min_length=1, description="scales, coarse ones first")
+    levels: list[GridLevel] = Field(min_length=1, description="Scales of the grid, coarse ones first.")
 
 
 class FileBoxes(Params):
-    """Boxes from a table key, box_id, box, score: a detector's or annotators'."""
+    """Boxes from a Parquet table with the columns key, box_id, box, score."""
 
     kind: Literal["file"]
-    path: str = Field(min_length=1, description="Parquet file, path below the repository's root")
-    top_n: int = Field(ge=1, description="boxes per image, best scores first")
+    path: str = Field(min_length=1, description="Path to the Parquet file, below the repository's root.")
+    top_n: int = Field(ge=1, description="Boxes per image, best scores first.")
 
 
 class DetectorBoxes(Params):
-    """Boxes from torchvision's Faster R-CNN with a file of weights."""
+    """Boxes from torchvision's Faster R-CNN."""
 
     kind: Literal["detector"]
     model: Literal[
@@ -41,10 +41,10 @@ class DetectorBoxes(Params):
         "fasterrcnn_resnet50_fpn_v2",
         "fasterrcnn_mobilenet_v3_large_fpn",
         "fasterrcnn_mobilenet_v3_large_320_fpn",
-    ] = Field(description="torchvision's name of the model")
-    weights: str = Field(min_length=1, description="its state, path below the repository's root")
-    top_n: int = Field(ge=1, description="boxes per image, best scores first")
-    min_score: float = Field(ge=0, le=1, description="boxes below it are dropped")
+    ] = Field(description="Name of the model in torchvision.")
+    weights: str = Field(min_length=1, description="Path to the weights, below the repository's root.")
+    top_n: int = Field(ge=1, description="Boxes per image, best scores first.")
+    min_score: float = Field(ge=0, le=1, description="Minimum score of a box that is used.")
 
 
 Boxes = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="kind")]
@@ -53,69 +53,71 @@ Boxes = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="ki
 class GenerateParams(Params):
     """Stage `generate`: what the generator is asked, and how it samples."""
 
-    boxes: Boxes
+    boxes: Boxes = Field(description="Boxes that the generator is asked about (JADE: a detector's 16 best).")
     question_types: dict[QuestionType, Annotated[int, Field(ge=1, le=32)]] = Field(
-        min_length=1, description="questions per box, by type"
+        min_length=1, description="Questions per box, by type (JADE: ten, see presets/cc3m.yaml)."
     )
-    captions: SamplingParams = Field(description="decoding of region captions")
-    questions: SamplingParams = Field(description="decoding of questions; answers are always greedy")
-    images_per_batch: int = Field(ge=1, description="images decoded together; never crosses a shard's border")
+    captions: SamplingParams = Field(description="Top-K sampling of region captions (JADE: K = 3).")
+    questions: SamplingParams = Field(description="Top-K sampling of questions (JADE: K = 10); answers are greedy.")
+    images_per_batch: int = Field(ge=1, description="Images decoded together; a batch never crosses a shard's border.")
 
 
 class RuleParams(Params):
-    """What falls before the second model is asked."""
+    """Rules that drop pairs before the filter model is asked."""
 
-    min_question_words: int = Field(ge=1, description="shorter questions are dropped")
+    min_question_words: int = Field(ge=1, description="Minimum number of words in a question.")
     min_answer_confidence: float = Field(
-        ge=0, le=1, description="the generator's confidence must be above 0 and at least this"
+        ge=0, le=1, description="Minimum confidence of the generator in its answer; it must also be above 0."
     )
 
 
 class EqualText(Params):
-    """Answers agree when their texts are equal (JADE)."""
+    """Answers agree when their texts are equal, as in JADE."""
 
     kind: Literal["exact"]
 
 
 class EqualNormalised(Params):
-    """Answers agree when equal after VQA's normalisation."""
+    """Answers agree when they are equal after VQAv2's normalisation."""
 
     kind: Literal["vqa_normalised"]
 
 
 class TokenOverlap(Params):
-    """Answers agree when their token F1 reaches a threshold (VQ2A)."""
+    """Answers agree when their token F1 reaches a threshold, as in VQ2A."""
 
     kind: Literal["token_f1"]
-    threshold: float = Field(gt=0, le=1, description="VQ2A uses 0.54")
+    threshold: float = Field(gt=0, le=1, description="Minimum token F1 of the two answers (VQ2A: 0.54).")
 
 
 Agreement = Annotated[EqualText | EqualNormalised | TokenOverlap, Field(discriminator="kind")]
 
 
 class SecondAnswerParams(Params):
-    """What the second model's answer decides."""
+    """Round-trip check: the filter model answers the question too."""
 
-    agreement: Agreement
-    min_filter_confidence: float = Field(ge=0, le=1, description="of the second model in its own answer")
-    images_per_batch: int = Field(ge=1, description="images answered together; never crosses a shard's border")
+    agreement: Agreement = Field(description="When the answers of generator and filter model agree.")
+    min_filter_confidence: float = Field(
+        ge=0, le=1, description="Minimum confidence of the filter model in its own answer."
+    )
+    images_per_batch: int = Field(ge=1, description="Images answered together; a batch never crosses a shard's border.")
 
 
 class LimitParams(Params):
-    """How many pairs may stay, the least confident falling first; confidence is both models' product."""
+    """Limits on kept pairs; those least confident by both models drop out first."""
 
-    per_type: int | None = Field(ge=1, description="pairs per question type and image; null: no limit")
+    per_type: int | None = Field(ge=1, description="Maximum pairs per question type and image; null: no limit.")
     yes_no_ratio: float | None = Field(
-        ge=1, description="most pairs with the commoner of yes and no per pair with the other, in a shard"
+        ge=1, description="Maximum ratio of yes to no, and of no to yes, in a shard; null: no limit."
     )
 
 
 class CaptionFilterParams(Params):
-    """What region captions must pass: JADE does not answer-filter them."""
+    """Filter of region captions, which no second model checks (as in JADE)."""
 
-    min_confidence: float = Field(ge=0, le=1, description="the generator's mean confidence in the words")
-    duplicate_iou: float = Field(gt=0, le=1, description="a repetition overlaps at least so much …")
-    duplicate_token_f1: float = Field(gt=0, le=1, description="… and says nearly the same")
+    min_confidence: float = Field(ge=0, le=1, description="Minimum mean confidence of the generator in the words.")
+    duplicate_iou: float = Field(gt=0, le=1, description="Minimum IoU of the boxes of two duplicates.")
+    duplicate_token_f1: float = Field(gt=0, le=1, description="Minimum token F1 of the captions of two duplicates.")
 
 
 class FilterParams(Params):
