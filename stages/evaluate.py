@@ -2,6 +2,7 @@
 
 Reads   models/alignment/  data/benchmarks/  data/pairs/  data/triplets/  data/rejected/  results/train_*/held_out/
 Writes  results/evaluate/
+Paper   S-SMKE, section 4.1: image-text retrieval
 """
 
 import sys

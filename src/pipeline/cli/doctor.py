@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from pipeline.encoders.params import ImageEncoderParams, TextEncoderParams
 from pipeline.errors import UserError
 from pipeline.settings import Inputs, Needs, check_inputs, check_sections, load_params, machine, read_params, strings
+from pipeline.stage import StageCommand
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,19 @@ def stage_params(root: Path, path: Path) -> dict[str, BaseModel]:
     check_sections(read_params(path), {stage.stem for stage in stages}, path)
     values = {}
     for stage in stages:
-        values[stage.stem] = load_params(path, stage.stem, stage_model(stage))
+        values[stage.stem] = load_params(path, stage.stem, stage_command(stage).params)
         check_inputs(root, path, values[stage.stem])
     return values
 
 
-def stage_model(stage: Path) -> type[BaseModel]:
-    """The parameter model of a stage's command."""
+def stage_command(stage: Path) -> StageCommand:
+    """The command of a stage's file."""
     spec = importlib.util.spec_from_file_location(f"stages_{stage.stem}", stage)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module.main.params
+    return module.main
 
 
 def files(root: Path, inputs: Inputs, sections: dict[str, BaseModel]) -> Iterator[Finding]:
