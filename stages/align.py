@@ -2,6 +2,7 @@
 
 Reads   data/pairs/  data/teacher/  data/triplets/  and, where the parameters name them, data/raw/encoders/
 Writes  models/alignment/  results/align/
+Paper   S-SMKE, sections 3.2 to 3.4: contrastive learning, distillation, initialisation
 """
 
 import sys

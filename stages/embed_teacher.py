@@ -2,6 +2,7 @@
 
 Reads   data/pairs/  and, where the parameters name weights there, data/raw/encoders/
 Writes  data/teacher/  results/embed_teacher/
+Paper   S-SMKE, section 3.3: the self-supervised teacher of the distillation
 """
 
 import sys

@@ -2,6 +2,7 @@
 
 Reads   models/alignment/  data/benchmarks/  data/pairs/
 Writes  results/evaluate/
+Paper   S-SMKE, section 4.1: image-text retrieval
 """
 
 import sys

@@ -2,6 +2,7 @@
 
 Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them)
 Writes  data/annotations/   results/fetch_annotations/
+Paper   JADE (arXiv 2305.11769): the annotated data sets (Visual Genome, GQA, VQAv2)
 """
 
 import sys

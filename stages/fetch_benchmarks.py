@@ -2,6 +2,7 @@
 
 Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them)
 Writes  data/benchmarks/   results/fetch_benchmarks/
+Paper   S-SMKE, section 4.1: image-text retrieval
 """
 
 import sys

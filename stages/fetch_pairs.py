@@ -2,6 +2,7 @@
 
 Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them), or HTTP(S) addresses
 Writes  data/pairs/   results/fetch_pairs/
+Paper   JADE and S-SMKE: the image-text pairs (CC3M)
 """
 
 import sys

@@ -2,6 +2,7 @@
 
 Reads   data/generated/  data/pairs/  models/filter/
 Writes  data/triplets/  data/rejected/  results/filter/
+Paper   JADE (arXiv 2305.11769): inference, where a pair is kept if generator and filter model agree
 """
 
 import sys

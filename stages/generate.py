@@ -2,6 +2,7 @@
 
 Reads   data/pairs/  models/generator/  and, where boxes ask for it, data/raw/
 Writes  data/generated/  results/generate/
+Paper   JADE (arXiv 2305.11769): inference, by top-K sampling and two-stage sampling
 """
 
 import sys

@@ -2,6 +2,7 @@
 
 Reads   data/annotations/  and the encoders that the parameters name
 Writes  models/filter/  results/train_filter/
+Paper   JADE (arXiv 2305.11769): training of the filter model, as VALOR (arXiv 2304.08345) learns VQA
 """
 
 import sys

@@ -2,6 +2,7 @@
 
 Reads   data/annotations/  and the encoders that the parameters name
 Writes  models/generator/  results/train_generator/
+Paper   JADE (arXiv 2305.11769): training of the generator, by dense captions and question-answer pairs
 """
 
 import sys

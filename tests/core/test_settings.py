@@ -45,6 +45,12 @@ def test_mistakes_are_named(params: Path, text: str, message: str) -> None:
         load_params(params, "small", Small)
 
 
+def test_a_mistake_shows_the_way_to_the_list_of_parameters(params: Path) -> None:
+    params.write_text("small: {rate: -1.0}")
+    with pytest.raises(UserError, match=r"`finealign params small`.*--help.*presets/"):
+        load_params(params, "small", Small)
+
+
 def test_missing_file_and_unknown_section(params: Path) -> None:
     with pytest.raises(UserError, match=r"missing[\s\S]*presets"):
         read_params(params)

@@ -73,6 +73,12 @@ def test_help_says_what_it_reads_and_writes(project: Path) -> None:
     assert code == 0 and "Reads" in out and "data/pairs" in out
 
 
+def test_help_says_which_parameters_there_are(project: Path) -> None:
+    _, out, _ = run(project, "text: hello", "--help")
+    assert "params.yaml if not given" in out
+    assert "demo.text: text, required\n" in out and "demo.seconds: number, default 0.0\n" in out
+
+
 def test_an_old_output_is_unlinked_not_written_through(project: Path) -> None:
     run(project, "text: old")
     cache = project / "cache"

@@ -13,55 +13,81 @@ from pipeline.training.params import TrainingParams
 
 
 class LossWeights(Params):
-    """Weight of each loss; 0 switches it off, and nothing is computed for it."""
+    """Weights of the losses; 0 switches a loss off, and nothing is computed for it."""
 
-    contrastive: float = Field(default=1.0, ge=0, description="images against texts")
-    distillation: float = Field(default=1.0, ge=0, description="stored teacher embeddings, into both branches")
-    regions: float = Field(default=1.0, ge=0, description="regions against their phrases")
-    questions: float = Field(default=1.0, ge=0, description="answered questions against wrongly answered ones")
-    answers: float = Field(default=0.0, ge=0, description="masked words of answers, from image and question together")
+    contrastive: float = Field(
+        default=1.0, ge=0, description="Contrastive loss (InfoNCE, L_ITC) between images and texts."
+    )
+    distillation: float = Field(
+        default=1.0, ge=0, description="Distillation loss (L_KD) from stored teacher embeddings into both branches."
+    )
+    regions: float = Field(
+        default=1.0, ge=0, description="Contrastive loss between the regions of an image and their phrases."
+    )
+    questions: float = Field(
+        default=1.0, ge=0, description="Contrastive loss of answered questions against wrongly answered ones."
+    )
+    answers: float = Field(
+        default=0.0, ge=0, description="Masked-answer loss: predict answer words from image and question together."
+    )
 
 
 class ContrastiveParams(Params):
-    """The loss between images and texts, and which texts an image is shown with."""
+    """Contrastive loss: temperature, and the texts that an image is paired with."""
 
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="initial; learned from there")
-    texts_per_image: int = Field(default=1, ge=1, description="texts of one image in a batch")
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
+    texts_per_image: int = Field(default=1, ge=1, description="Texts per image in a batch.")
     composed_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of texts composed of region captions and answered questions"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability of a synthetic text: region captions and answered questions.",
     )
-    composed_texts: int = Field(default=4, ge=1, description="composed texts prepared per image")
-    composed_parts: int = Field(default=4, ge=1, description="most region captions and statements in one of them")
+    composed_texts: int = Field(default=4, ge=1, description="Synthetic texts prepared per image.")
+    composed_parts: int = Field(
+        default=4, ge=1, description="Maximum region captions and answered questions in a synthetic text."
+    )
     place_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of region captions in them that say where their box lies"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability that a region caption in a synthetic text says where its box lies.",
     )
 
 
 class DistillationParams(Params):
-    """Learning from what the teacher stored; bank and temperature belong to the contrastive kind."""
+    """Distillation from the stored teacher; bank, temperature: contrastive kind only."""
 
     kind: Literal["contrastive", "squared_error", "kl"] = Field(
         default="contrastive",
-        description="contrastive or squared_error: predict the teacher's embedding; kl: its class probabilities "
-        "(embed_teacher.pooling: class_probabilities)",
+        description="Target: the teacher's embedding (contrastive, squared_error) or classes (kl).",
     )
-    bank: int = Field(default=65_536, ge=0, le=65_536, description="entries of the memory bank at most")
-    temperature: float = Field(default=0.07, ge=0.01, le=1)
-    learn_temperature: bool = Field(default=False, description="train the temperature; otherwise it is fixed")
+    bank: int = Field(
+        default=65_536,
+        ge=0,
+        le=65_536,
+        description="Maximum entries of the memory bank (S-SMKE: 65,536); 0: the batch alone.",
+    )
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Temperature τ (S-SMKE: 0.07).")
+    learn_temperature: bool = Field(
+        default=False, description="Learn the temperature; false: it is fixed, as in S-SMKE."
+    )
 
 
 class RegionParams(Params):
-    """Regions of one image against each other's phrases."""
+    """Region loss: regions of one image against each other's phrases."""
 
-    per_image: int = Field(default=4, ge=2, description="regions of an image in a batch")
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="initial; learned from there")
+    per_image: int = Field(default=4, ge=2, description="Regions per image in a batch.")
+    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
 
 
 class QuestionParams(Params):
-    """Answered questions as statements, beside the same question with another answer, and with masked answers."""
+    """Question losses: statements against wrong answers, and masked answers."""
 
-    per_image: int = Field(default=2, ge=1, description="statements, and masked answers, of an image in a batch")
-    wrong_answers: int = Field(default=2, ge=1, description="wrongly answered copies of each")
+    per_image: int = Field(
+        default=2, ge=1, description="Answered questions per image in a batch, for each of the two losses."
+    )
+    wrong_answers: int = Field(default=2, ge=1, description="Wrong answers per answered question.")
 
 
 Share = Annotated[int, Field(ge=1)] | Literal["all"] | None
@@ -69,12 +95,12 @@ Share = Annotated[int, Field(ge=1)] | Literal["all"] | None
 
 
 class TrainEncodersParams(Params):
-    """What is trained of the encoders. Anything: end to end, from pictures and texts; nothing: on stored tokens."""
+    """Fine-tuning of the encoders, end to end; all null: frozen, on cached tokens."""
 
-    image: Share = Field(default=None, description="last blocks that are trained, or all; null: none")
-    text: Share = Field(default=None, description="last layers that are trained, or all; null: none")
+    image: Share = Field(default=None, description="Last blocks of the image encoder to train, or all; null: none.")
+    text: Share = Field(default=None, description="Last layers of the text encoder to train, or all; null: none.")
     learning_rate_scale: float = Field(
-        default=1.0, gt=0, description="learning rate of the encoders over that of the rest"
+        default=1.0, gt=0, description="Learning rate of the encoders, relative to that of the rest."
     )
 
     @property
@@ -96,8 +122,7 @@ class AlignParams(Params):
         default=None,
         pattern="^data/raw/.+",
         exclude_if=lambda folder: folder is None,
-        description="folder of a finished model below inputs.encoders, whose weights the training goes on from; "
-        "null: a fresh shared encoder on the encoders that are named",
+        description="Folder of a finished model to start from, below data/raw/; null: none.",
     )
     image_encoder: ImageEncoderParams = ImageEncoderParams()
     text_encoder: TextEncoderParams = TextEncoderParams()

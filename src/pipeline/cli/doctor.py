@@ -30,6 +30,7 @@ from pipeline.core.settings import (
     read_params,
     strings,
 )
+from pipeline.core.stage import StageCommand
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 
 
@@ -92,19 +93,19 @@ def stage_params(root: Path, path: Path) -> dict[str, BaseModel]:
     check_sections(read_params(path), {stage.stem for stage in stages}, path)
     values = {}
     for stage in stages:
-        values[stage.stem] = load_params(path, stage.stem, stage_model(stage))
+        values[stage.stem] = load_params(path, stage.stem, stage_command(stage).params)
         check_inputs(root, path, values[stage.stem])
     return values
 
 
-def stage_model(stage: Path) -> type[BaseModel]:
-    """The parameter model of a stage's command."""
+def stage_command(stage: Path) -> StageCommand:
+    """The command of a stage's file."""
     spec = importlib.util.spec_from_file_location(f"stages_{stage.stem}", stage)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module.main.params
+    return module.main
 
 
 def files(root: Path, inputs: Inputs, sections: dict[str, BaseModel]) -> Iterator[Finding]:

@@ -49,6 +49,16 @@ def clean(
 
 
 @commands.command()
+def params(
+    stage: Annotated[str | None, typer.Argument(help="a stage, inputs or needs; all of them if not given")] = None,
+) -> None:
+    """List the parameters of a stage: every key with its type, bounds, default and description."""
+    from pipeline.cli.params import list_params
+
+    typer.echo(list_params(repository(), stage))
+
+
+@commands.command()
 def export(folder: Annotated[Path, typer.Argument(help="new folder; gets QA/ and DC/")]) -> None:
     """Write the kept triplets as one JSON file per image, the layout of the published CC3M-QA-DC."""
     from pipeline.cli.export import export_jade

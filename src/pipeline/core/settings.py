@@ -53,19 +53,19 @@ def read_params(path: Path) -> dict[str, Any]:
 
 
 class Inputs(Params):
-    """The section `inputs`: what lies on the user's disk, named here once so that dvc.yaml depends on it."""
+    """What lies on your disk, named here once so that dvc.yaml can depend on it."""
 
-    datasets: str = Field(description="Folder (or a link to one) that holds all raw data sets.")
-    encoders: str = Field(description="Folder (or a link to one) that holds pretrained weights.")
+    datasets: str = Field(description="Folder that holds all raw data sets, or a link to it.")
+    encoders: str = Field(description="Folder that holds pretrained weights, or a link to it.")
 
 
 class Needs(Params):
-    """The section `needs`: what a machine must offer for these parameters. Read by `finealign doctor` alone."""
+    """What a machine must offer for these parameters; only `finealign doctor` reads it."""
 
-    memory_gb: float = Field(gt=0, description="Main memory.")
-    disk_gb: float = Field(gt=0, description="Free disk space for outputs, DVC's cache and scratch together.")
-    gpu_memory_gb: float = Field(ge=0, description="Memory of the GPU; 0: none is needed.")
-    minutes: float = Field(gt=0, description="Estimated wall time on such a machine; cc3m: on one H200.")
+    memory_gb: float = Field(gt=0, description="Main memory, in GB.")
+    disk_gb: float = Field(gt=0, description="Free disk space in GB: outputs, DVC's cache and scratch together.")
+    gpu_memory_gb: float = Field(ge=0, description="GPU memory, in GB; 0: no GPU is needed.")
+    minutes: float = Field(gt=0, description="Estimated wall time on such a machine, in minutes.")
 
 
 def check_inputs(root: Path, path: Path, values: BaseModel) -> None:
@@ -144,7 +144,8 @@ def load_params(path: Path, section: str, model: type[P]) -> P:
             f"Invalid parameters in section '{section}'.",
             where=path,
             found="\n".join(describe_problem(section, problem) for problem in error.errors()),
-            fix="correct the values; `python stages/<stage>.py --help` and presets/ show what is allowed",
+            fix=f"correct the values; `finealign params {section}`, `python stages/<stage>.py --help` and presets/ "
+            "show what is allowed",
         ) from None
 
 

@@ -22,10 +22,13 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from pydantic import BaseModel
+from typer.core import TyperCommand
 
+from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_json
 from pipeline.core.locks import exclusive
+from pipeline.core.params_listing import listing, terminal_width
 from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
 
 
@@ -87,13 +90,25 @@ class Paths:
 
 @dataclass(frozen=True)
 class StageCommand:
-    """A stage's command line: called without arguments it parses `sys.argv`; `params` is its parameter model."""
+    """A stage's command line: called without arguments it parses `sys.argv`.
 
+    section: its section of params.yaml. params: the model of that section. about: its help text.
+    """
+
+    section: str
     params: type[BaseModel]
+    about: str
     command: Callable[..., None]
 
     def __call__(self) -> None:
-        run_command(self.command)
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command(cls=help_followed_by(self.keys), help=self.about)(self.command)
+        run_app(app)
+
+    def keys(self) -> str:
+        """All keys of the section, to read."""
+        rows = listing(describe(self.params, self.section), terminal_width())
+        return f"Keys of the section {self.section} in params.yaml:\n\n{rows}"
 
 
 def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], StageCommand]:
@@ -111,7 +126,7 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
         model = get_type_hints(function)["params"]
 
         def command(
-            params: Annotated[Path | None, typer.Option(help="Parameter file [default: params.yaml]")] = None,
+            params: Annotated[Path | None, typer.Option(help="Parameter file; params.yaml if not given.")] = None,
         ) -> None:
             sections = {path.stem for path in file.parent.glob("*.py")}
             paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
@@ -120,17 +135,19 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
             check_inputs(paths.root, paths.params, values)
             run(lambda staged: function(values, staged), paths, file.stem, [*writes, "results"])
 
-        command.__doc__ = sys.modules[function.__module__].__doc__
-        return StageCommand(model, command)
+        return StageCommand(file.stem, model, sys.modules[function.__module__].__doc__ or "", command)
 
     return decorate
 
 
-def run_command(command: Callable[..., None]) -> None:
-    """Run one function as a Typer application."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run_app(app)
+def help_followed_by(text: Callable[[], str]) -> type[TyperCommand]:
+    """A command class whose `--help` ends with a text, as it stands: Typer would reflow it and read it as markup."""
+
+    class Command(TyperCommand):
+        def get_help(self, ctx: Any) -> str:
+            return f"{super().get_help(ctx)}\n{text()}"
+
+    return Command
 
 
 def run_app(app: typer.Typer) -> None:

@@ -9,11 +9,10 @@ from pipeline.encoders.common.params import ImageEncoderParams
 
 
 class EmbedTeacherParams(Params):
-    """Which image encoder teaches, and what vector it stores of a picture."""
+    """Stage `embed_teacher`: the image teacher, and the vector that is stored of each image."""
 
     encoder: ImageEncoderParams = ImageEncoderParams()
     pooling: Literal["mean", "cls", "class_probabilities"] = Field(
         default="mean",
-        description="mean of the tokens that belong to places, or the class token, or the softmax of the encoder's own "
-        "classifier (for align.distillation.kind: kl)",
+        description="Stored vector: mean patch token, class token, or class probabilities (for kl).",
     )

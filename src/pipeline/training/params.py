@@ -10,30 +10,39 @@ from pipeline.core.settings import Params
 
 
 class TrainingParams(Params):
-    """How long, how large and how fast; what is trained belongs to the stage."""
+    """Training loop: length, batch, learning rate (AdamW), precision, validation."""
 
-    seed: int = Field(ge=0, description="Seed of initialisation, order of samples, masks and dropout.")
-    steps: int = Field(ge=1, description="Optimiser updates at most.")
-    batch_size: int = Field(ge=1, description="Samples per update, over all processes.")
+    seed: int = Field(ge=0, description="Seed of initialisation, sample order, masks and dropout.")
+    steps: int = Field(ge=1, description="Maximum number of optimiser updates.")
+    batch_size: int = Field(ge=1, description="Samples per update, summed over all processes.")
     micro_batch_size: int | None = Field(
-        default=None, ge=1, description="Samples per forward pass; fewer save memory and change no gradient."
+        default=None,
+        ge=1,
+        description="Samples per forward pass, to save memory; same gradient; null: batch_size.",
     )
     learning_rate: float = Field(gt=0, description="Peak learning rate.")
-    warmup_share: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps with rising rate.")
-    schedule: Literal["cosine", "linear", "constant"] = Field(
-        default="cosine", description="How the learning rate falls after the warm-up."
+    warmup_share: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="Share of the updates in which the learning rate rises linearly to its peak.",
     )
-    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's decay, on matrices only.")
-    betas: list[float] = Field(default=[0.9, 0.98], min_length=2, max_length=2, description="AdamW's betas.")
-    gradient_clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="Shape of the learning rate after the warm-up."
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's weight decay, on matrices only.")
+    betas: list[float] = Field(default=[0.9, 0.98], min_length=2, max_length=2, description="AdamW's β₁ and β₂.")
+    gradient_clip: float = Field(
+        default=1.0, gt=0, description="Maximum norm of the gradient; longer ones are scaled down."
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Arithmetic of the forward pass; weights stay float32."
     )
-    validate_every: int = Field(default=100, ge=1, description="Steps between two validations.")
+    validate_every: int = Field(default=100, ge=1, description="Updates between two validations.")
     patience: int | None = Field(
-        default=None, ge=1, description="Validations without improvement before stopping early; none: never."
+        default=None, ge=1, description="Validations without improvement before training stops early; null: never."
     )
-    log_every: int = Field(default=10, ge=1, description="Steps that one point of the curves averages.")
+    log_every: int = Field(default=10, ge=1, description="Updates that one point of the training curve averages.")
 
     @model_validator(mode="after")
     def _micro_divides_batch(self) -> TrainingParams:

@@ -10,39 +10,47 @@ from pipeline.core.settings import Params
 
 
 class SharedEncoderParams(Params):
-    """Shape of the shared encoder and its regularisation."""
+    """Shared Transformer encoder: shape, readout, initialisation, dropout."""
 
-    width: int | None = Field(default=None, ge=8, description="width of the blocks; null: that of the text encoder")
+    width: int | None = Field(
+        default=None, ge=8, description="Width of the blocks; heads must divide it; null: width of the text encoder."
+    )
     whiten: bool = Field(
         default=False,
-        description="bring every direction of the encoders' tokens to one scale; false: all by one figure",
+        description="Whiten the encoders' tokens (ZCA); false: centre, divide by one deviation.",
     )
-    blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass")
-    separate: bool = Field(default=False, description="each modality gets blocks of its own (a control)")
-    heads: int = Field(default=8, ge=1)
-    mlp_ratio: float = Field(default=4.0, gt=0)
-    layer_scale: float = Field(default=0.2, gt=0, description="initial LayerScale")
-    type_embedding_scale: float = Field(default=1e-5, ge=0, description="initial scale of the modality embedding")
+    blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass.")
+    separate: bool = Field(default=False, description="Give each modality blocks of its own (a control).")
+    heads: int = Field(default=8, ge=1, description="Attention heads of a block.")
+    mlp_ratio: float = Field(default=4.0, gt=0, description="Hidden width of the MLP over the width of the block.")
+    layer_scale: float = Field(default=0.2, gt=0, description="Initial LayerScale γ (S-SMKE: 0.2).")
+    type_embedding_scale: float = Field(
+        default=1e-5, ge=0, description="Initial scale of the modality-type embedding (S-SMKE: 1e-5)."
+    )
     pooling: Literal["cls", "mean", "max"] = Field(
-        default="cls", description="readout: class token, or mean or maximum over tokens"
+        default="cls", description="Readout: class token, or mean or maximum over the tokens."
     )
-    projection: int | None = Field(default=None, ge=2, description="width of the embedding; null: that of the blocks")
+    projection: int | None = Field(
+        default=None, ge=2, description="Width of the embedding; null: width of the blocks, without a projection."
+    )
     summary: list[Literal["mean", "max"]] = Field(
         default=["mean"],
         max_length=2,
-        description="pooled encoder tokens whose linear map joins the readout; or []",
+        description="Skip path: linear map of pooled encoder tokens, added to the readout; []: none.",
     )
     summary_ridge: float | None = Field(
         default=1.0,
         gt=0,
-        description="start that map by canonical correlation analysis with this ridge; null: start at random",
+        description="Ridge of the CCA (canonical correlation) that starts the skip path; null: random.",
     )
     block_start: float = Field(
-        default=0.1, gt=0, description="size of the blocks' readout at the start, beside that of the summary's map"
+        default=0.1, gt=0, description="Initial weight of the Transformer readout against the pooled skip path."
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    summary_dropout: float = Field(default=0.1, ge=0, lt=1)
-    token_dropout: float = Field(default=0.0, ge=0, lt=1, description="share of tokens hidden while training")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability inside the blocks.")
+    summary_dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability on the skip path.")
+    token_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the encoders' tokens that are dropped in training."
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> SharedEncoderParams:
@@ -54,36 +62,34 @@ class SharedEncoderParams(Params):
 
 
 class FeatureParams(Params):
-    """What the encoders' tokens are, and how many views of an image; frozen encoders' are computed once."""
+    """Encoder tokens and augmentation; tokens of frozen encoders are computed once."""
 
     image_grid: int | None = Field(
-        default=None, ge=1, description="average the image's tokens to this many rows and columns; null: as they are"
+        default=None, ge=1, description="Pool image tokens to n × n; null: all tokens of the encoder."
     )
     text_layers: list[int] | None = Field(
-        default=None, min_length=1, description="layers whose states, side by side, are a text's tokens; null: the last"
+        default=None,
+        min_length=1,
+        description="Layers concatenated into text tokens, 0: embeddings; null: the last layer.",
     )
-    flips: bool = Field(default=False, description="of every training image also mirrored; one of both at random")
+    flips: bool = Field(default=False, description="Mirror training images at random.")
     crop_scale: list[float] | None = Field(
         default=None,
         min_length=2,
         max_length=2,
-        description="least and largest share of its area that a training image is cropped to; null: whole images",
+        description="RandomResizedCrop: range of the area (S-SMKE: [0.9, 1]); null: no crops.",
     )
     crops: int | None = Field(
         default=None,
         ge=1,
-        description="so many crops of every training image are computed once, and one of them or the whole image drawn "
-        "each time; null: cropped anew each time, which takes an image encoder that is trained",
+        description="Crops cached per training image; null: a fresh crop per step (needs a trained image encoder).",
     )
-    mirror_average: bool = Field(
-        default=False, description="embed an image as the mean of itself and its mirror image, when the model is used"
-    )
+    mirror_average: bool = Field(default=False, description="Test time: average with the mirror image.")
     crop_average: float | None = Field(
         default=None,
         ge=0.1,
         lt=1,
-        description="embed an image as the mean of itself and of the mean of five crops, of this share of its sides, "
-        "when the model is used; validation while training leaves the crops out; null: itself alone",
+        description="Test time: average with five crops of this share of the sides; null: none.",
     )
 
     @model_validator(mode="after")

@@ -8,53 +8,61 @@ from pipeline.core.settings import Params
 
 
 class ImageEncoderParams(Params):
-    """An image encoder by name. What is left at null is taken from the model's own configuration."""
+    """Image encoder; null takes a value from the model's own configuration."""
 
     name: str = Field(
         default="builtin:vit",
         pattern=r"^[a-z]+:.+$",
-        description="timm:<model> (any of timm's), or builtin:vit (the small one that ships with the package)",
+        description="Model: timm:<any of timm's>, or builtin:vit (ships with this package).",
     )
     weights: str | None = Field(
         default=None,
-        description="path below the repository's root: a safetensors file for timm, a folder for builtin; "
-        "null: the model's published weights (from the cache, or downloaded); random: untrained, on purpose",
+        description="Path to weights (timm: safetensors file; builtin: folder); null: published; random: untrained.",
     )
     blocks: int | None = Field(
         default=None,
         ge=1,
         exclude_if=lambda blocks: blocks is None,
-        description="the first blocks (stages of a convolutional network), without what is behind them; null: all",
+        description="Keep the first n blocks (ConvNets: stages); null: the whole encoder.",
     )
     options: dict[str, bool | int | float | str] = Field(
-        default={}, description="further arguments of timm.create_model, such as pad_type or img_size"
+        default={}, description="Further arguments of timm.create_model, such as pad_type or img_size."
     )
-    image_size: int | None = Field(default=None, ge=8, le=2048, description="side of the square input, pixels")
+    image_size: int | None = Field(default=None, ge=8, le=2048, description="Side of the square input, in pixels.")
     resize: Literal["squash", "crop"] = Field(
         default="squash",
-        description="squash: both sides to image_size; crop: the shorter side to it, then the centre",
+        description="Resize to the square (squash), or by the shorter side, then crop the centre.",
     )
-    interpolation: Literal["bilinear", "bicubic", "lanczos"] | None = None
-    mean: list[float] | None = Field(default=None, min_length=3, max_length=3, description="per channel, of 0 to 1")
-    std: list[float] | None = Field(default=None, min_length=3, max_length=3, description="per channel, of 0 to 1")
+    interpolation: Literal["bilinear", "bicubic", "lanczos"] | None = Field(
+        default=None, description="Filter that resizes images."
+    )
+    mean: list[float] | None = Field(
+        default=None, min_length=3, max_length=3, description="Mean of red, green and blue, on a scale of 0 to 1."
+    )
+    std: list[float] | None = Field(
+        default=None,
+        min_length=3,
+        max_length=3,
+        description="Standard deviation of red, green and blue, on a scale of 0 to 1.",
+    )
 
 
 class TextEncoderParams(Params):
-    """A text encoder by name."""
+    """Text encoder."""
 
     name: str = Field(
         default="builtin:bert",
         pattern=r"^[a-z]+:.+$",
-        description="hf:<folder below the repository's root, or model on the Hugging Face hub>, or builtin:bert",
+        description="Model: hf:<folder or hub model>, or builtin:bert (ships with this package).",
     )
     weights: str | None = Field(
         default=None,
-        description="null: the model's own; for builtin a folder below the repository's root; random: untrained",
+        description="Path to a folder (builtin only); null: published; random: untrained.",
     )
     layers: int | None = Field(
         default=None,
         ge=1,
         exclude_if=lambda layers: layers is None,
-        description="embeddings and the first layers only; null: all",
+        description="Keep the embeddings and the first n layers; null: all layers.",
     )
-    max_length: int = Field(default=32, ge=3, le=512, description="longest text in tokens, with [CLS] and [SEP]")
+    max_length: int = Field(default=32, ge=3, le=512, description="Longest text in tokens, [CLS] and [SEP] included.")

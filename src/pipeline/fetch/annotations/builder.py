@@ -31,9 +31,9 @@ CROWD = "box of a crowd"
 class AnnotationSource(Params):
     """What all sources of annotations have in common."""
 
-    name: Name = Field(description="prefix of the images' keys")
-    images: RawPath = Field(description="folder with the images, as files or in .tar or .zip files")
-    split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="split they are stored under")
+    name: Name = Field(description="Prefix of the images' keys.")
+    images: RawPath = Field(description="Folder with the images, as files or in .tar or .zip archives.")
+    split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="Split under which the images are stored.")
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from pipeline.storage.boxes import FULL_IMAGE, fraction_box
 
 
 class CocoRegionsSource(AnnotationSource):
-    """One split of COCO; the file set to null is not used."""
+    """COCO: boxes with category names, and captions as whole-image regions."""
 
     kind: Literal["coco"]
-    boxes: RawPath | None = Field(description="instances_train2017.json")
-    captions: RawPath | None = Field(description="captions_train2017.json")
+    boxes: RawPath | None = Field(description="Boxes: instances_train2017.json; null: not used.")
+    captions: RawPath | None = Field(description="Captions: captions_train2017.json.")
 
     @model_validator(mode="after")
     def _check(self) -> CocoRegionsSource:

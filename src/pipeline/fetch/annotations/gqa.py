@@ -20,12 +20,14 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 
 
 class GqaSource(AnnotationSource):
-    """Questions of GQA, without boxes (JADE uses them so)."""
+    """GQA: questions without boxes, as JADE uses them."""
 
     kind: Literal["gqa"]
-    questions: RawPath = Field(description="train_balanced_questions.json, or a folder such as train_all_questions")
+    questions: RawPath = Field(
+        description="Questions: train_balanced_questions.json, or the folder train_all_questions."
+    )
     image_data: RawPath | None = Field(
-        description="Visual Genome's image_data.json, which tells COCO's images; null: if neither is a source too"
+        description="Visual Genome's image_data.json: keeps COCO's images in one split; or null."
     )
 
 

@@ -20,12 +20,12 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 
 
 class JsonlSource(AnnotationSource):
-    """Questions in one JSON lines file."""
+    """Questions in JSON lines, such as DAQUAR's or your own."""
 
     kind: Literal["jsonl"]
-    questions: RawPath = Field(description="the file, one JSON object per line")
+    questions: RawPath = Field(description="Questions: one JSON object per line.")
     underscore_is_space: bool = Field(
-        default=False, description="answers join words by underscores, as DAQUAR's tape_dispenser"
+        default=False, description="Read underscores in answers as spaces (DAQUAR writes tape_dispenser)."
     )
 
 

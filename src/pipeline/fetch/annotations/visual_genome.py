@@ -26,13 +26,15 @@ from pipeline.storage.boxes import fraction_box
 
 
 class VisualGenomeSource(AnnotationSource):
-    """Visual Genome's files; those set to null are not used."""
+    """Visual Genome: regions and questions; files set to null are not used."""
 
     kind: Literal["visual_genome"]
-    image_data: RawPath | None = Field(description="image_data.json; needed for regions")
-    region_descriptions: RawPath | None = Field(description="region_descriptions.json")
-    question_answers: RawPath | None = Field(description="question_answers.json")
-    qa_to_region_mapping: RawPath | None = Field(description="qa_to_region_mapping.json; needs regions")
+    image_data: RawPath | None = Field(description="Image sizes: image_data.json; needed for regions.")
+    region_descriptions: RawPath | None = Field(description="Regions with phrases: region_descriptions.json.")
+    question_answers: RawPath | None = Field(description="Questions and answers: question_answers.json.")
+    qa_to_region_mapping: RawPath | None = Field(
+        description="Boxes of questions: qa_to_region_mapping.json; needs regions."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> VisualGenomeSource:

@@ -21,13 +21,13 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 
 
 class Vqav2Source(AnnotationSource):
-    """One split of VQAv2."""
+    """VQAv2: questions of one split, with ten answers each."""
 
     kind: Literal["vqav2"]
-    questions: RawPath = Field(description="v2_OpenEnded_mscoco_train2014_questions.json")
-    annotations: RawPath = Field(description="v2_mscoco_train2014_annotations.json")
+    questions: RawPath = Field(description="Questions: v2_OpenEnded_mscoco_train2014_questions.json.")
+    annotations: RawPath = Field(description="Answers: v2_mscoco_train2014_annotations.json.")
     image_info: RawPath | None = Field(
-        default=None, description="COCO file whose `images` give file names and urls; null: names by rule, no urls"
+        default=None, description="File names and urls: a COCO file with `images`; null: names by COCO's rule."
     )
 
 

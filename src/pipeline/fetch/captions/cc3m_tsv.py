@@ -26,11 +26,11 @@ HEADERS = {"caption", "url", "text", "image", "image_url"}
 
 
 class Cc3mTsvSource(Params):
-    """An official list of captions and addresses."""
+    """CC3M's official list of captions and addresses; the images are not downloaded."""
 
     kind: Literal["cc3m_tsv"]
-    name: Name = Field(description="prefix of the rows' keys")
-    file: RawPath = Field(description="Train_GCC-training.tsv or Validation_GCC-1.1.0-Validation.tsv")
+    name: Name = Field(description="Prefix of the rows' keys.")
+    file: RawPath = Field(description="The list: Train_GCC-training.tsv or Validation_GCC-1.1.0-Validation.tsv.")
 
 
 def read_tsv(path: Path, where: str) -> Iterator[tuple[str, str]]:

@@ -21,10 +21,10 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 
 
 class CocoSource(CaptionedSource):
-    """Images and captions of one COCO captions file."""
+    """COCO captions: images and captions of one official file."""
 
     kind: Literal["coco"]
-    captions: RawPath = Field(description="captions_train2017.json or another split's")
+    captions: RawPath = Field(description="Captions: captions_train2017.json, or another split's.")
 
 
 def read_coco(source: CocoSource, root: Path) -> list[ListedImage]:

@@ -19,11 +19,11 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 
 
 class Flickr8kSource(CaptionedSource):
-    """The images of one Flickr8k list with their captions."""
+    """Flickr8k: the images of one official list, with their captions."""
 
     kind: Literal["flickr8k"]
-    tokens: RawPath = Field(description="Flickr8k.token.txt")
-    image_list: RawPath = Field(description="Flickr_8k.trainImages.txt, or another split's")
+    tokens: RawPath = Field(description="Captions: Flickr8k.token.txt.")
+    image_list: RawPath = Field(description="Image names: Flickr_8k.trainImages.txt, or another split's.")
 
 
 def read_flickr8k(source: Flickr8kSource, root: Path) -> list[ListedImage]:

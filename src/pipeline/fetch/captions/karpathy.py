@@ -20,11 +20,11 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 
 
 class KarpathySource(CaptionedSource):
-    """Images and captions of some of a Karpathy file's splits."""
+    """Karpathy's JSON: images and captions of the selected splits."""
 
     kind: Literal["karpathy"]
-    annotations: RawPath = Field(description="the JSON file, such as …/dataset_coco.json")
-    select: list[str] = Field(min_length=1, description="splits taken: train, restval, val, test")
+    annotations: RawPath = Field(description="The JSON file, such as dataset_coco.json.")
+    select: list[str] = Field(min_length=1, description="Splits to take: train, restval, val, test.")
 
 
 def read_karpathy(source: KarpathySource, root: Path) -> list[ListedImage]:

@@ -38,15 +38,15 @@ IMAGES = ("jpg", "jpeg", "png", "webp")
 
 
 class WebDatasetSource(Params):
-    """Packed shards in a folder of the repository or behind HTTP(S) addresses."""
+    """Packed shards (WebDataset), in the repository or at HTTP(S) addresses."""
 
     kind: Literal["webdataset"]
-    name: Name = Field(description="prefix of the images' keys")
-    location: Location = Field(
-        description="folder, pattern or file in the repository, or http(s) address; {0000..0575} is a range"
+    name: Name = Field(description="Prefix of the images' keys.")
+    location: Location = Field(description="Folder, file, glob pattern or HTTP(S) address; {0000..0575} is a range.")
+    split: Literal["train", "val"] = Field(default="train", description="Split that the samples go to.")
+    checksums: RawPath | None = Field(
+        default=None, description="Check sums, a file as `sha256sum` writes it; null: unchecked."
     )
-    split: Literal["train", "val"] = Field(default="train", description="split the samples go to")
-    checksums: RawPath | None = Field(default=None, description="file of `sha256sum`'s form; null: unchecked")
 
 
 def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:

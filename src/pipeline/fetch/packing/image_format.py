@@ -21,10 +21,12 @@ PROBLEMS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.Deco
 
 
 class ImageFormat(Params):
-    """What stored images look like."""
+    """How images are stored."""
 
-    max_side: int | None = Field(default=None, ge=16, description="longer images are shrunk to it; null: never")
-    jpeg_quality: int = Field(default=90, ge=1, le=100, description="quality of images that are encoded again")
+    max_side: int | None = Field(
+        default=None, ge=16, description="Maximum longer side in pixels; larger images are shrunk; null: no limit."
+    )
+    jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of images that are encoded again.")
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from pipeline.fetch.raw.locations import Name, RawPath
 class CaptionedSource(Params):
     """What all sources of listed images have in common."""
 
-    name: Name = Field(description="prefix of the images' keys")
-    images: RawPath = Field(description="folder with the images, as files or in .tar or .zip files")
-    split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="split they are stored under")
+    name: Name = Field(description="Prefix of the images' keys.")
+    images: RawPath = Field(description="Folder with the images, as files or in .tar or .zip archives.")
+    split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="Split under which the images are stored.")
 
 
 @dataclass(frozen=True)

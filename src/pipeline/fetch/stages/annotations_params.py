@@ -22,10 +22,12 @@ AnyAnnotations = Annotated[
 class FetchAnnotationsParams(Params):
     """Where annotations come from, and how their images are stored."""
 
-    sources: list[AnyAnnotations] = Field(min_length=1, description="one entry per source; `kind` names its layout")
-    shard_size: int = Field(default=1000, ge=1, description="most images per shard")
+    sources: list[AnyAnnotations] = Field(
+        min_length=1, description="Annotated data sets to read; `kind` names the layout of the files."
+    )
+    shard_size: int = Field(default=1000, ge=1, description="Maximum images per packed shard.")
     val_photographs: int = Field(
-        default=0, ge=0, description="photographs of train sources kept out as val, chosen by hash"
+        default=0, ge=0, description="Photographs of train sources held out as val split, chosen by hash."
     )
     image_format: ImageFormat = Field(default_factory=ImageFormat)
 

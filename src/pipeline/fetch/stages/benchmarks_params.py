@@ -23,9 +23,9 @@ class FetchBenchmarksParams(Params):
     """Which benchmarks there are: lists with captions for retrieval, or questions."""
 
     benchmarks: list[AnyBenchmark] = Field(
-        min_length=1, description="`name` is the folder, `split` is recorded in every table"
+        min_length=1, description="Test sets; `name` is the folder, `kind` the layout of the files."
     )
-    shard_size: int = Field(default=1000, ge=1, description="most images per shard")
+    shard_size: int = Field(default=1000, ge=1, description="Maximum images per packed shard.")
     image_format: ImageFormat = Field(default_factory=ImageFormat)
 
     @model_validator(mode="after")

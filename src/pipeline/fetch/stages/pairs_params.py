@@ -22,12 +22,16 @@ PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(disc
 class FetchPairsParams(Params):
     """Where pairs come from, and how they are stored."""
 
-    sources: list[PairSource] = Field(min_length=1, description="one entry per source; `kind` names its layout")
-    shard_size: int = Field(default=1000, ge=1, description="most images per shard of a listed set")
+    sources: list[PairSource] = Field(
+        min_length=1, description="Data sets to read; `kind` names the layout of the files."
+    )
+    shard_size: int = Field(
+        default=1000, ge=1, description="Maximum images per packed shard; web shards keep their own size."
+    )
     val_images: int = Field(
         default=0,
         ge=0,
-        description="train images kept out as val: an equal share of every shard, chosen by key hash",
+        description="Train images held out as val split: an equal share of each shard, by hash.",
     )
     image_format: ImageFormat = Field(default_factory=ImageFormat)
     filters: PairFilters = Field(default_factory=PairFilters)
@@ -35,7 +39,7 @@ class FetchPairsParams(Params):
         default=0.05,
         ge=0,
         le=1,
-        description="share of a source's samples that may be damaged before it is an error",
+        description="Share of a source's samples that may be damaged; more is an error.",
     )
 
     @model_validator(mode="after")

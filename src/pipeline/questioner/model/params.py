@@ -9,31 +9,33 @@ from pipeline.encoders.common.params import ImageEncoderParams
 
 
 class TextModelParams(Params):
-    """The BERT that reads prompts and writes; it gets cross-attention in every layer, which starts fresh."""
+    """Text model: a BERT that reads prompts and writes, with new cross-attention."""
 
     name: str = Field(
         default="builtin:bert",
         pattern=r"^[a-z]+:.+$",
-        description="hf:<folder of a BERT below the repository's root, or model on the hub>, or builtin:bert",
+        description="Model: hf:<folder or hub model, a BERT>, or builtin:bert (in this package).",
     )
-    weights: str | None = Field(default=None, description="null: the model's own; random: untrained")
-    layers: int | None = Field(default=None, ge=1, description="use the first layers only; null: all")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="in training, everywhere in the text model")
+    weights: str | None = Field(default=None, description="Weights: published (null) or untrained (random).")
+    layers: int | None = Field(default=None, ge=1, description="Keep the first n layers; null: all layers.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability, everywhere in the text model.")
 
 
 class QuestionerParams(Params):
-    """Image encoder and text model."""
+    """Architecture: image encoder and text model."""
 
     image: ImageEncoderParams = ImageEncoderParams()
-    train_image_encoder: bool = Field(description="false: its tokens are computed once and kept")
+    train_image_encoder: bool = Field(
+        description="Train the image encoder too; false: frozen, its tokens are computed once."
+    )
     image_learning_rate_scale: float = Field(
-        default=0.1, gt=0, description="learning rate of the image encoder over that of the rest"
+        default=0.1, gt=0, description="Learning rate of the image encoder, relative to that of the rest."
     )
     text: TextModelParams = TextModelParams()
     start_from: str | None = Field(
         default=None,
         pattern=r"^data/raw/.+",
-        description="folder of an earlier model, to go on from; below data/raw/, where DVC watches it",
+        description="Folder of a finished model to start from, below data/raw/; null: none.",
     )
 
     @model_validator(mode="after")
@@ -45,8 +47,5 @@ class QuestionerParams(Params):
 
 Cue = Annotated[
     Literal["feature", "pixel", "none"],
-    Field(
-        description="feature: boxes are marked on the image tokens (one encoder pass per image); "
-        "pixel: on the image (one per box, JADE's way); none: by the prompt's coordinates alone"
-    ),
+    Field(description="Box cue: feature (image tokens), pixel (JADE's indicator), none (prompt only)."),
 ]

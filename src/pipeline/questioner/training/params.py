@@ -10,10 +10,12 @@ from pipeline.training.params import TrainingParams
 
 
 class BalanceParams(Params):
-    """How samples are drawn: weight 1 / count^strength, so 0 is as they come and 1 is equal shares."""
+    """Sampling weights, 1 / count^strength; 0: as the data comes, 1: equal shares."""
 
-    question_types: float = Field(default=0.0, ge=0, le=1, description="among the questions of an image")
-    sources: float = Field(default=0.0, ge=0, le=1, description="among images")
+    question_types: float = Field(
+        default=0.0, ge=0, le=1, description="Strength for question types, among the questions of an image."
+    )
+    sources: float = Field(default=0.0, ge=0, le=1, description="Strength for data sources, among images.")
 
 
 Masking = Literal["in_place", "copy"]
@@ -21,33 +23,47 @@ Masking = Literal["in_place", "copy"]
 
 
 class SampleParams(Params):
-    """What one update sees of an image, and how texts are cut and hidden."""
+    """Samples of an image in one update: their number, length and masking."""
 
-    questions_per_image: int = Field(default=1, ge=1, description="drawn with repetition")
-    regions_per_image: int = Field(default=1, ge=0, description="at most, all different; 0: no region captions")
-    max_tokens: int = Field(default=30, ge=3, description="longest caption, or question with answer, in pieces")
-    max_answer_tokens: int = Field(default=30, ge=1, description="longest answer in pieces")
-    hidden_share: float = Field(
-        gt=0, le=1, description="share of hidden words of questions (generator) or of answers (filter)"
+    questions_per_image: int = Field(
+        default=1, ge=1, description="Questions per image and update, drawn with repetition."
     )
-    caption_hidden_share: float = Field(default=0.6, gt=0, le=1, description="share of hidden words of captions")
+    regions_per_image: int = Field(
+        default=1, ge=0, description="Maximum region captions per image and update; 0: none are learned."
+    )
+    max_tokens: int = Field(
+        default=30, ge=3, description="Longest caption, or question with its answer, in word pieces."
+    )
+    max_answer_tokens: int = Field(default=30, ge=1, description="Longest answer in word pieces.")
+    hidden_share: float = Field(
+        gt=0, le=1, description="Mask probability: questions (generator, JADE: 0.6), answers (filter, VALOR: 0.99)."
+    )
+    caption_hidden_share: float = Field(
+        default=0.6, gt=0, le=1, description="Mask probability of captions (JADE: 0.6)."
+    )
     masking: Masking = Field(
         default="in_place",
-        description="in_place: later words read a text with gaps (JADE's way); copy: the whole text, as in decoding",
+        description="Masking: words become [MASK] in_place (JADE's UniMLM), or VALOR's full masker (copy).",
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="spread over all words")
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Label smoothing: probability that is spread over all words."
+    )
     pointing_weight: float = Field(
-        default=0.0, ge=0, description="weight of the loss by which answers and captions must look into their box"
+        default=0.0,
+        ge=0,
+        description="Weight of the grounding loss: −log of the last cross-attention inside the annotated box.",
     )
     balance: BalanceParams = BalanceParams()
 
 
 class ValidationParams(Params):
-    """What is measured on the held-out images."""
+    """Measurements on the held-out images (val split)."""
 
-    images_while_training: int = Field(ge=1, description="for choosing the best weights")
-    images: int | None = Field(default=None, ge=1, description="for the final figures; null: all")
-    images_per_batch: int = Field(default=32, ge=1, description="answered together")
+    images_while_training: int = Field(
+        ge=1, description="Images per validation during training, which picks the best weights."
+    )
+    images: int | None = Field(default=None, ge=1, description="Images for the final metrics; null: all.")
+    images_per_batch: int = Field(default=32, ge=1, description="Images answered together.")
 
 
 class TrainGeneratorParams(Params):

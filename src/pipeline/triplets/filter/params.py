@@ -8,59 +8,61 @@ from pipeline.core.settings import Params
 
 
 class RuleParams(Params):
-    """What falls before the second model is asked."""
+    """Rules that drop pairs before the filter model is asked."""
 
-    min_question_words: int = Field(ge=1, description="shorter questions are dropped")
+    min_question_words: int = Field(ge=1, description="Minimum number of words in a question.")
     min_answer_confidence: float = Field(
-        ge=0, le=1, description="the generator's confidence must be above 0 and at least this"
+        ge=0, le=1, description="Minimum confidence of the generator in its answer; it must also be above 0."
     )
 
 
 class EqualText(Params):
-    """Answers agree when their texts are equal (JADE)."""
+    """Answers agree when their texts are equal, as in JADE."""
 
     kind: Literal["exact"]
 
 
 class EqualNormalised(Params):
-    """Answers agree when equal after VQA's normalisation."""
+    """Answers agree when they are equal after VQAv2's normalisation."""
 
     kind: Literal["vqa_normalised"]
 
 
 class TokenOverlap(Params):
-    """Answers agree when their token F1 reaches a threshold (VQ2A)."""
+    """Answers agree when their token F1 reaches a threshold, as in VQ2A."""
 
     kind: Literal["token_f1"]
-    threshold: float = Field(gt=0, le=1, description="VQ2A uses 0.54")
+    threshold: float = Field(gt=0, le=1, description="Minimum token F1 of the two answers (VQ2A: 0.54).")
 
 
 Agreement = Annotated[EqualText | EqualNormalised | TokenOverlap, Field(discriminator="kind")]
 
 
 class SecondAnswerParams(Params):
-    """What the second model's answer decides."""
+    """Round-trip check: the filter model answers the question too."""
 
-    agreement: Agreement
-    min_filter_confidence: float = Field(ge=0, le=1, description="of the second model in its own answer")
-    images_per_batch: int = Field(ge=1, description="images answered together; never crosses a shard's border")
+    agreement: Agreement = Field(description="When the answers of generator and filter model agree.")
+    min_filter_confidence: float = Field(
+        ge=0, le=1, description="Minimum confidence of the filter model in its own answer."
+    )
+    images_per_batch: int = Field(ge=1, description="Images answered together; a batch never crosses a shard's border.")
 
 
 class LimitParams(Params):
-    """How many pairs may stay, the least confident falling first; confidence is both models' product."""
+    """Limits on kept pairs; those least confident by both models drop out first."""
 
-    per_type: int | None = Field(ge=1, description="pairs per question type and image; null: no limit")
+    per_type: int | None = Field(ge=1, description="Maximum pairs per question type and image; null: no limit.")
     yes_no_ratio: float | None = Field(
-        ge=1, description="most pairs with the commoner of yes and no per pair with the other, in a shard"
+        ge=1, description="Maximum ratio of yes to no, and of no to yes, in a shard; null: no limit."
     )
 
 
 class CaptionFilterParams(Params):
-    """What region captions must pass: JADE does not answer-filter them."""
+    """Filter of region captions, which no second model checks (as in JADE)."""
 
-    min_confidence: float = Field(ge=0, le=1, description="the generator's mean confidence in the words")
-    duplicate_iou: float = Field(gt=0, le=1, description="a repetition overlaps at least so much …")
-    duplicate_token_f1: float = Field(gt=0, le=1, description="… and says nearly the same")
+    min_confidence: float = Field(ge=0, le=1, description="Minimum mean confidence of the generator in the words.")
+    duplicate_iou: float = Field(gt=0, le=1, description="Minimum IoU of the boxes of two duplicates.")
+    duplicate_token_f1: float = Field(gt=0, le=1, description="Minimum token F1 of the captions of two duplicates.")
 
 
 class FilterParams(Params):

@@ -11,29 +11,29 @@ QuestionType = Literal["what", "how", "where", "who", "why", "when", "binary", "
 
 
 class GridLevel(Params):
-    """One scale of the grid: `cells` × `cells` windows that together cover the image."""
+    """One scale of the grid: n × n windows that together cover the image."""
 
-    cells: int = Field(ge=1, le=32, description="windows per row and per column")
-    overlap: float = Field(ge=0, le=0.9, description="share of a window's side that it shares with the next")
+    cells: int = Field(ge=1, le=32, description="Windows per row and per column (n).")
+    overlap: float = Field(ge=0, le=0.9, description="Overlap of neighbouring windows, as a share of their side.")
 
 
 class GridBoxes(Params):
     """Boxes from a multi-scale grid, the same for every image."""
 
     kind: Literal["grid"]
-    levels: list[GridLevel] = Field(min_length=1, description="scales, coarse ones first")
+    levels: list[GridLevel] = Field(min_length=1, description="Scales of the grid, coarse ones first.")
 
 
 class FileBoxes(Params):
-    """Boxes from a table key, box_id, box, score: a detector's or annotators'."""
+    """Boxes from a Parquet table with the columns key, box_id, box, score."""
 
     kind: Literal["file"]
-    path: str = Field(min_length=1, description="Parquet file, path below the repository's root")
-    top_n: int = Field(ge=1, description="boxes per image, best scores first")
+    path: str = Field(min_length=1, description="Path to the Parquet file, below the repository's root.")
+    top_n: int = Field(ge=1, description="Boxes per image, best scores first.")
 
 
 class DetectorBoxes(Params):
-    """Boxes from torchvision's Faster R-CNN with a file of weights."""
+    """Boxes from torchvision's Faster R-CNN."""
 
     kind: Literal["detector"]
     model: Literal[
@@ -41,10 +41,10 @@ class DetectorBoxes(Params):
         "fasterrcnn_resnet50_fpn_v2",
         "fasterrcnn_mobilenet_v3_large_fpn",
         "fasterrcnn_mobilenet_v3_large_320_fpn",
-    ] = Field(description="torchvision's name of the model")
-    weights: str = Field(min_length=1, description="its state, path below the repository's root")
-    top_n: int = Field(ge=1, description="boxes per image, best scores first")
-    min_score: float = Field(ge=0, le=1, description="boxes below it are dropped")
+    ] = Field(description="Name of the model in torchvision.")
+    weights: str = Field(min_length=1, description="Path to the weights, below the repository's root.")
+    top_n: int = Field(ge=1, description="Boxes per image, best scores first.")
+    min_score: float = Field(ge=0, le=1, description="Minimum score of a box that is used.")
 
 
 Boxes = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="kind")]
@@ -53,10 +53,10 @@ Boxes = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="ki
 class GenerateParams(Params):
     """Stage `generate`: what the generator is asked, and how it samples."""
 
-    boxes: Boxes
+    boxes: Boxes = Field(description="Boxes that the generator is asked about (JADE: a detector's 16 best).")
     question_types: dict[QuestionType, Annotated[int, Field(ge=1, le=32)]] = Field(
-        min_length=1, description="questions per box, by type"
+        min_length=1, description="Questions per box, by type (JADE: ten, see presets/cc3m.yaml)."
     )
-    captions: SamplingParams = Field(description="decoding of region captions")
-    questions: SamplingParams = Field(description="decoding of questions; answers are always greedy")
-    images_per_batch: int = Field(ge=1, description="images decoded together; never crosses a shard's border")
+    captions: SamplingParams = Field(description="Top-K sampling of region captions (JADE: K = 3).")
+    questions: SamplingParams = Field(description="Top-K sampling of questions (JADE: K = 10); answers are greedy.")
+    images_per_batch: int = Field(ge=1, description="Images decoded together; a batch never crosses a shard's border.")
