@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from pipeline.execution.closure import import_closure  # noqa: E402
-from pipeline.storage.files import write_text  # noqa: E402
+from pipeline.execution.closure import import_closure
+from pipeline.storage.files import write_text
 
 CODE = ("src/", "stages/")
 

@@ -10,6 +10,7 @@ pictures alone (it never sees a word or a label), the text encoder from texts al
     python scripts/pretrain_builtin.py classifier data/raw/encoders/vit-classifier    # a teacher that knows classes
 """
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.encoders.bert import BertLM
 from pipeline.encoders.bert_folder import load_bert, save_bert
