@@ -26,10 +26,10 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from pipeline.cli.params import Section, load_section, section_names  # noqa: E402
-from pipeline.core.describe_params import Row, describe  # noqa: E402
-from pipeline.core.files import write_text  # noqa: E402
-from pipeline.core.params_listing import wrapped  # noqa: E402
+from pipeline.cli.params import Section, load_section, section_names
+from pipeline.core.describe_params import Row, describe
+from pipeline.core.files import write_text
+from pipeline.core.params_listing import wrapped
 
 WIDTH = 120
 LONGEST_BESIDE = 36

@@ -1,4 +1,4 @@
-"""Write the code dependencies of every stage into dvc.yaml: `python scripts/dvc_dependencies.py`.
+"""Write the code dependencies of every stage into dvc.yaml and studies/dvc.yaml: `python scripts/dvc_dependencies.py`.
 
 A stage depends on its own file and on the folders of all modules that it imports, directly or through others, packaged
 files included. A folder is named as a whole, and instead of all its subfolders if every one of them is needed. What
@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from pipeline.core.files import write_text  # noqa: E402
-from pipeline.execution.closure import holds_code, import_closure  # noqa: E402
+from pipeline.core.files import write_text
+from pipeline.execution.closure import holds_code, import_closure
 
-CODE = ("src/", "stages/")
+FILES = (ROOT / "dvc.yaml", ROOT / "studies" / "dvc.yaml")
 
 
 def code_folders(root: Path) -> set[Path]:
@@ -52,38 +53,47 @@ def compact(needed: Iterable[Path], everything: Iterable[Path]) -> list[Path]:
     return [part for root in sorted(roots) for part in cover(root)]
 
 
-def code_dependencies(stage: str, root: Path = ROOT) -> list[str]:
-    """What dvc.yaml has to name for one stage, relative to the root."""
-    file = root / "stages" / f"{stage}.py"
+def code_dependencies(file: Path, root: Path = ROOT) -> list[str]:
+    """What dvc.yaml has to name for the command in one file, relative to the root."""
     folders = {path.parent for path in import_closure(file, root / "src")} - {file.parent}
     return [path.relative_to(root).as_posix() for path in (file, *compact(folders, code_folders(root)))]
 
 
+def command_file(stage: Mapping[str, Any], root: Path = ROOT) -> Path:
+    """The file that a stage runs: the second word of `python stages/filter.py`."""
+    return root / stage["cmd"].split()[1]
+
+
+def is_code(path: str, stage: Mapping[str, Any], root: Path = ROOT) -> bool:
+    """Whether a dependency is one of those that are generated."""
+    return path.startswith("src/") or root / path == command_file(stage, root)
+
+
 def updated(text: str, root: Path = ROOT) -> str:
-    """dvc.yaml with every stage's code dependencies renewed; data dependencies and comments stay."""
+    """A dvc.yaml with every stage's code dependencies renewed; data dependencies and comments stay."""
     yaml = YAML()
     yaml.width = 1000
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(text)
-    for name, stage in content["stages"].items():
-        data = [path for path in stage.get("deps", []) if not str(path).startswith(CODE)]
-        stage["deps"] = [*code_dependencies(name, root), *data]
+    for stage in content["stages"].values():
+        data = [path for path in stage.get("deps", []) if not is_code(str(path), stage, root)]
+        stage["deps"] = [*code_dependencies(command_file(stage, root), root), *data]
     stream = io.StringIO()
     yaml.dump(content, stream)
     return stream.getvalue()
 
 
 def main() -> None:
-    """Renew or check the dvc.yaml of this repository."""
-    path = ROOT / "dvc.yaml"
-    text = updated(path.read_text())
-    if text == path.read_text():
-        print("dvc.yaml names what the stages import.")
+    """Renew or check the chain's dvc.yaml and the studies'."""
+    wrong = {path: text for path in FILES if (text := updated(path.read_text())) != path.read_text()}
+    names = ", ".join(path.relative_to(ROOT).as_posix() for path in wrong)
+    if not wrong:
+        print("The stages name what they import.")
     elif "--check" in sys.argv:
-        sys.exit("dvc.yaml does not name what the stages import: run `python scripts/dvc_dependencies.py`")
-    else:
+        sys.exit(f"{names} does not name what the stages import: run `python scripts/dvc_dependencies.py`")
+    for path, text in wrong.items():
         write_text(path, text)
-        print("dvc.yaml renewed.")
+        print(f"renewed: {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ pictures alone (it never sees a word or a label), the text encoder from texts al
     python scripts/pretrain_builtin.py classifier data/raw/encoders/vit-classifier    # a teacher that knows classes
 """
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
 from scripts.pretraining.classifier import Classifier, uniform_labels
 from scripts.pretraining.labelled_pictures import Pictures
 from scripts.pretraining.masked_words import MaskedWords, pseudo_perplexity
@@ -48,7 +53,6 @@ from pipeline.training.loop import train
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
 
-ROOT = Path(__file__).resolve().parents[1]
 WORLD = 7001
 """Seed of the world whose group `pretraining` is learned from."""
 PICTURES = 20_000

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "tables.md"
 sys.path.insert(0, str(ROOT / "src"))
 
-from pipeline.core.files import write_text  # noqa: E402
-from pipeline.tables.table import Table  # noqa: E402
-from pipeline.tables.teacher import teacher_table  # noqa: E402
+from pipeline.core.files import write_text
+from pipeline.tables.table import Table
+from pipeline.tables.teacher import teacher_table
 
-MODULES = ("pairs", "annotations", "teacher", "triplets", "held_out", "examples")
+MODULES = ("pairs", "annotations", "teacher", "triplets", "held_out", "examples", "ranks")
 HEAD = """# Tables
 
 Every table that crosses a stage, from `src/pipeline/tables/` (`python scripts/tables_page.py` writes this page).

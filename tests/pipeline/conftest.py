@@ -76,7 +76,8 @@ def make_clone(root: Path, target: Path) -> Clone:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, target / name)
     shutil.copy(target / "presets" / "smoke.yaml", target / "params.yaml")
-    (target / "dvc.lock").unlink(missing_ok=True)
+    for lock in ("dvc.lock", "studies/dvc.lock"):
+        (target / lock).unlink(missing_ok=True)
     clone = Clone(target)
     clone.run("git", "init", "--quiet")
     clone.commit("Start")

@@ -1,0 +1,1 @@
+"""One training of a study: variants and their teachers."""

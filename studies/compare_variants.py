@@ -1,0 +1,26 @@
+"""Compare the variants of a study with its first one.
+
+Reads   studies/params.yaml  studies/data/<study>/
+Writes  studies/<study>.md  studies/results/<study>.json
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from pipeline.core.stage import run_command
+
+
+def main(study: str) -> None:
+    from pipeline.studies.comparison.comparison import write_comparison
+    from pipeline.studies.study.study import StudyPaths
+
+    write_comparison(StudyPaths(ROOT, study))
+
+
+main.__doc__ = __doc__
+
+if __name__ == "__main__":
+    run_command(main)
