@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.storage.shards import ImageShards, ShardWriter, decode_image
+from pipeline.storage.shards import ImageShards, ShardWriter, decode_image, stream_shard
 from pipeline.tables.pairs import MANIFEST
 
 
@@ -57,6 +57,38 @@ def test_cut_off_missing_and_empty(tmp_path: Path, jpeg: Callable[..., bytes]) -
     MANIFEST.write(tmp_path / "manifest.parquet", [])
     with pytest.raises(UserError, match="holds no image"):
         ImageShards(tmp_path)
+
+
+def test_a_shard_is_streamed_in_the_order_of_its_tar(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    write(tmp_path, jpeg)
+    shards = ImageShards(tmp_path)
+    keys = shards.manifest["key"].to_pylist()
+    tar = shards.path("train-00000")
+    assert list(stream_shard(tar)) == [(key, shards.jpeg(key)) for key in keys]
+    assert list(stream_shard(tar, {keys[2], "unknown"})) == [(keys[2], shards.jpeg(keys[2]))]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.4, 0.77, 1.0])
+def test_a_shard_that_is_cut_anywhere_is_refused(tmp_path: Path, jpeg: Callable[..., bytes], share: float) -> None:
+    data = write(tmp_path, jpeg)
+    tar = tmp_path / "train-00000.tar"
+    tar.write_bytes(data[: int(share * len(data.rstrip(b"\0")))])
+    with pytest.raises(UserError, match="cut off") as error:
+        list(stream_shard(tar))
+    assert error.value.where == str(tar)
+
+
+def test_a_shard_that_ends_between_two_images_is_refused(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    data = write(tmp_path, jpeg)
+    tar = tmp_path / "train-00000.tar"
+    second = ImageShards(tmp_path).manifest["offset"].to_pylist()[1]
+    header = data.rindex(b"000.json", 0, second)
+    tar.write_bytes(data[:header] + b"\1" * 512 + data[header + 512 :])
+    with pytest.raises(UserError, match="cut off"):
+        list(stream_shard(tar))
+    tar.unlink()
+    with pytest.raises(UserError, match="missing"):
+        list(stream_shard(tar))
 
 
 def test_cut_off_image(jpeg: Callable[..., bytes]) -> None:

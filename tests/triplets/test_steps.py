@@ -9,7 +9,6 @@ from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
-from pipeline.triplets.common.shard_images import stream_images
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers
 from pipeline.triplets.generate.box_source import box_source
@@ -166,9 +165,3 @@ def test_missing_pieces_are_named(shard, generated):
         generated_shards(generated, shard.parent)
     with pytest.raises(UserError, match="missing or empty"):
         generated_shards(generated / "no", shard.parent)
-
-
-def test_a_cut_shard_is_named(shard):
-    shard.write_bytes(shard.read_bytes()[:700])
-    with pytest.raises(UserError, match="cannot be"):
-        list(stream_images(shard))

@@ -2,8 +2,9 @@
 
 A shard `<split>-<number>.tar` holds `<key>.jpg`, `<key>.txt` (the first caption) and `<key>.json` per image, so
 any WebDataset reader can stream it. `manifest.parquet` beside the shards keeps each image's offset and size in
-its tar: one seek fetches it, which makes exact shuffling, joining and resuming possible. Tar headers carry no
-time, owner or mode of the machine, so equal content gives equal bytes.
+its tar: one seek fetches it, which makes exact shuffling, joining and resuming possible. A step that works on one
+shard streams its tar without the manifest. Tar headers carry no time, owner or mode of the machine, so equal content
+gives equal bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path
 from pipeline.tables.pairs import MANIFEST
+
+IMAGE_SUFFIX = ".jpg"
 
 
 def shard_name(split: str, number: int) -> str:
@@ -82,7 +85,7 @@ class ShardWriter:
         """Append one image with its captions; raises UserError if `jpeg` is no image that decodes."""
         width, height = decode_image(jpeg, where=f"{self.path.name}: {key}").size
         description = {"key": key, "url": url, "captions": list(captions), "width": width, "height": height}
-        offset = self._append(f"{key}.jpg", jpeg)
+        offset = self._append(f"{key}{IMAGE_SUFFIX}", jpeg)
         self._append(f"{key}.txt", (captions[0] if captions else "").encode())
         self._append(f"{key}.json", json.dumps(description | dict(extra or {}), sort_keys=True).encode())
         self.rows.append(
@@ -110,6 +113,41 @@ class ShardWriter:
         self._tar.addfile(info, io.BytesIO(data))
         padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
         return self._tar.offset - padded
+
+
+def stream_shard(tar: Path, keys: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
+    """Key and encoded bytes of each image of a shard, in the order of the tar; with `keys`, of these images only.
+
+    Raises UserError if the tar is missing or cut off.
+    """
+    try:
+        with tarfile.open(tar, "r:") as archive:
+            for member in archive:
+                key = member.name.removesuffix(IMAGE_SUFFIX)
+                if key == member.name or (keys is not None and key not in keys):
+                    continue
+                stream = archive.extractfile(member)
+                if stream is not None:
+                    yield key, stream.read()
+            end = archive.offset
+        # tarfile takes a file that ends before a header for whole; only zeros after the last member say that it is.
+        with tar.open("rb") as stream:
+            stream.seek(end)
+            whole = stream.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+    except (tarfile.TarError, OSError) as error:
+        raise _broken_shard(tar, str(error)) from None
+    if not whole:
+        raise _broken_shard(tar, f"no end mark after byte {end}")
+
+
+def _broken_shard(tar: Path, found: str, expected: str = "") -> UserError:
+    return UserError(
+        "A shard is missing or cut off.",
+        where=tar,
+        expected=expected,
+        found=found,
+        fix="run the fetch stage that writes it again",
+    )
 
 
 class ImageShards:
@@ -168,12 +206,7 @@ class ImageShards:
         needed = pa.table({"shard": self.manifest["shard"], "end": ends}).group_by("shard")
         for row in needed.aggregate([("end", "max")]).to_pylist():
             path = self.path(row["shard"])
-            found = path.stat().st_size if path.is_file() else None
-            if found is None or found < row["end_max"]:
-                raise UserError(
-                    "A shard is missing." if found is None else "A shard is cut off.",
-                    where=path,
-                    expected=f"at least {row['end_max']} bytes",
-                    found="no file" if found is None else f"{found} bytes",
-                    fix="run the fetch stage that writes it again",
-                )
+            size = path.stat().st_size if path.is_file() else None
+            if size is None or size < row["end_max"]:
+                found = "no file" if size is None else f"{size} bytes"
+                raise _broken_shard(path, found, expected=f"at least {row['end_max']} bytes")

@@ -5,15 +5,16 @@ number of workers.
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.image.shard_pixels import shard_pixels
 from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.execution.step import Shard, Step
+from pipeline.storage.shards import stream_shard
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, write_teacher
 
@@ -71,12 +72,16 @@ class TeacherStep(Step):
         import torch
 
         assert self._encoder is not None
+        preprocessing = self._encoder.preprocessing
         keys: list[str] = []
         parts: list[np.ndarray] = []
+        (tar,) = shard.files
+        images = stream_shard(tar)
         with torch.inference_mode():
-            for some, pixels in shard_pixels(shard.files[0], self._encoder.preprocessing, BATCH):
-                pooled = self._pooled(self._encoder, self._encoder.preprocessing.normalise(pixels).to(self.device))
-                keys += some
+            while batch := list(islice(images, BATCH)):
+                pixels = np.stack([preprocessing.decode(data, where=f"{tar}: {key}") for key, data in batch])
+                pooled = self._pooled(self._encoder, preprocessing.normalise(pixels).to(self.device))
+                keys += [key for key, _ in batch]
                 parts.append(pooled.float().cpu().numpy())
         write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.origin())
 

@@ -23,9 +23,9 @@ from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
 from pipeline.core.files import atomic_path
 from pipeline.encoders.image.encoder import ImageEncoder
-from pipeline.encoders.image.shard_pixels import shard_jpegs
 from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.execution.step import Shard, Step
+from pipeline.storage.shards import stream_shard
 
 BATCH = 8
 TOKENS = "image_tokens"
@@ -65,7 +65,7 @@ class ImageFeatures(Step):
         assert self._model is not None
         (tar,) = shard.files
         parts = []
-        jpegs = shard_jpegs(tar)
+        jpegs = stream_shard(tar)
         with torch.inference_mode():
             while batch := list(islice(jpegs, BATCH)):
                 pictures = np.stack([self._views(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])

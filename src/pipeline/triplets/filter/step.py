@@ -16,12 +16,12 @@ import pyarrow as pa
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_folder
 from pipeline.execution.step import Shard, Step
+from pipeline.storage.shards import decode_image, stream_shard
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.common.batches import batches
 from pipeline.triplets.common.model_hash import model_hash
 from pipeline.triplets.common.models import AnswererModel
-from pipeline.triplets.common.shard_images import stream_images
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.selection import SecondAnswer, alive, judge_pairs, screen_captions, screen_pairs
 
@@ -94,9 +94,10 @@ def second_answers(
     for place in places:
         questions.setdefault(rows[place]["key"], {})[rows[place]["question"]] = None
     seen: set[str] = set()
-    for batch in batches(stream_images(tar, set(questions)), images_per_batch):
+    for batch in batches(stream_shard(tar, set(questions)), images_per_batch):
         asked = [list(questions[key]) for key, _ in batch]
-        answered = answerer.answer([image for _, image in batch], asked)
+        images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
+        answered = answerer.answer(images, asked)
         for (key, _), texts, replies in zip(batch, asked, answered, strict=True):
             seen.add(key)
             for text, reply in zip(texts, replies, strict=True):

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.shards import ImageShards
+from pipeline.storage.shards import ImageShards, decode_image, stream_shard
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
 from pipeline.triplets.common.batches import batches
 from pipeline.triplets.common.model_hash import model_hash
 from pipeline.triplets.common.models import GeneratorModel
-from pipeline.triplets.common.shard_images import stream_images
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.generate.grid import check_known, read_boxes
 from pipeline.triplets.generate.params import FileBoxes, GenerateParams, QuestionType
@@ -57,8 +56,10 @@ class GenerateStep(Step):
         """`shard.files` begins with the tar of images."""
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
-        for batch in batches(stream_images(shard.files[0]), self.params.images_per_batch):
-            keys, images = [key for key, _ in batch], [image for _, image in batch]
+        tar = shard.files[0]
+        for batch in batches(stream_shard(tar), self.params.images_per_batch):
+            keys = [key for key, _ in batch]
+            images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
             boxes = self.boxes.find(images, keys)
             generated = generate_rows(self.generator, images, keys, boxes, self.params)
             qa_rows += generated[0]
