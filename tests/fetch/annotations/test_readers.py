@@ -17,7 +17,7 @@ from pipeline.fetch.annotations.builder import Rows
 from pipeline.fetch.annotations.sources import read_annotations
 from pipeline.fetch.annotations.visual_genome import BoxIndex
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
-from pipeline.fetch.stages.splits import val_photographs
+from pipeline.fetch.stages.splits import val_source_images
 from pipeline.storage.boxes import fraction_box
 from pipeline.tables.annotations import REGIONS
 from pipeline.tables.question_types import answer_type, question_type
@@ -93,7 +93,7 @@ def test_visual_genome(tmp_path: Path) -> None:
         "box outside the image": "vg-2/region/21",
         "no phrase": "vg-2/region/22",
     }
-    assert [(image.key, image.file_name, image.url, image.photograph) for image in found.images] == [
+    assert [(image.key, image.file_name, image.url, image.source_image_id) for image in found.images] == [
         ("vg-1", "VG_100K_2/1.jpg", "https://host/VG_100K_2/1.jpg", "coco:77"),
         ("vg-2", "2.jpg", "toyworld://0/annotations/2", "vg:2"),
     ]
@@ -147,7 +147,7 @@ def test_vqav2(tmp_path: Path) -> None:
     assert row["answers"] == ["net"] * 6 + ["mesh"] * 4
     assert (row["question_id"], row["question_type"], row["answer_type"]) == ("4580", "what", "other")
     assert found.images[0].file_name == "COCO_train2014_000000000458.jpg"
-    assert found.images[0].photograph == "coco:458"
+    assert found.images[0].source_image_id == "coco:458"
     info = {"images": [{"id": 458, "file_name": "x/COCO_train2014_000000000458.jpg", "coco_url": "toyworld://1"}]}
     write_json(tmp_path / "vqa/info.json", info)
     image = read(tmp_path, VQA | {"image_info": "vqa/info.json"}).images[0]
@@ -179,11 +179,11 @@ def test_gqa(tmp_path: Path) -> None:
         ("gqa-n9", "08", "What is it?", ["a dog"], None),
     ]
     assert [row["answer_type"] for row in rows] == ["yes/no", "other"]
-    assert [(image.file_name, image.photograph) for image in found.images] == [
+    assert [(image.file_name, image.source_image_id) for image in found.images] == [
         ("1.jpg", "coco:77"),
         ("n9.jpg", "vg:n9"),
     ]
-    assert found.images[0].photograph == read(tmp_path, VG).images[0].photograph
+    assert found.images[0].source_image_id == read(tmp_path, VG).images[0].source_image_id
     assert [row["reason"] for row in found.dropped] == ["no question"]
 
 
@@ -212,7 +212,7 @@ def test_coco_boxes_and_captions(tmp_path: Path) -> None:
     rows = {row["region_id"]: (row["box"], row["phrase"]) for row in found.regions.table().to_pylist()}
     assert rows == {"box-1": ([0.25, 0.5, 0.75, 1.0], "car"), "caption-1": ([0, 0, 1, 1], "A car .")}
     assert [row["reason"] for row in found.dropped] == ["box of a crowd"]
-    assert [image.photograph for image in found.images] == ["coco:5"]
+    assert [image.source_image_id for image in found.images] == ["coco:5"]
     write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": []})
     with pytest.raises(UserError, match="unknown category"):
         read(tmp_path, COCO)
@@ -241,8 +241,7 @@ def test_jsonl(tmp_path: Path) -> None:
             read(tmp_path, JSONL)
         assert error.value.where == "own/q.jsonl, line 2"
     write(tmp_path / "own/q.jsonl", "")
-    with pytest.raises(UserError, match="no annotations"):
-        read(tmp_path, JSONL)
+    assert read(tmp_path, JSONL).images == []
 
 
 SIDE = st.floats(-300, 300, allow_nan=False)
@@ -278,14 +277,14 @@ def test_types(question: str, answer: str, kinds: tuple[str, str]) -> None:
     assert (question_type(question, answer), answer_type(answer)) == kinds
 
 
-def test_photographs_never_part() -> None:
+def test_entries_of_one_source_image_stay_together() -> None:
     images = [(f"p{i}", "train") for i in range(50)] + [(f"p{i}", "val") for i in range(5)]
-    val = val_photographs(images, 10)
+    val = val_source_images(images, 10)
     assert len(val) == 15
     assert {f"p{i}" for i in range(5)} <= val
-    assert val == val_photographs(reversed(images), 10)
-    with pytest.raises(UserError, match="No train photograph"):
-        val_photographs(images, 45)
+    assert val == val_source_images(reversed(images), 10)
+    with pytest.raises(UserError, match="No source image is left"):
+        val_source_images(images, 45)
 
 
 def test_rows_are_kept_in_chunks() -> None:

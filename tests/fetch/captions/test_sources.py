@@ -16,8 +16,9 @@ from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, read_tsv, rows_not_d
 from pipeline.fetch.captions.coco import CocoSource, read_coco
 from pipeline.fetch.captions.flickr8k import Flickr8kSource, read_flickr8k
 from pipeline.fetch.captions.karpathy import KarpathySource, read_karpathy
-from pipeline.fetch.packing.image_list import ListedImage, even_slices, place_images
+from pipeline.fetch.packing.image_list import even_slices
 from pipeline.fetch.packing.keys import image_key
+from pipeline.fetch.packing.source import ListedImage, locate
 from pipeline.fetch.raw import json_stream
 from pipeline.fetch.raw.archive import ImageArchive, ImageReader
 from pipeline.fetch.raw.locations import expand_braces, find_files
@@ -99,7 +100,7 @@ def test_a_tar_that_is_cut_anywhere_is_refused(tmp_path: Path, share: float) -> 
     whole = tar_bytes([(f"{i}.jpg", jpeg(i)) for i in range(8)])
     end = len(whole.rstrip(b"\0"))
     path = write(tmp_path / "t.tar", whole)
-    assert [member.name for member in scan_tar(path)] == [f"{i}.jpg" for i in range(8)]
+    assert [place.member for place in scan_tar(path)] == [f"{i}.jpg" for i in range(8)]
     write(path, whole[: int(end * share)])
     with pytest.raises(UserError, match="cut off"):
         scan_tar(path)
@@ -168,9 +169,9 @@ def test_coco_captions(tmp_path: Path) -> None:
 
 def test_an_image_that_is_listed_twice_is_named_with_both_places(tmp_path: Path) -> None:
     write(tmp_path / "im/a.jpg", jpeg(1))
-    images = [ListedImage("a.jpg", ["x"], "", f"list, line {n}") for n in (1, 5)]
+    images = [ListedImage("s-a", "a.jpg", f"list, line {n}", ["x"]) for n in (1, 5)]
     with pytest.raises(UserError, match="one key") as error:
-        place_images(images, "s", ImageArchive(tmp_path, "im"), "list")
+        locate(images, tmp_path, "im", "list")
     assert error.value.where == "list, line 1 and list, line 5"
 
 
@@ -279,5 +280,4 @@ def test_real_lists(real_data: Path) -> None:
         images = read_flickr8k(Flickr8kSource.model_validate(lists), real_data)
         assert len(images) == count
         assert {len(image.captions) for image in images} == {5}
-    archive = ImageArchive(real_data, "flickr8k")
-    assert len(place_images(images, "f", archive, "list")) == 1000
+    assert len(locate(images, real_data, "flickr8k", "list")) == 1000

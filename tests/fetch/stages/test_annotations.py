@@ -1,4 +1,4 @@
-"""The stage's work as a whole: annotations with their images, split by photograph."""
+"""The stage's work as a whole: annotations with their images, split by source image."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """Twelve images of Visual Genome and eight of VQAv2, six of which are one photograph with one of the former."""
+    """Twelve images of Visual Genome and eight of VQAv2; six of the latter show a source image of the former."""
     data = [{"image_id": i, "width": 24, "height": 16, "url": f"u{i}", "coco_id": 100 + i} for i in range(12)]
     box = {"x": 0, "y": 0, "width": 12, "height": 16}
     regions = [
@@ -64,7 +64,7 @@ def fetch(root: Path, into: str = "out", **more: Any) -> dict[str, Any]:
     return fetch_annotations(params, root, root / into, root / ".finealign")
 
 
-def test_tables_fit_each_other_and_photographs_stay_together(raw: Path) -> None:
+def test_tables_fit_each_other_and_source_images_stay_together(raw: Path) -> None:
     counts = fetch(raw, val_photographs=4)
     shards = ImageShards(raw / "out")
     manifest = {row["key"]: row for row in shards.manifest.to_pylist()}
@@ -85,7 +85,7 @@ def test_tables_fit_each_other_and_photographs_stay_together(raw: Path) -> None:
     assert all(row["box"] == [0, 0, 0.5, 1] for row in regions)
 
 
-def test_a_val_source_takes_its_photographs_along(raw: Path) -> None:
+def test_a_val_source_takes_its_source_images_along(raw: Path) -> None:
     params = {"sources": [VG, VQA | {"split": "val"}], "val_photographs": 0}
     assert fetch(raw, **params)["images"] == {"train": 6, "val": 14}
 

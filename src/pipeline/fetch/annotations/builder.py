@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
-from pipeline.core.settings import Params
 from pipeline.fetch.packing.dropped import dropped_row
-from pipeline.fetch.packing.keys import image_key
-from pipeline.fetch.raw.locations import Name, RawPath
+from pipeline.fetch.packing.keys import file_key
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.question_types import answer_type, majority, question_type
 
@@ -26,25 +24,6 @@ NO_QUESTION = "no question"
 NO_ANSWER = "no answer"
 OUTSIDE = "box outside the image"
 CROWD = "box of a crowd"
-
-
-class AnnotationSource(Params):
-    """What all sources of annotations have in common."""
-
-    name: Name = Field(description="Prefix of the images' keys.")
-    images: RawPath = Field(description="Folder with the images, as files or in .tar or .zip archives.")
-    split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="Split under which the images are stored.")
-
-
-@dataclass(frozen=True)
-class AnnotatedImage:
-    """An image of a source. Images of one `photograph` (a COCO id, say) never part into train and val."""
-
-    key: str
-    file_name: str
-    url: str
-    photograph: str
-    where: str
 
 
 @dataclass
@@ -78,15 +57,14 @@ class Annotations:
 
     source: str
     named_by: str
-    images: list[AnnotatedImage] = field(default_factory=list)
+    images: list[ListedImage] = field(default_factory=list)
     regions: Rows = field(default_factory=lambda: Rows(REGIONS.schema))
     questions: Rows = field(default_factory=lambda: Rows(QUESTIONS.schema))
     dropped: list[Mapping[str, Any]] = field(default_factory=list)
 
     def key(self, file_name: str) -> str:
         """The key of an image of this source by its file name."""
-        base = file_name.rpartition("/")[2]
-        return image_key(self.source, base.rpartition(".")[0] or base)
+        return file_key(self.source, file_name)
 
     def add_region(self, key: str, region_id: str, box: Sequence[float] | None, phrase: str) -> None:
         """Add a region, or drop it if it has no box or no phrase."""

@@ -13,14 +13,15 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import CROWD, AnnotatedImage, Annotations, AnnotationSource
+from pipeline.fetch.annotations.builder import CROWD, Annotations
 from pipeline.fetch.captions.coco import image_url, images_by_id, known_image
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.storage.boxes import FULL_IMAGE, fraction_box
 
 
-class CocoRegionsSource(AnnotationSource):
+class CocoRegionsSource(ImageSource):
     """COCO: boxes with category names, and captions as whole-image regions."""
 
     kind: Literal["coco"]
@@ -37,7 +38,7 @@ class CocoRegionsSource(AnnotationSource):
 def read_coco_regions(source: CocoRegionsSource, root: Path) -> Annotations:
     """All boxes and captions as regions. Raises UserError for unknown images and categories."""
     annotations = Annotations(source.name, source.boxes or source.captions or "")
-    images: dict[str, AnnotatedImage] = {}
+    images: dict[str, ListedImage] = {}
     if source.boxes:
         add_boxes(annotations, *read_object(require_file(root, source.boxes), source.boxes), images)
     if source.captions:
@@ -46,7 +47,7 @@ def read_coco_regions(source: CocoRegionsSource, root: Path) -> Annotations:
     return annotations
 
 
-def add_boxes(annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, AnnotatedImage]) -> None:
+def add_boxes(annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, ListedImage]) -> None:
     """Add every object's box with its category's name; region id `box-<annotation id>`."""
     records = images_by_id(content, reader)
     names = {
@@ -74,9 +75,7 @@ def add_boxes(annotations: Annotations, content: Any, reader: RecordReader, imag
         annotations.add_region(image.key, region_id, fraction_box(left, top, width, height, *size), names[category])
 
 
-def add_captions(
-    annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, AnnotatedImage]
-) -> None:
+def add_captions(annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, ListedImage]) -> None:
     """Add every caption as a region of the full image; region id `caption-<annotation id>`."""
     records = images_by_id(content, reader)
     for item in reader.get(content, "annotations", list):
@@ -91,11 +90,13 @@ def add_image(
     image_id: str,
     record: Any,
     reader: RecordReader,
-    images: dict[str, AnnotatedImage],
-) -> AnnotatedImage:
+    images: dict[str, ListedImage],
+) -> ListedImage:
     """The image of a record, new or known."""
     if image_id not in images:
         name = reader.get(record, "file_name", str)
         where = f"{reader.where}: image {image_id}"
-        images[image_id] = AnnotatedImage(annotations.key(name), name, image_url(record), f"coco:{image_id}", where)
+        images[image_id] = ListedImage(
+            annotations.key(name), name, where, url=image_url(record), source_image_id=f"coco:{image_id}"
+        )
     return images[image_id]

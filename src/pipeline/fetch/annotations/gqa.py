@@ -2,7 +2,7 @@
 
 `{"<question id>": {"imageId", "question", "answer", …}}`, in one file (`train_balanced_questions.json`) or in the
 files of a folder (`train_all_questions/`). Images are named `<imageId>.jpg`. An `imageId` is Visual Genome's, so the
-photograph is what Visual Genome's reader says, given the same `image_data.json`.
+original is the one that Visual Genome's reader names, given the same `image_data.json`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.fetch.annotations.builder import AnnotatedImage, Annotations, AnnotationSource
-from pipeline.fetch.annotations.visual_genome import ImageData, photograph_of, read_image_data
+from pipeline.fetch.annotations.builder import Annotations
+from pipeline.fetch.annotations.visual_genome import ImageData, read_image_data, source_image_of
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, iterate_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class GqaSource(AnnotationSource):
+class GqaSource(ImageSource):
     """GQA: questions without boxes, as JADE uses them."""
 
     kind: Literal["gqa"]
@@ -35,7 +36,7 @@ def read_gqa(source: GqaSource, root: Path) -> Annotations:
     """All questions. Raises UserError for missing or damaged files."""
     annotations = Annotations(source.name, source.questions)
     known = read_image_data(root, source.image_data) if source.image_data else {}
-    images: dict[str, AnnotatedImage] = {}
+    images: dict[str, ListedImage] = {}
     for path in question_files(root, source.questions):
         reader = RecordReader(path)
         for question_id, record in iterate_object(require_file(root, path), path):
@@ -43,8 +44,9 @@ def read_gqa(source: GqaSource, root: Path) -> Annotations:
             if image_id not in images:
                 data = known.get(image_id, ImageData())
                 name, where = f"{image_id}.jpg", f"{path}: image {image_id}"
-                images[image_id] = AnnotatedImage(
-                    annotations.key(name), name, data.url, photograph_of(image_id, data), where
+                source_image_id = source_image_of(image_id, data)
+                images[image_id] = ListedImage(
+                    annotations.key(name), name, where, url=data.url, source_image_id=source_image_id
                 )
             question, answer = (reader.get(record, name, str) for name in ("question", "answer"))
             annotations.add_question(images[image_id].key, question_id, question, [answer])

@@ -14,12 +14,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import AnnotatedImage, Annotations, AnnotationSource
+from pipeline.fetch.annotations.builder import Annotations
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class JsonlSource(AnnotationSource):
+class JsonlSource(ImageSource):
     """Questions in JSON lines, such as DAQUAR's or your own."""
 
     kind: Literal["jsonl"]
@@ -32,7 +33,7 @@ class JsonlSource(AnnotationSource):
 def read_jsonl(source: JsonlSource, root: Path) -> Annotations:
     """All questions. Raises UserError naming the line that is not as expected."""
     annotations = Annotations(source.name, source.questions)
-    images: dict[str, AnnotatedImage] = {}
+    images: dict[str, ListedImage] = {}
     with require_file(root, source.questions).open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -42,7 +43,7 @@ def read_jsonl(source: JsonlSource, root: Path) -> Annotations:
             name = reader.get(record, "image", str)
             key = annotations.key(name)
             if name not in images:
-                images[name] = AnnotatedImage(key, name, record.get("url") or "", key, reader.where)
+                images[name] = ListedImage(key, name, reader.where, url=record.get("url") or "", source_image_id=key)
             question_id = reader.identifier(record, "question_id") if "question_id" in record else str(number)
             answers = answers_of(record, reader)
             if source.underscore_is_space:

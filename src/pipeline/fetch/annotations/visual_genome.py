@@ -5,7 +5,7 @@ Four files: `image_data.json` (size, url, coco_id), `region_descriptions.json`, 
 `image_id` or `id`, a region's `region_id` or `id`; boxes may be negative or reach over the border. Images are
 named `<id>.jpg`; where the name is not unique, the end of the url's path tells them apart.
 
-Half of the images are COCO's, so the photograph of an image is its COCO id where it has one.
+Half of the images are COCO's, so an image's original is named by its COCO id where it has one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import AnnotatedImage, Annotations, AnnotationSource
+from pipeline.fetch.annotations.builder import Annotations
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, iterate_list, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.storage.boxes import fraction_box
 
 
-class VisualGenomeSource(AnnotationSource):
+class VisualGenomeSource(ImageSource):
     """Visual Genome: regions and questions; files set to null are not used."""
 
     kind: Literal["visual_genome"]
@@ -90,17 +91,17 @@ def read_visual_genome(source: VisualGenomeSource, root: Path) -> Annotations:
     return annotations
 
 
-def annotated(annotations: Annotations, image_id: str, data: ImageData) -> AnnotatedImage:
+def annotated(annotations: Annotations, image_id: str, data: ImageData) -> ListedImage:
     """One image as the other readers give it."""
     ending = "/".join(data.url.rpartition("?")[2].split("/")[-2:])
     file_name = ending if ending.endswith(f"/{image_id}.jpg") else f"{image_id}.jpg"
     key = annotations.key(file_name)
     where = f"{annotations.named_by}: image {image_id}"
-    return AnnotatedImage(key, file_name, data.url, photograph_of(image_id, data), where)
+    return ListedImage(key, file_name, where, url=data.url, source_image_id=source_image_of(image_id, data))
 
 
-def photograph_of(image_id: str, data: ImageData) -> str:
-    """The photograph that an image shows, by COCO's id where it has one."""
+def source_image_of(image_id: str, data: ImageData) -> str:
+    """The id of the original image, COCO's where it has one."""
     return f"coco:{data.coco_id}" if data.coco_id else f"vg:{image_id}"
 
 

@@ -14,13 +14,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import AnnotatedImage, Annotations, AnnotationSource
+from pipeline.fetch.annotations.builder import Annotations
 from pipeline.fetch.captions.coco import image_url, images_by_id
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class Vqav2Source(AnnotationSource):
+class Vqav2Source(ImageSource):
     """VQAv2: questions of one split, with ten answers each."""
 
     kind: Literal["vqav2"]
@@ -40,7 +41,7 @@ def read_vqav2(source: Vqav2Source, root: Path) -> Annotations:
     if source.image_info:
         infos = images_by_id(*read_object(require_file(root, source.image_info), source.image_info))
     annotations = Annotations(source.name, source.questions)
-    images: dict[str, AnnotatedImage] = {}
+    images: dict[str, ListedImage] = {}
     for record in reader.get(content, "questions", list):
         image_id = reader.identifier(record, "image_id")
         if image_id not in images:
@@ -72,7 +73,7 @@ def image_of(
     reader: RecordReader,
     infos: dict[str, Any],
     info_file: str | None,
-) -> AnnotatedImage:
+) -> ListedImage:
     """File name and url of an image, from COCO's list or by VQAv2's rule."""
     where = f"{reader.where}: image {image_id}"
     if info_file is None:
@@ -88,7 +89,8 @@ def image_of(
             found=f"image {image_id}",
             fix="name the image list of the same COCO split",
         )
-    return AnnotatedImage(annotations.key(file_name), file_name, url, f"coco:{int(image_id)}", where)
+    source_image_id = f"coco:{int(image_id)}"
+    return ListedImage(annotations.key(file_name), file_name, where, url=url, source_image_id=source_image_id)
 
 
 def mismatch(source: Vqav2Source, question_id: str) -> UserError:

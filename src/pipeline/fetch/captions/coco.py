@@ -14,13 +14,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.packing.image_list import CaptionedSource, ListedImage
+from pipeline.fetch.packing.keys import file_key
 from pipeline.fetch.packing.pack import clean_caption
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class CocoSource(CaptionedSource):
+class CocoSource(ImageSource):
     """COCO captions: images and captions of one official file."""
 
     kind: Literal["coco"]
@@ -38,15 +39,19 @@ def read_coco(source: CocoSource, root: Path) -> list[ListedImage]:
         if caption:
             captions[image_id].append(caption)
     return [
-        ListedImage(
-            reader.get(image, "file_name", str),
-            captions[image_id],
-            image_url(image),
-            f"{source.captions}: image {image_id}",
-        )
+        listed_image(image, image_id, source, reader, captions[image_id])
         for image_id, image in images.items()
         if image_id in captions
     ]
+
+
+def listed_image(
+    image: Any, image_id: str, source: CocoSource, reader: RecordReader, captions: list[str]
+) -> ListedImage:
+    """One record of `images` with its captions."""
+    name = reader.get(image, "file_name", str)
+    where = f"{reader.where}: image {image_id}"
+    return ListedImage(file_key(source.name, name), name, where, captions, image_url(image))
 
 
 def images_by_id(content: Any, reader: RecordReader) -> dict[str, Any]:

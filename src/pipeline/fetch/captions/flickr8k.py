@@ -13,12 +13,13 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.packing.image_list import CaptionedSource, ListedImage
+from pipeline.fetch.packing.keys import file_key
 from pipeline.fetch.packing.pack import clean_caption
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class Flickr8kSource(CaptionedSource):
+class Flickr8kSource(ImageSource):
     """Flickr8k: the images of one official list, with their captions."""
 
     kind: Literal["flickr8k"]
@@ -38,15 +39,16 @@ def read_flickr8k(source: Flickr8kSource, root: Path) -> list[ListedImage]:
         name = line.strip()
         if not name:
             continue
+        where = f"{source.image_list}, line {number}"
         if name not in captions:
             raise UserError(
                 "An image of the list has no captions.",
-                where=f"{source.image_list}, line {number}",
+                where=where,
                 expected=f"an image of {source.tokens}",
                 found=name,
                 fix="check that both files belong to one data set",
             )
-        images.append(ListedImage(name, captions[name], "", f"{source.image_list}, line {number}"))
+        images.append(ListedImage(file_key(source.name, name), name, where, captions[name]))
     return images
 
 

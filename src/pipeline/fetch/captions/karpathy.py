@@ -13,13 +13,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.packing.image_list import CaptionedSource, ListedImage
+from pipeline.fetch.packing.keys import file_key
 from pipeline.fetch.packing.pack import clean_caption
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class KarpathySource(CaptionedSource):
+class KarpathySource(ImageSource):
     """Karpathy's JSON: images and captions of the selected splits."""
 
     kind: Literal["karpathy"]
@@ -40,14 +41,19 @@ def read_karpathy(source: KarpathySource, root: Path) -> list[ListedImage]:
             expected=f"one of {', '.join(sorted(set(splits)))}",
             fix="correct `select` in params.yaml",
         )
-    return [listed(image, reader) for image, split in zip(images, splits, strict=True) if split in source.select]
+    return [
+        listed_image(image, source, reader)
+        for image, split in zip(images, splits, strict=True)
+        if split in source.select
+    ]
 
 
-def listed(image: Any, reader: RecordReader) -> ListedImage:
-    """One record as a listed image."""
+def listed_image(image: Any, source: KarpathySource, reader: RecordReader) -> ListedImage:
+    """One record of `images`."""
     name = reader.get(image, "filename", str)
     folder = image.get("filepath") or ""
     sentences = [reader.get(sentence, "raw", str) for sentence in reader.get(image, "sentences", list)]
     captions = [caption for caption in map(clean_caption, sentences) if caption]
     file_name = f"{folder}/{name}" if folder else name
-    return ListedImage(file_name, captions, image.get("url") or "", f"{reader.where}: {file_name}")
+    where = f"{reader.where}: {file_name}"
+    return ListedImage(file_key(source.name, file_name), file_name, where, captions, image.get("url") or "")

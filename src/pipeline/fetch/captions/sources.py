@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.fetch.captions.coco import CocoSource, read_coco
 from pipeline.fetch.captions.flickr8k import Flickr8kSource, read_flickr8k
 from pipeline.fetch.captions.karpathy import KarpathySource, read_karpathy
-from pipeline.fetch.packing.image_list import ListedImage
+from pipeline.fetch.packing.source import ListedImage
 
 
 def read_list(source: KarpathySource | Flickr8kSource | CocoSource, root: Path) -> list[ListedImage]:

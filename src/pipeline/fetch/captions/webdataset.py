@@ -16,7 +16,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal
 
@@ -29,10 +28,12 @@ from pipeline.execution.step import Shard, Step
 from pipeline.fetch.packing.dropped import IMAGE_MISSING, NO_CAPTION, UNREADABLE
 from pipeline.fetch.packing.image_format import ImageFormat
 from pipeline.fetch.packing.keys import duplicate, image_key
-from pipeline.fetch.packing.pack import Candidate, Packer, Packing, PairFilters, clean_caption
+from pipeline.fetch.packing.pack import Packer, Packing, PairFilters, clean_caption
+from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
-from pipeline.fetch.raw.tar_index import Member, scan_tar
+from pipeline.fetch.raw.place import Place, read_slice
+from pipeline.fetch.raw.tar_index import scan_tar
 
 IMAGES = ("jpg", "jpeg", "png", "webp")
 
@@ -126,8 +127,8 @@ class PackShards(Step):
             )
             with path.open("rb") as stream:
                 samples = group_samples(scan_tar(path, location), location)
-                packer = Packer(packing, folder)
-                packer.pack(candidates(samples, stream, packer, location))
+                packer = Packer(packing, folder, lambda place: read_slice(stream, place))
+                packer.pack(source_images(samples, stream, packer))
         finally:
             if is_url(location):
                 path.unlink(missing_ok=True)
@@ -154,15 +155,15 @@ def check_sum(path: Path, sha256: str | None, where: str) -> None:
         )
 
 
-def group_samples(members: Sequence[Member], where: str) -> dict[str, dict[str, Member]]:
-    """Members of each sample by extension, samples in the tar's order.
+def group_samples(places: Sequence[Place], where: str) -> dict[str, dict[str, Place]]:
+    """Places of each sample's files by extension, samples in the tar's order.
 
-    As in WebDataset, a name is cut at the first dot behind its last slash. Raises UserError if the tar
-    holds no samples, or two files of one name.
+    As in WebDataset, a name is cut at the first dot after its last slash. Raises UserError if the tar holds no samples,
+    or two files of one name.
     """
-    samples: dict[str, dict[str, Member]] = {}
-    for member in members:
-        name = member.name.removeprefix("./")
+    samples: dict[str, dict[str, Place]] = {}
+    for place in places:
+        name = place.member.removeprefix("./")
         folder, slash, base = name.rpartition("/")
         stem, dot, extension = base.partition(".")
         if not stem or not dot:
@@ -171,55 +172,46 @@ def group_samples(members: Sequence[Member], where: str) -> dict[str, dict[str, 
         if extension.lower() in sample:
             first = sample[extension.lower()]
             raise duplicate(
-                name, f"{where}, byte {first.offset} ({first.name})", f"byte {member.offset} ({member.name})"
+                name, f"{where}, byte {first.offset} ({first.member})", f"byte {place.offset} ({place.member})"
             )
-        sample[extension.lower()] = member
+        sample[extension.lower()] = place
     if not samples:
         raise UserError(
             "A shard holds no samples.",
             where=where,
             expected="files <key>.jpg, <key>.txt, and optionally <key>.json",
-            found=f"{len(members)} files",
+            found=f"{len(places)} files",
             fix="fetch the shard again, or remove it",
         )
     return samples
 
 
-def candidates(
-    samples: Mapping[str, Mapping[str, Member]], stream: BinaryIO, packer: Packer, where: str
-) -> list[Candidate]:
+def source_images(samples: Mapping[str, Mapping[str, Place]], stream: BinaryIO, packer: Packer) -> list[SourceImage]:
     """The samples that have an image and a caption; the others are dropped."""
-    found: list[Candidate] = []
+    images: list[SourceImage] = []
     for name, sample in samples.items():
         key = image_key(packer.packing.source, name)
         captions, url, reason = read_texts(sample, stream)
-        image = next((sample[extension] for extension in IMAGES if extension in sample), None)
-        if image is None:
+        place = next((sample[extension] for extension in IMAGES if extension in sample), None)
+        if place is None:
             reason = IMAGE_MISSING
-        if reason or image is None:
+        if reason or place is None:
             packer.drop(key, url, reason)
             continue
-        read = partial(read_member, stream, image)
-        found.append(Candidate(key, captions, url, f"{where}: {image.name}", read))
-    return found
+        images.append(SourceImage(key, place, captions, url))
+    return images
 
 
-def read_texts(sample: Mapping[str, Member], stream: BinaryIO) -> tuple[list[str], str, str]:
+def read_texts(sample: Mapping[str, Place], stream: BinaryIO) -> tuple[list[str], str, str]:
     """Captions, url and, if the texts are of no use, the reason.
 
     The `.txt` goes before the JSON's caption.
     """
     try:
-        data = json.loads(read_member(stream, sample["json"])) if "json" in sample else {}
-        text = read_member(stream, sample["txt"]).decode() if "txt" in sample else data.get("caption")
+        data = json.loads(read_slice(stream, sample["json"])) if "json" in sample else {}
+        text = read_slice(stream, sample["txt"]).decode() if "txt" in sample else data.get("caption")
         caption = clean_caption(text or "")
         url = data.get("url") or ""
     except (ValueError, AttributeError):
         return [], "", UNREADABLE
     return ([caption], url, "") if caption else ([], url, NO_CAPTION)
-
-
-def read_member(stream: BinaryIO, member: Member) -> bytes:
-    """The bytes of one member."""
-    stream.seek(member.offset)
-    return stream.read(member.size)

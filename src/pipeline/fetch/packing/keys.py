@@ -21,6 +21,12 @@ def image_key(source: str, name: str) -> str:
     return f"{source}-{UNSAFE.sub(lambda match: f'~{ord(match.group()):x}~', name)}"
 
 
+def file_key(source: str, file_name: str) -> str:
+    """The key of a source's image by its file name; folder and extension do not count."""
+    base = file_name.rpartition("/")[2]
+    return image_key(source, base.rpartition(".")[0] or base)
+
+
 def by_hash(keys: Iterable[str]) -> list[str]:
     """Keys in the order of their hashes: a fixed shuffle that new keys hardly disturb."""
     return sorted(keys, key=lambda key: (hash_bytes(key.encode()), key))

@@ -1,9 +1,8 @@
-"""Candidates in, one shard out: decode, filter, split off val images, write.
+"""Images in, one shard out: decode, filter, split off val images, write.
 
-Every source ends here. A candidate is an image that can be read with its captions. In order of the hash of
-their keys, the first candidates that pass become val images, until the shard's share is reached; all others
-follow in the source's order. So the val images are a fixed choice, and dropped candidates never shrink
-their number. One image is in memory at a time.
+Every source ends here. In the order of the hash of their keys, the first images that pass the filters become val
+images, until the shard's share is reached; all others follow in the source's order. So the val images are a fixed
+choice, and dropped images never shrink their number. One image is in memory at a time.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ from pipeline.fetch.packing.dropped import (
 )
 from pipeline.fetch.packing.image_format import ImageFormat, StoredImage, stored_image
 from pipeline.fetch.packing.keys import by_hash
+from pipeline.fetch.packing.source import SourceImage
+from pipeline.fetch.raw.place import Place
 from pipeline.storage.shards import ShardWriter, shard_name
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
@@ -44,21 +45,10 @@ class PairFilters(Params):
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An image that may enter a shard. `read` returns its bytes, `where` names it in messages."""
-
-    key: str
-    captions: Sequence[str]
-    url: str
-    where: str
-    read: Callable[[], bytes]
-
-
-@dataclass(frozen=True)
 class Packing:
     """How one shard is packed.
 
-    `tolerant` sources (packed shards from the web) may hold images that are none: these are dropped and
+    `tolerant` sources (packed shards from the web) may hold files that are not images: these are dropped and
     counted. Elsewhere a bad image is a UserError. `filters` None keeps images without captions too.
     """
 
@@ -73,19 +63,23 @@ class Packing:
 
 @dataclass
 class Packer:
-    """Writes `shards/<split>-<number>.tar` and the rows of manifest and dropped table below `folder`."""
+    """Writes `shards/<split>-<number>.tar` and the rows of manifest and dropped table below `folder`.
+
+    `read` gives the bytes at a place.
+    """
 
     packing: Packing
     folder: Path
+    read: Callable[[Place], bytes]
     writers: dict[str, ShardWriter] = field(default_factory=dict)
     dropped: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def pack(self, candidates: Sequence[Candidate]) -> None:
-        """Pack all candidates (their keys are unique).
+    def pack(self, images: Sequence[SourceImage]) -> None:
+        """Pack all images (their keys are unique).
 
         Raises UserError for a bad image of a strict source.
         """
-        by_key = {candidate.key: candidate for candidate in candidates}
+        by_key = {image.key: image for image in images}
         done: set[str] = set()
         with ExitStack() as stack:
             kept = 0
@@ -94,30 +88,30 @@ class Packer:
                     break
                 done.add(key)
                 kept += self._add(by_key[key], "val", stack)
-            for candidate in candidates:
-                if candidate.key not in done:
-                    self._add(candidate, self.packing.split, stack)
+            for image in images:
+                if image.key not in done:
+                    self._add(image, self.packing.split, stack)
         self._write_rows()
 
     def drop(self, key: str, url: str, reason: str) -> None:
-        """Count an item that is no candidate."""
+        """Record an item that is not packed, with the reason."""
         self.dropped.append(dropped_row(self.packing.source, key, url, reason))
 
-    def _add(self, candidate: Candidate, split: str, stack: ExitStack) -> bool:
+    def _add(self, image: SourceImage, split: str, stack: ExitStack) -> bool:
         try:
-            image = stored_image(candidate.read(), self.packing.image_format, candidate.where)
-            reason = reason_to_drop(image, candidate.captions, self.packing.filters)
+            stored = stored_image(self.read(image.place), self.packing.image_format, image.place)
+            reason = reason_to_drop(stored, image.captions, self.packing.filters)
             if not reason:
                 extra: dict[str, Any] = {"source": self.packing.source}
-                if image.encoded_again:
-                    extra |= {"original_width": image.width, "original_height": image.height}
-                self._writer(split, stack).add(candidate.key, image.data, candidate.captions, candidate.url, extra)
+                if stored.encoded_again:
+                    extra |= {"original_width": stored.width, "original_height": stored.height}
+                self._writer(split, stack).add(image.key, stored.data, image.captions, image.url, extra)
                 return True
         except UserError as error:
             if not self.packing.tolerant:
-                raise UserError(error.problem, candidate.where, error.expected, error.found, error.fix) from None
+                raise UserError(error.problem, image.place, error.expected, error.found, error.fix) from None
             reason = NO_IMAGE
-        self.drop(candidate.key, candidate.url, reason)
+        self.drop(image.key, image.url, reason)
         return False
 
     def _writer(self, split: str, stack: ExitStack) -> ShardWriter:

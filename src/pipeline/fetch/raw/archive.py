@@ -12,32 +12,14 @@ import os
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.raw.place import Place, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
-
-
-@dataclass(frozen=True)
-class Place:
-    """An image's bytes: a file (relative to the root), and within an archive member, offset and size."""
-
-    file: str
-    member: str = ""
-    offset: int = 0
-    size: int = 0
-
-    @property
-    def path(self) -> str:
-        """The image's own path: inside the archive, or of the file."""
-        return self.member or self.file
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.member}" if self.member else self.file
 
 
 class ImageArchive:
@@ -55,16 +37,18 @@ class ImageArchive:
                 where=location,
                 fix="put or link it there (data/raw/datasets/README.md), or correct the path in params.yaml",
             )
-        kinds: dict[str, list[Place]] = {"file": [], "tar": [], "zip": []}
+        files: list[Place] = []
+        in_tars: list[Place] = []
+        in_zips: list[Place] = []
         for path in walk(top):
             relative = path.relative_to(root).as_posix()
             if path.suffix == ".tar":
-                kinds["tar"] += [Place(relative, m.name, m.offset, m.size) for m in scan_tar(path, relative)]
+                in_tars += scan_tar(path, relative)
             elif path.suffix == ".zip":
-                kinds["zip"] += [Place(relative, name) for name in zip_names(path, relative)]
+                in_zips += [Place(relative, name) for name in zip_names(path, relative)]
             else:
-                kinds["file"].append(Place(relative))
-        self._by_name = [group_by_name(places) for places in kinds.values()]
+                files.append(Place(relative))
+        self._by_name = [group_by_name(places) for places in (files, in_tars, in_zips)]
         if not any(self._by_name):
             raise UserError(
                 "A folder of images holds no image.",
@@ -81,19 +65,19 @@ class ImageArchive:
         """
         base = name.rpartition("/")[2]
         for places in self._by_name:
-            found = places.get(base, [])
-            if len(found) > 1:
-                found = [place for place in found if f"/{place.path}".endswith(f"/{name}")]
-                if len(found) > 1:
-                    raise UserError(
-                        "An image's name fits two files.",
-                        where=f"{found[0]} and {found[1]}",
-                        expected="one file of that name",
-                        found=name,
-                        fix="remove one of them, or point `images` at the folder meant",
-                    )
-            if found:
-                return found[0]
+            matches = places.get(base, [])
+            if len(matches) > 1:
+                matches = [place for place in matches if f"/{place.path}".endswith(f"/{name}")]
+            if len(matches) > 1:
+                raise UserError(
+                    "An image's name fits two files.",
+                    where=f"{matches[0]} and {matches[1]}",
+                    expected="one file of that name",
+                    found=name,
+                    fix="remove one of them, or point `images` at the folder meant",
+                )
+            if matches:
+                return matches[0]
         return None
 
     def find_all(self, names: Sequence[str], named_by: object) -> list[Place]:
@@ -136,8 +120,7 @@ class ImageReader:
             if not place.member:
                 return (self.root / place.file).read_bytes()
             with (self.root / place.file).open("rb") as stream:
-                stream.seek(place.offset)
-                return stream.read(place.size)
+                return read_slice(stream, place)
         except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
             raise UserError("An image cannot be read.", where=place, found=str(error)) from None
 

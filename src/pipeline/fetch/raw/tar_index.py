@@ -7,30 +7,21 @@ file, so the index asks for that end mark itself: without it the file was cut of
 from __future__ import annotations
 
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.raw.place import Place
 
 BLOCK = tarfile.BLOCKSIZE
 
 
-@dataclass(frozen=True)
-class Member:
-    """A regular file inside a tar: its name, and where its bytes lie."""
+def scan_tar(path: Path, where: str = "") -> list[Place]:
+    """The places of a tar's regular files, in its order; `where` (default: the path) names the tar in them.
 
-    name: str
-    offset: int
-    size: int
-
-
-def scan_tar(path: Path, where: object = "") -> list[Member]:
-    """The regular files of a tar, in their order.
-
-    Raises UserError, naming `where` (default the path), if the file is missing, no tar, or cut off.
+    Raises UserError if the file is missing, is not a tar, or is cut off.
     """
-    place = where or path
-    members: list[Member] = []
+    where = where or str(path)
+    places: list[Place] = []
     end = 0
     try:
         with tarfile.open(path, "r:") as tar:
@@ -38,13 +29,13 @@ def scan_tar(path: Path, where: object = "") -> list[Member]:
                 size = info.size if info.isreg() else 0
                 end = info.offset_data + -(-size // BLOCK) * BLOCK
                 if info.isreg():
-                    members.append(Member(info.name, info.offset_data, size))
+                    places.append(Place(where, info.name, info.offset_data, size))
     except FileNotFoundError:
-        raise UserError("A tar file is missing.", where=place) from None
+        raise UserError("A tar file is missing.", where=where) from None
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise damaged(place, f"{path.stat().st_size} bytes; {error}") from None
-    check_end(path, end, place)
-    return members
+        raise damaged(where, f"{path.stat().st_size} bytes; {error}") from None
+    check_end(path, end, where)
+    return places
 
 
 def check_end(path: Path, end: int, where: object) -> None:

@@ -22,11 +22,11 @@ from pipeline.fetch.annotations.builder import Annotations
 from pipeline.fetch.annotations.sources import read_annotations
 from pipeline.fetch.packing.dropped import count_reasons
 from pipeline.fetch.packing.image_format import ImageFormat
-from pipeline.fetch.packing.image_list import PackImages, PlacedImage, even_slices, slice_shard
+from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
 from pipeline.fetch.packing.merge import merge_manifests
-from pipeline.fetch.raw.archive import ImageArchive
+from pipeline.fetch.packing.source import SourceImage, locate
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
-from pipeline.fetch.stages.splits import val_photographs
+from pipeline.fetch.stages.splits import val_source_images
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
@@ -37,16 +37,19 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
 
     Raises UserError for anything wrong with a source.
     """
-    found = [read_annotations(source, root) for source in params.sources]
-    places = [place_annotated(a, root, source.images) for a, source in zip(found, params.sources, strict=True)]
-    given = [(image, source.split) for a, source in zip(found, params.sources, strict=True) for image in a.images]
-    val = val_photographs([(image.photograph, split) for image, split in given], params.val_photographs)
-    splits = {image.key: "val" if image.photograph in val else "train" for image, _ in given}
-    manifest = pack_images(found, places, splits, root, into, scratch, params.image_format, params.shard_size)
-    regions = with_splits(pa.concat_tables([a.regions.table() for a in found]), splits)
-    questions = with_splits(pa.concat_tables([a.questions.table() for a in found]), splits)
+    sources = [(source, read_annotations(source, root)) for source in params.sources]
+    images = [locate(read.images, root, source.images, read.named_by) for source, read in sources]
+    entries = [(image.source_image_id, source.split) for source, read in sources for image in read.images]
+    val = val_source_images(entries, params.val_photographs)
+    splits = {
+        image.key: "val" if image.source_image_id in val else "train" for _, read in sources for image in read.images
+    }
+    annotations = [read for _, read in sources]
+    manifest = pack_images(annotations, images, splits, root, into, scratch, params.image_format, params.shard_size)
+    regions = with_splits(pa.concat_tables([read.regions.table() for read in annotations]), splits)
+    questions = with_splits(pa.concat_tables([read.questions.table() for read in annotations]), splits)
     check_contents(regions, questions)
-    dropped = DROPPED.build([row for a in found for row in a.dropped])
+    dropped = DROPPED.build([row for read in annotations for row in read.dropped])
     MANIFEST.write(into / "manifest.parquet", manifest)
     REGIONS.write(into / "regions.parquet", regions)
     QUESTIONS.write(into / "questions.parquet", questions)
@@ -60,18 +63,9 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
     }
 
 
-def place_annotated(annotations: Annotations, root: Path, images: str) -> list[PlacedImage]:
-    """Key and place of every image. Raises UserError if one is missing."""
-    archive = ImageArchive(root, images)
-    places = archive.find_all([image.file_name for image in annotations.images], annotations.named_by)
-    return [
-        PlacedImage(image.key, place, [], image.url) for image, place in zip(annotations.images, places, strict=True)
-    ]
-
-
 def pack_images(
     found: Sequence[Annotations],
-    places: Sequence[Sequence[PlacedImage]],
+    places: Sequence[Sequence[SourceImage]],
     splits: Mapping[str, str],
     root: Path,
     into: Path,

@@ -21,10 +21,10 @@ from pipeline.fetch.annotations.jsonl import JsonlSource
 from pipeline.fetch.annotations.sources import read_annotations
 from pipeline.fetch.annotations.vqav2 import Vqav2Source
 from pipeline.fetch.captions.sources import list_file, read_list
-from pipeline.fetch.packing.image_list import PackImages, PlacedImage, even_slices, place_images, slice_shard
+from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
 from pipeline.fetch.packing.merge import merge_manifests
-from pipeline.fetch.raw.archive import ImageArchive
-from pipeline.fetch.stages.annotations import place_annotated, with_splits
+from pipeline.fetch.packing.source import SourceImage, locate
+from pipeline.fetch.stages.annotations import with_splits
 from pipeline.fetch.stages.benchmarks_params import AnyBenchmark, FetchBenchmarksParams
 from pipeline.tables.annotations import QUESTIONS
 from pipeline.tables.pairs import DROPPED, MANIFEST
@@ -44,7 +44,7 @@ def fetch_benchmark(
     """Write one benchmark's shards, manifest and (if it asks) questions; returns the counts."""
     if isinstance(benchmark, Vqav2Source | JsonlSource):
         annotations = read_annotations(benchmark, root)
-        images = place_annotated(annotations, root, benchmark.images)
+        images = locate(annotations.images, root, benchmark.images, annotations.named_by)
         manifest = pack_images(benchmark, images, params, root, into, scratch)
         questions = with_splits(
             annotations.questions.table(), dict.fromkeys((image.key for image in images), benchmark.split)
@@ -53,8 +53,7 @@ def fetch_benchmark(
         DROPPED.write(into / "dropped.parquet", annotations.dropped)
         counts = {"questions": questions.num_rows, "dropped": len(annotations.dropped)}
     else:
-        archive = ImageArchive(root, benchmark.images)
-        images = place_images(read_list(benchmark, root), benchmark.name, archive, list_file(benchmark))
+        images = locate(read_list(benchmark, root), root, benchmark.images, list_file(benchmark))
         check_captions(images, list_file(benchmark))
         manifest = pack_images(benchmark, images, params, root, into, scratch)
         numbers = [len(image.captions) for image in images]
@@ -64,7 +63,7 @@ def fetch_benchmark(
     return {"images": manifest.num_rows, **counts}
 
 
-def check_captions(images: Sequence[PlacedImage], where: str) -> None:
+def check_captions(images: Sequence[SourceImage], where: str) -> None:
     """Raise UserError if an image has no caption: it could not be found by any text."""
     for image in images:
         if not image.captions:
@@ -75,7 +74,7 @@ def check_captions(images: Sequence[PlacedImage], where: str) -> None:
 
 def pack_images(
     benchmark: AnyBenchmark,
-    images: Sequence[PlacedImage],
+    images: Sequence[SourceImage],
     params: FetchBenchmarksParams,
     root: Path,
     into: Path,

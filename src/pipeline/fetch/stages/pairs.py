@@ -24,9 +24,9 @@ from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
 from pipeline.fetch.captions.sources import list_file, read_list
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource, locate_shards
 from pipeline.fetch.packing.dropped import FAULTS, count_reasons
-from pipeline.fetch.packing.image_list import PackImages, PlacedImage, even_slices, place_images, slice_shard
+from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
 from pipeline.fetch.packing.merge import merge_dropped, merge_manifests, number_of, repeated_images
-from pipeline.fetch.raw.archive import ImageArchive
+from pipeline.fetch.packing.source import SourceImage, locate
 from pipeline.fetch.raw.locations import is_url
 from pipeline.fetch.stages.pairs_params import FetchPairsParams, ListSource
 from pipeline.tables.pairs import DROPPED, MANIFEST
@@ -40,7 +40,7 @@ class Unit:
     split: str
     place: str
     shard: dict[str, Any] | None = None
-    images: Sequence[PlacedImage] = ()
+    images: Sequence[SourceImage] = ()
 
 
 def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
@@ -80,8 +80,7 @@ def plan(source: WebDatasetSource | Cc3mTsvSource | ListSource, root: Path, shar
     if isinstance(source, WebDatasetSource):
         shards = locate_shards(source, root)
         return [Unit(source.name, source.split, shard["location"], shard=shard) for shard in shards]
-    archive = ImageArchive(root, source.images)
-    images = place_images(read_list(source, root), source.name, archive, list_file(source))
+    images = locate(read_list(source, root), root, source.images, list_file(source))
     slices = even_slices(len(images), shard_size)
     return [Unit(source.name, source.split, list_file(source), images=images[part]) for part in slices]
 

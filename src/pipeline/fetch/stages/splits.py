@@ -1,7 +1,7 @@
-"""Train and val by photograph, so that no photograph is learnt from in one source and judged in another.
+"""Train and val by source image, so that no image is learnt from in one source and judged in another.
 
-Visual Genome and VQAv2 share tens of thousands of photographs with COCO. Images of one photograph go to val
-together: all whose photograph is in a val source, and those of the fixed number of others whose hash is
+Visual Genome and VQAv2 share tens of thousands of images with COCO. All entries that show one source image go to val
+together: those whose source image is in a val source, and those of a fixed number of others, the ones whose hash is
 least.
 """
 
@@ -13,19 +13,19 @@ from pipeline.core.errors import UserError
 from pipeline.fetch.packing.keys import by_hash
 
 
-def val_photographs(images: Iterable[tuple[str, str]], count: int) -> set[str]:
-    """The photographs that are val, given pairs of photograph and its source's split.
+def val_source_images(entries: Iterable[tuple[str, str]], count: int) -> set[str]:
+    """The ids of the source images that are val, given each entry's source image and its source's split.
 
-    Raises UserError if keeping `count` of them out would leave no train photograph.
+    Raises UserError if keeping `count` of them out would leave no source image for training.
     """
-    pairs = set(images)
-    given = {photograph for photograph, split in pairs if split == "val"}
-    others = {photograph for photograph, _ in pairs} - given
+    pairs = set(entries)
+    given = {source_image for source_image, split in pairs if split == "val"}
+    others = {source_image for source_image, _ in pairs} - given
     if count >= len(others):
         raise UserError(
-            "No train photograph is left.",
+            "No source image is left for training.",
             where="fetch_annotations.val_photographs",
-            expected=f"fewer than the {len(others)} photographs of the train sources",
+            expected=f"fewer than the {len(others)} source images of the train sources",
             found=str(count),
             fix="lower it, or check the sources' splits",
         )

@@ -1,0 +1,80 @@
+"""Sources of images: what they have in common, and an image's way from its entry in a list to its bytes.
+
+A reader turns a source's official files into `ListedImage`s: which images there are, under which names. `locate` looks
+up where the bytes of each lie, once for all; a `SourceImage` is what is packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.core.errors import UserError
+from pipeline.core.settings import Params
+from pipeline.fetch.packing.keys import check_unique
+from pipeline.fetch.raw.archive import ImageArchive
+from pipeline.fetch.raw.locations import Name, RawPath
+from pipeline.fetch.raw.place import Place
+
+
+class ImageSource(Params):
+    """What all sources have in common whose files list images by name."""
+
+    name: Name = Field(description="Prefix of the images' keys.")
+    images: RawPath = Field(description="Folder with the images, as files or in .tar or .zip archives.")
+    split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="Split under which the images are stored.")
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """An image as its source lists it.
+
+    `where` is its entry in the list, for messages. `source_image_id` names the original image (`coco:77`), which
+    several sources may hold; entries that show one original are never split between train and val.
+    """
+
+    key: str
+    file_name: str
+    where: str
+    captions: Sequence[str] = ()
+    url: str = ""
+    source_image_id: str = ""
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """An image with the place of its bytes, ready to be packed under its key."""
+
+    key: str
+    place: Place
+    captions: Sequence[str] = ()
+    url: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The image as a JSON object."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> SourceImage:
+        """The image from its JSON object."""
+        return SourceImage(**record | {"place": Place(**record["place"])})
+
+
+def locate(images: Sequence[ListedImage], root: Path, folder: str, listed_in: str) -> list[SourceImage]:
+    """The images of a list with the places of their bytes below `folder`; `listed_in` is the list's file, for messages.
+
+    Raises UserError if the list is empty, names an image twice, or names one that is missing.
+    """
+    if not images:
+        raise UserError(
+            "A source lists no images.", where=listed_in, fix="check the file and the splits selected from it"
+        )
+    check_unique((image.key, image.where) for image in images)
+    places = ImageArchive(root, folder).find_all([image.file_name for image in images], listed_in)
+    return [
+        SourceImage(image.key, place, image.captions, image.url) for image, place in zip(images, places, strict=True)
+    ]
