@@ -14,7 +14,6 @@ from tests.fetch.files import write, write_json
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Rows
-from pipeline.fetch.annotations.sources import read_annotations
 from pipeline.fetch.annotations.visual_genome import BoxIndex
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.fetch.stages.splits import val_source_images
@@ -44,7 +43,7 @@ JSONL = {"kind": "jsonl", "name": "own", "images": "own", "questions": "own/q.js
 
 
 def read(root: Path, source: dict[str, Any]) -> Any:
-    return read_annotations(FetchAnnotationsParams.model_validate({"sources": [source]}).sources[0], root)
+    return FetchAnnotationsParams.model_validate({"sources": [source]}).sources[0].read(root)
 
 
 def region(region_id: int, box: tuple[int, int, int, int], phrase: str, name: str = "region_id") -> dict[str, Any]:

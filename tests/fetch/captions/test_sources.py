@@ -13,9 +13,9 @@ from tests.fetch.files import FLICKR8K, flickr8k, jpeg, tar_bytes, write, write_
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, read_tsv, rows_not_downloaded
-from pipeline.fetch.captions.coco import CocoSource, read_coco
-from pipeline.fetch.captions.flickr8k import Flickr8kSource, read_flickr8k
-from pipeline.fetch.captions.karpathy import KarpathySource, read_karpathy
+from pipeline.fetch.captions.coco import CocoSource
+from pipeline.fetch.captions.flickr8k import Flickr8kSource
+from pipeline.fetch.captions.karpathy import KarpathySource
 from pipeline.fetch.packing.image_list import even_slices
 from pipeline.fetch.packing.keys import image_key
 from pipeline.fetch.packing.source import ListedImage, locate
@@ -122,27 +122,27 @@ def test_karpathy(tmp_path: Path) -> None:
     ]  # fmt: skip
     write_json(tmp_path / "k.json", {"images": images, "dataset": "toy"})
     source = {"kind": "karpathy", "name": "k", "images": "im", "annotations": "k.json"}
-    found = read_karpathy(KarpathySource.model_validate(source | {"select": ["test"]}), tmp_path)
+    found = KarpathySource.model_validate(source | {"select": ["test"]}).read(tmp_path)
     assert [image.file_name for image in found] == ["val2014/1.jpg", "val2014/2.jpg"]
     assert [len(image.captions) for image in found] == [6, 7]
     assert found[0].captions[0] == "text 0"
     assert found[0].url == "toyworld://0/benchmark/1"
     with pytest.raises(UserError, match="no split restval"):
-        read_karpathy(KarpathySource.model_validate(source | {"select": ["restval"]}), tmp_path)
+        KarpathySource.model_validate(source | {"select": ["restval"]}).read(tmp_path)
 
 
 def test_flickr8k(tmp_path: Path) -> None:
     flickr8k(tmp_path / "data/raw/f8k", 3)
     source = Flickr8kSource.model_validate(FLICKR8K)
-    found = read_flickr8k(source, tmp_path)
+    found = source.read(tmp_path)
     assert found[1].captions == ["caption 0 of 1_abc.jpg .", "caption 1 of 1_abc.jpg ."]
     write(tmp_path / source.image_list, "0_abc.jpg\nother.jpg\n")
     with pytest.raises(UserError, match="no captions") as error:
-        read_flickr8k(source, tmp_path)
+        source.read(tmp_path)
     assert error.value.where.endswith("line 2")
     write(tmp_path / source.tokens, "0_abc.jpg#0\tfine\n0_abc.jpg no tab\n")
     with pytest.raises(UserError, match="another form") as error:
-        read_flickr8k(source, tmp_path)
+        source.read(tmp_path)
     assert error.value.where.endswith("line 2")
 
 
@@ -153,7 +153,7 @@ def test_coco_captions(tmp_path: Path) -> None:
     }
     write_json(tmp_path / "c.json", content)
     source = CocoSource.model_validate({"kind": "coco", "name": "c", "images": "im", "captions": "c.json"})
-    found = read_coco(source, tmp_path)
+    found = source.read(tmp_path)
     assert [(image.file_name, list(image.captions)) for image in found] == [
         ("000000000000.jpg", ["c0", "c2", "c4", "c6"]),
         ("000000000001.jpg", ["c1", "c3", "c5"]),
@@ -161,17 +161,18 @@ def test_coco_captions(tmp_path: Path) -> None:
     assert found[0].url == "http://coco/0"
     write_json(tmp_path / "c.json", content | {"annotations": [{"id": 1, "image_id": 9, "caption": "c"}]})
     with pytest.raises(UserError, match="does not list"):
-        read_coco(source, tmp_path)
+        source.read(tmp_path)
     write(tmp_path / "c.json", json.dumps(content)[:-20])
     with pytest.raises(UserError, match="JSON"):
-        read_coco(source, tmp_path)
+        source.read(tmp_path)
 
 
 def test_an_image_that_is_listed_twice_is_named_with_both_places(tmp_path: Path) -> None:
     write(tmp_path / "im/a.jpg", jpeg(1))
+    source = CocoSource.model_validate({"kind": "coco", "name": "s", "images": "im", "captions": "c.json"})
     images = [ListedImage("s-a", "a.jpg", f"list, line {n}", ["x"]) for n in (1, 5)]
     with pytest.raises(UserError, match="one key") as error:
-        locate(images, tmp_path, "im", "list")
+        locate(source, images, tmp_path)
     assert error.value.where == "list, line 1 and list, line 5"
 
 
@@ -277,7 +278,8 @@ def test_real_lists(real_data: Path) -> None:
     base = FLICKR8K | {"images": "flickr8k", "tokens": "flickr8k/Flickr8k.token.txt"}
     for split, count in (("train", 6000), ("dev", 1000)):
         lists = base | {"image_list": f"flickr8k/Flickr_8k.{split}Images.txt"}
-        images = read_flickr8k(Flickr8kSource.model_validate(lists), real_data)
+        source = Flickr8kSource.model_validate(lists)
+        images = source.read(real_data)
         assert len(images) == count
         assert {len(image.captions) for image in images} == {5}
-    assert len(locate(images, real_data, "flickr8k", "list")) == 1000
+        assert len(locate(source, images, real_data)) == count

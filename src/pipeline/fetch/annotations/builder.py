@@ -7,15 +7,17 @@ Genome has 5.4 million regions: as Python objects they would take gigabytes.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.fetch.packing.dropped import dropped_row
 from pipeline.fetch.packing.keys import file_key
-from pipeline.fetch.packing.source import ListedImage
+from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.question_types import answer_type, majority, question_type
 
@@ -56,7 +58,6 @@ class Annotations:
     """The images, regions, questions and dropped items of one source; the split is filled in later."""
 
     source: str
-    named_by: str
     images: list[ListedImage] = field(default_factory=list)
     regions: Rows = field(default_factory=lambda: Rows(REGIONS.schema))
     questions: Rows = field(default_factory=lambda: Rows(QUESTIONS.schema))
@@ -116,3 +117,11 @@ class Annotations:
     def drop(self, key: str, reason: str) -> None:
         """Count an item that cannot be used."""
         self.dropped.append(dropped_row(self.source, key, "", reason))
+
+
+class AnnotationSource(ImageSource):
+    """Regions, questions or both, about images that the source's files list."""
+
+    @abstractmethod
+    def read(self, root: Path) -> Annotations:
+        """All annotations. Raises UserError for missing or damaged files."""

@@ -13,15 +13,15 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import CROWD, Annotations
+from pipeline.fetch.annotations.builder import CROWD, Annotations, AnnotationSource
 from pipeline.fetch.captions.coco import image_url, images_by_id, known_image
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.storage.boxes import FULL_IMAGE, fraction_box
 
 
-class CocoRegionsSource(ImageSource):
+class CocoRegionsSource(AnnotationSource):
     """COCO: boxes with category names, and captions as whole-image regions."""
 
     kind: Literal["coco"]
@@ -34,17 +34,21 @@ class CocoRegionsSource(ImageSource):
             raise ValueError("name boxes, captions or both")
         return self
 
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.boxes or self.captions or ""
 
-def read_coco_regions(source: CocoRegionsSource, root: Path) -> Annotations:
-    """All boxes and captions as regions. Raises UserError for unknown images and categories."""
-    annotations = Annotations(source.name, source.boxes or source.captions or "")
-    images: dict[str, ListedImage] = {}
-    if source.boxes:
-        add_boxes(annotations, *read_object(require_file(root, source.boxes), source.boxes), images)
-    if source.captions:
-        add_captions(annotations, *read_object(require_file(root, source.captions), source.captions), images)
-    annotations.images = list(images.values())
-    return annotations
+    def read(self, root: Path) -> Annotations:
+        """All boxes and captions as regions. Raises UserError for unknown images and categories."""
+        annotations = Annotations(self.name)
+        images: dict[str, ListedImage] = {}
+        if self.boxes:
+            add_boxes(annotations, *read_object(require_file(root, self.boxes), self.boxes), images)
+        if self.captions:
+            add_captions(annotations, *read_object(require_file(root, self.captions), self.captions), images)
+        annotations.images = list(images.values())
+        return annotations
 
 
 def add_boxes(annotations: Annotations, content: Any, reader: RecordReader, images: dict[str, ListedImage]) -> None:

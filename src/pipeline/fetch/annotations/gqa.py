@@ -13,14 +13,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.fetch.annotations.builder import Annotations
+from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
 from pipeline.fetch.annotations.visual_genome import ImageData, read_image_data, source_image_of
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, iterate_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class GqaSource(ImageSource):
+class GqaSource(AnnotationSource):
     """GQA: questions without boxes, as JADE uses them."""
 
     kind: Literal["gqa"]
@@ -31,27 +31,31 @@ class GqaSource(ImageSource):
         description="Visual Genome's image_data.json: keeps COCO's images in one split; or null."
     )
 
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.questions
 
-def read_gqa(source: GqaSource, root: Path) -> Annotations:
-    """All questions. Raises UserError for missing or damaged files."""
-    annotations = Annotations(source.name, source.questions)
-    known = read_image_data(root, source.image_data) if source.image_data else {}
-    images: dict[str, ListedImage] = {}
-    for path in question_files(root, source.questions):
-        reader = RecordReader(path)
-        for question_id, record in iterate_object(require_file(root, path), path):
-            image_id = reader.identifier(record, "imageId")
-            if image_id not in images:
-                data = known.get(image_id, ImageData())
-                name, where = f"{image_id}.jpg", f"{path}: image {image_id}"
-                source_image_id = source_image_of(image_id, data)
-                images[image_id] = ListedImage(
-                    annotations.key(name), name, where, url=data.url, source_image_id=source_image_id
-                )
-            question, answer = (reader.get(record, name, str) for name in ("question", "answer"))
-            annotations.add_question(images[image_id].key, question_id, question, [answer])
-    annotations.images = list(images.values())
-    return annotations
+    def read(self, root: Path) -> Annotations:
+        """All questions. Raises UserError for missing or damaged files."""
+        annotations = Annotations(self.name)
+        known = read_image_data(root, self.image_data) if self.image_data else {}
+        images: dict[str, ListedImage] = {}
+        for path in question_files(root, self.questions):
+            reader = RecordReader(path)
+            for question_id, record in iterate_object(require_file(root, path), path):
+                image_id = reader.identifier(record, "imageId")
+                if image_id not in images:
+                    data = known.get(image_id, ImageData())
+                    name, where = f"{image_id}.jpg", f"{path}: image {image_id}"
+                    source_image_id = source_image_of(image_id, data)
+                    images[image_id] = ListedImage(
+                        annotations.key(name), name, where, url=data.url, source_image_id=source_image_id
+                    )
+                question, answer = (reader.get(record, name, str) for name in ("question", "answer"))
+                annotations.add_question(images[image_id].key, question_id, question, [answer])
+        annotations.images = list(images.values())
+        return annotations
 
 
 def question_files(root: Path, path: str) -> Iterator[str]:

@@ -14,13 +14,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import Annotations
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class JsonlSource(ImageSource):
+class JsonlSource(AnnotationSource):
     """Questions in JSON lines, such as DAQUAR's or your own."""
 
     kind: Literal["jsonl"]
@@ -29,28 +29,34 @@ class JsonlSource(ImageSource):
         default=False, description="Read underscores in answers as spaces (DAQUAR writes tape_dispenser)."
     )
 
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.questions
 
-def read_jsonl(source: JsonlSource, root: Path) -> Annotations:
-    """All questions. Raises UserError naming the line that is not as expected."""
-    annotations = Annotations(source.name, source.questions)
-    images: dict[str, ListedImage] = {}
-    with require_file(root, source.questions).open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            reader = RecordReader(f"{source.questions}, line {number}")
-            record = parse(line, reader)
-            name = reader.get(record, "image", str)
-            key = annotations.key(name)
-            if name not in images:
-                images[name] = ListedImage(key, name, reader.where, url=record.get("url") or "", source_image_id=key)
-            question_id = reader.identifier(record, "question_id") if "question_id" in record else str(number)
-            answers = answers_of(record, reader)
-            if source.underscore_is_space:
-                answers = [answer.replace("_", " ") for answer in answers]
-            annotations.add_question(key, question_id, reader.get(record, "question", str), answers)
-    annotations.images = list(images.values())
-    return annotations
+    def read(self, root: Path) -> Annotations:
+        """All questions. Raises UserError naming the line that is not as expected."""
+        annotations = Annotations(self.name)
+        images: dict[str, ListedImage] = {}
+        with require_file(root, self.questions).open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.strip():
+                    continue
+                reader = RecordReader(f"{self.questions}, line {number}")
+                record = parse(line, reader)
+                name = reader.get(record, "image", str)
+                key = annotations.key(name)
+                if name not in images:
+                    images[name] = ListedImage(
+                        key, name, reader.where, url=record.get("url") or "", source_image_id=key
+                    )
+                question_id = reader.identifier(record, "question_id") if "question_id" in record else str(number)
+                answers = answers_of(record, reader)
+                if self.underscore_is_space:
+                    answers = [answer.replace("_", " ") for answer in answers]
+                annotations.add_question(key, question_id, reader.get(record, "question", str), answers)
+        annotations.images = list(images.values())
+        return annotations
 
 
 def parse(line: bytes, reader: RecordReader) -> Any:

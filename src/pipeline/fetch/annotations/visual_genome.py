@@ -19,14 +19,14 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import Annotations
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, iterate_list, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.storage.boxes import fraction_box
 
 
-class VisualGenomeSource(ImageSource):
+class VisualGenomeSource(AnnotationSource):
     """Visual Genome: regions and questions; files set to null are not used."""
 
     kind: Literal["visual_genome"]
@@ -46,6 +46,28 @@ class VisualGenomeSource(ImageSource):
         if self.qa_to_region_mapping is not None and self.region_descriptions is None:
             raise ValueError("qa_to_region_mapping needs region_descriptions")
         return self
+
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.image_data or self.question_answers or ""
+
+    def read(self, root: Path) -> Annotations:
+        """All regions and questions. Raises UserError for missing or damaged files and for unknown images."""
+        annotations = Annotations(self.name)
+        images = read_image_data(root, self.image_data) if self.image_data else {}
+        used: dict[str, None] = {}
+        boxes = BoxIndex([], [])
+        if self.region_descriptions:
+            boxes = read_regions(annotations, root, self.region_descriptions, images, used)
+        if self.question_answers:
+            mapping = read_mapping(root, self.qa_to_region_mapping) if self.qa_to_region_mapping else {}
+            known = images if self.image_data else None
+            read_questions(annotations, root, self.question_answers, known, used, mapping, boxes)
+        annotations.images = [
+            listed_image(annotations, image_id, images.get(image_id, ImageData()), self.listed_in) for image_id in used
+        ]
+        return annotations
 
 
 @dataclass(frozen=True)
@@ -74,29 +96,12 @@ class BoxIndex:
         return self.boxes[at].tolist() if at < len(self.ids) and self.ids[at] == region_id else None
 
 
-def read_visual_genome(source: VisualGenomeSource, root: Path) -> Annotations:
-    """All regions and questions. Raises UserError for missing or damaged files and for unknown images."""
-    named_by = source.image_data or source.question_answers or ""
-    annotations = Annotations(source.name, named_by)
-    images = read_image_data(root, source.image_data) if source.image_data else {}
-    used: dict[str, None] = {}
-    boxes = BoxIndex([], [])
-    if source.region_descriptions:
-        boxes = read_regions(annotations, root, source.region_descriptions, images, used)
-    if source.question_answers:
-        mapping = read_mapping(root, source.qa_to_region_mapping) if source.qa_to_region_mapping else {}
-        known = images if source.image_data else None
-        read_questions(annotations, root, source.question_answers, known, used, mapping, boxes)
-    annotations.images = [annotated(annotations, image_id, images.get(image_id, ImageData())) for image_id in used]
-    return annotations
-
-
-def annotated(annotations: Annotations, image_id: str, data: ImageData) -> ListedImage:
-    """One image as the other readers give it."""
+def listed_image(annotations: Annotations, image_id: str, data: ImageData, listed_in: str) -> ListedImage:
+    """One image; its file name is the end of its url's path where that fits its id."""
     ending = "/".join(data.url.rpartition("?")[2].split("/")[-2:])
     file_name = ending if ending.endswith(f"/{image_id}.jpg") else f"{image_id}.jpg"
     key = annotations.key(file_name)
-    where = f"{annotations.named_by}: image {image_id}"
+    where = f"{listed_in}: image {image_id}"
     return ListedImage(key, file_name, where, url=data.url, source_image_id=source_image_of(image_id, data))
 
 

@@ -14,14 +14,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import Annotations
+from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
 from pipeline.fetch.captions.coco import image_url, images_by_id
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class Vqav2Source(ImageSource):
+class Vqav2Source(AnnotationSource):
     """VQAv2: questions of one split, with ten answers each."""
 
     kind: Literal["vqav2"]
@@ -31,34 +31,38 @@ class Vqav2Source(ImageSource):
         default=None, description="File names and urls: a COCO file with `images`; null: names by COCO's rule."
     )
 
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.questions
 
-def read_vqav2(source: Vqav2Source, root: Path) -> Annotations:
-    """All questions with their answers. Raises UserError where the two files do not fit each other."""
-    content, reader = read_object(require_file(root, source.questions), source.questions)
-    answered, answer_reader = read_object(require_file(root, source.annotations), source.annotations)
-    by_question = answers_by_question(answered, answer_reader)
-    infos: dict[str, Any] = {}
-    if source.image_info:
-        infos = images_by_id(*read_object(require_file(root, source.image_info), source.image_info))
-    annotations = Annotations(source.name, source.questions)
-    images: dict[str, ListedImage] = {}
-    for record in reader.get(content, "questions", list):
-        image_id = reader.identifier(record, "image_id")
-        if image_id not in images:
-            images[image_id] = image_of(annotations, image_id, content, reader, infos, source.image_info)
-        question_id = reader.identifier(record, "question_id")
-        answer = by_question.get(question_id)
-        if answer is None or str(answer.get("image_id", image_id)) != image_id:
-            raise mismatch(source, question_id)
-        annotations.add_question(
-            images[image_id].key,
-            question_id,
-            reader.get(record, "question", str),
-            [answer_reader.get(item, "answer", str) for item in answer_reader.get(answer, "answers", list)],
-            kind=answer.get("answer_type") or "",
-        )
-    annotations.images = list(images.values())
-    return annotations
+    def read(self, root: Path) -> Annotations:
+        """All questions with their answers. Raises UserError where the two files do not fit each other."""
+        content, reader = read_object(require_file(root, self.questions), self.questions)
+        answered, answer_reader = read_object(require_file(root, self.annotations), self.annotations)
+        by_question = answers_by_question(answered, answer_reader)
+        infos: dict[str, Any] = {}
+        if self.image_info:
+            infos = images_by_id(*read_object(require_file(root, self.image_info), self.image_info))
+        annotations = Annotations(self.name)
+        images: dict[str, ListedImage] = {}
+        for record in reader.get(content, "questions", list):
+            image_id = reader.identifier(record, "image_id")
+            if image_id not in images:
+                images[image_id] = image_of(annotations, image_id, content, reader, infos, self.image_info)
+            question_id = reader.identifier(record, "question_id")
+            answer = by_question.get(question_id)
+            if answer is None or str(answer.get("image_id", image_id)) != image_id:
+                raise mismatch(self, question_id)
+            annotations.add_question(
+                images[image_id].key,
+                question_id,
+                reader.get(record, "question", str),
+                [answer_reader.get(item, "answer", str) for item in answer_reader.get(answer, "answers", list)],
+                kind=answer.get("answer_type") or "",
+            )
+        annotations.images = list(images.values())
+        return annotations
 
 
 def answers_by_question(content: Any, reader: RecordReader) -> dict[str, Any]:

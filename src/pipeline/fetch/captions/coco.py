@@ -14,35 +14,40 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.keys import file_key
 from pipeline.fetch.packing.pack import clean_caption
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import RecordReader, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class CocoSource(ImageSource):
+class CocoSource(CaptionedSource):
     """COCO captions: images and captions of one official file."""
 
     kind: Literal["coco"]
     captions: RawPath = Field(description="Captions: captions_train2017.json, or another split's.")
 
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.captions
 
-def read_coco(source: CocoSource, root: Path) -> list[ListedImage]:
-    """All images that have captions, in the file's order. Raises UserError for captions of unknown images."""
-    content, reader = read_object(require_file(root, source.captions), source.captions)
-    images = images_by_id(content, reader)
-    captions: dict[str, list[str]] = defaultdict(list)
-    for record in reader.get(content, "annotations", list):
-        image_id = known_image(record, images, reader)
-        caption = clean_caption(reader.get(record, "caption", str))
-        if caption:
-            captions[image_id].append(caption)
-    return [
-        listed_image(image, image_id, source, reader, captions[image_id])
-        for image_id, image in images.items()
-        if image_id in captions
-    ]
+    def read(self, root: Path) -> list[ListedImage]:
+        """All images that have captions, in the file's order. Raises UserError for captions of unknown images."""
+        content, reader = read_object(require_file(root, self.captions), self.captions)
+        images = images_by_id(content, reader)
+        captions: dict[str, list[str]] = defaultdict(list)
+        for record in reader.get(content, "annotations", list):
+            image_id = known_image(record, images, reader)
+            caption = clean_caption(reader.get(record, "caption", str))
+            if caption:
+                captions[image_id].append(caption)
+        return [
+            listed_image(image, image_id, self, reader, captions[image_id])
+            for image_id, image in images.items()
+            if image_id in captions
+        ]
 
 
 def listed_image(

@@ -13,43 +13,48 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.keys import file_key
 from pipeline.fetch.packing.pack import clean_caption
-from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
 
 
-class Flickr8kSource(ImageSource):
+class Flickr8kSource(CaptionedSource):
     """Flickr8k: the images of one official list, with their captions."""
 
     kind: Literal["flickr8k"]
     tokens: RawPath = Field(description="Captions: Flickr8k.token.txt.")
     image_list: RawPath = Field(description="Image names: Flickr_8k.trainImages.txt, or another split's.")
 
+    @property
+    def listed_in(self) -> str:
+        """The file that lists the images."""
+        return self.image_list
 
-def read_flickr8k(source: Flickr8kSource, root: Path) -> list[ListedImage]:
-    """The listed images with their captions in order of number.
+    def read(self, root: Path) -> list[ListedImage]:
+        """The listed images with their captions in order of number.
 
-    Raises UserError for a line of another form or a listed image without captions.
-    """
-    captions = read_tokens(require_file(root, source.tokens), source.tokens)
-    lines = read_lines(require_file(root, source.image_list), source.image_list)
-    images: list[ListedImage] = []
-    for number, line in enumerate(lines, start=1):
-        name = line.strip()
-        if not name:
-            continue
-        where = f"{source.image_list}, line {number}"
-        if name not in captions:
-            raise UserError(
-                "An image of the list has no captions.",
-                where=where,
-                expected=f"an image of {source.tokens}",
-                found=name,
-                fix="check that both files belong to one data set",
-            )
-        images.append(ListedImage(file_key(source.name, name), name, where, captions[name]))
-    return images
+        Raises UserError for a line of another form or a listed image without captions.
+        """
+        captions = read_tokens(require_file(root, self.tokens), self.tokens)
+        lines = read_lines(require_file(root, self.image_list), self.image_list)
+        images: list[ListedImage] = []
+        for number, line in enumerate(lines, start=1):
+            name = line.strip()
+            if not name:
+                continue
+            where = f"{self.image_list}, line {number}"
+            if name not in captions:
+                raise UserError(
+                    "An image of the list has no captions.",
+                    where=where,
+                    expected=f"an image of {self.tokens}",
+                    found=name,
+                    fix="check that both files belong to one data set",
+                )
+            images.append(ListedImage(file_key(self.name, name), name, where, captions[name]))
+        return images
 
 
 def read_tokens(path: Path, where: str) -> dict[str, list[str]]:

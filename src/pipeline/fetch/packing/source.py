@@ -6,6 +6,7 @@ up where the bytes of each lie, once for all; a `SourceImage` is what is packed.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class ImageSource(Params):
     name: Name = Field(description="Prefix of the images' keys.")
     images: RawPath = Field(description="Folder with the images, as files or in .tar or .zip archives.")
     split: str = Field(default="train", pattern=r"^[a-z0-9]+$", description="Split under which the images are stored.")
+
+    @property
+    @abstractmethod
+    def listed_in(self) -> str:
+        """The file that lists the images, for messages."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,18 @@ class SourceImage:
         return SourceImage(**record | {"place": Place(**record["place"])})
 
 
-def locate(images: Sequence[ListedImage], root: Path, folder: str, listed_in: str) -> list[SourceImage]:
-    """The images of a list with the places of their bytes below `folder`; `listed_in` is the list's file, for messages.
+def locate(source: ImageSource, images: Sequence[ListedImage], root: Path) -> list[SourceImage]:
+    """The images that a source lists, with the places of their bytes below the source's folder of images.
 
     Raises UserError if the list is empty, names an image twice, or names one that is missing.
     """
     if not images:
         raise UserError(
-            "A source lists no images.", where=listed_in, fix="check the file and the splits selected from it"
+            "A source lists no images.", where=source.listed_in, fix="check the file and the splits selected from it"
         )
     check_unique((image.key, image.where) for image in images)
-    places = ImageArchive(root, folder).find_all([image.file_name for image in images], listed_in)
+    archive = ImageArchive(root, source.images)
+    places = archive.find_all([image.file_name for image in images], source.listed_in)
     return [
         SourceImage(image.key, place, image.captions, image.url) for image, place in zip(images, places, strict=True)
     ]

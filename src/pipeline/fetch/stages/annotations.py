@@ -19,7 +19,6 @@ from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 from pipeline.fetch.annotations.builder import Annotations
-from pipeline.fetch.annotations.sources import read_annotations
 from pipeline.fetch.packing.dropped import count_reasons
 from pipeline.fetch.packing.image_format import ImageFormat
 from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
@@ -37,8 +36,8 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
 
     Raises UserError for anything wrong with a source.
     """
-    sources = [(source, read_annotations(source, root)) for source in params.sources]
-    images = [locate(read.images, root, source.images, read.named_by) for source, read in sources]
+    sources = [(source, source.read(root)) for source in params.sources]
+    images = [locate(source, read.images, root) for source, read in sources]
     entries = [(image.source_image_id, source.split) for source, read in sources for image in read.images]
     val = val_source_images(entries, params.val_photographs)
     splits = {

@@ -17,10 +17,7 @@ import pyarrow as pa
 
 from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
-from pipeline.fetch.annotations.jsonl import JsonlSource
-from pipeline.fetch.annotations.sources import read_annotations
-from pipeline.fetch.annotations.vqav2 import Vqav2Source
-from pipeline.fetch.captions.sources import list_file, read_list
+from pipeline.fetch.annotations.builder import AnnotationSource
 from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
 from pipeline.fetch.packing.merge import merge_manifests
 from pipeline.fetch.packing.source import SourceImage, locate
@@ -42,9 +39,9 @@ def fetch_benchmark(
     benchmark: AnyBenchmark, params: FetchBenchmarksParams, root: Path, into: Path, scratch: Path
 ) -> dict[str, Any]:
     """Write one benchmark's shards, manifest and (if it asks) questions; returns the counts."""
-    if isinstance(benchmark, Vqav2Source | JsonlSource):
-        annotations = read_annotations(benchmark, root)
-        images = locate(annotations.images, root, benchmark.images, annotations.named_by)
+    if isinstance(benchmark, AnnotationSource):
+        annotations = benchmark.read(root)
+        images = locate(benchmark, annotations.images, root)
         manifest = pack_images(benchmark, images, params, root, into, scratch)
         questions = with_splits(
             annotations.questions.table(), dict.fromkeys((image.key for image in images), benchmark.split)
@@ -53,8 +50,8 @@ def fetch_benchmark(
         DROPPED.write(into / "dropped.parquet", annotations.dropped)
         counts = {"questions": questions.num_rows, "dropped": len(annotations.dropped)}
     else:
-        images = locate(read_list(benchmark, root), root, benchmark.images, list_file(benchmark))
-        check_captions(images, list_file(benchmark))
+        images = locate(benchmark, benchmark.read(root), root)
+        check_captions(images, benchmark.listed_in)
         manifest = pack_images(benchmark, images, params, root, into, scratch)
         numbers = [len(image.captions) for image in images]
         per_image = {"least": min(numbers), "most": max(numbers)}

@@ -21,7 +21,6 @@ from pipeline.core.errors import UserError
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
-from pipeline.fetch.captions.sources import list_file, read_list
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource, locate_shards
 from pipeline.fetch.packing.dropped import FAULTS, count_reasons
 from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
@@ -80,9 +79,9 @@ def plan(source: WebDatasetSource | Cc3mTsvSource | ListSource, root: Path, shar
     if isinstance(source, WebDatasetSource):
         shards = locate_shards(source, root)
         return [Unit(source.name, source.split, shard["location"], shard=shard) for shard in shards]
-    images = locate(read_list(source, root), root, source.images, list_file(source))
+    images = locate(source, source.read(root), root)
     slices = even_slices(len(images), shard_size)
-    return [Unit(source.name, source.split, list_file(source), images=images[part]) for part in slices]
+    return [Unit(source.name, source.split, source.listed_in, images=images[part]) for part in slices]
 
 
 def pack(units: Sequence[Unit], params: FetchPairsParams, root: Path, into: dict[str, Path], scratch: Path) -> None:
