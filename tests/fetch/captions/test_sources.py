@@ -16,9 +16,9 @@ from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, read_tsv, rows_not_d
 from pipeline.fetch.captions.coco import CocoSource
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
 from pipeline.fetch.captions.karpathy import KarpathySource
-from pipeline.fetch.packing.image_list import even_slices
 from pipeline.fetch.packing.keys import image_key
 from pipeline.fetch.packing.source import ListedImage, locate
+from pipeline.fetch.packing.units import even_slices
 from pipeline.fetch.raw import json_stream
 from pipeline.fetch.raw.archive import ImageArchive, ImageReader
 from pipeline.fetch.raw.locations import expand_braces, find_files

@@ -10,7 +10,6 @@ from tests.fetch.files import samples, tar_bytes
 from werkzeug import Request, Response
 
 from pipeline.core.errors import UserError
-from pipeline.execution.step import Shard
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource, locate_shards
 from pipeline.fetch.packing.image_format import ImageFormat
 from pipeline.fetch.packing.pack import PairFilters
@@ -121,10 +120,10 @@ def test_shards_behind_an_address_are_packed_and_deleted(httpserver: HTTPServer,
     shards = locate_shards(source, tmp_path)
     assert [shard["location"][-13:] for shard in shards] == ["cc3m-0000.tar", "cc3m-0001.tar"]
     step = PackShards(tmp_path, tmp_path / "downloads", ImageFormat(), PairFilters(), PATIENT)
-    common = {"source": "cc3m", "number": 0, "split": "train", "val_images": 0}
-    step.run(Shard("00000", (), common | shards[0]), tmp_path / "out")
+    first, second = (unit.shard(number) for number, unit in enumerate(step.units(source)))
+    step.run(first, tmp_path / "out")
     assert (tmp_path / "out/shards/train-00000.tar").is_file()
     with pytest.raises(UserError, match="cut off") as error:
-        step.run(Shard("00001", (), common | shards[1]), tmp_path / "out2")
+        step.run(second, tmp_path / "out2")
     assert error.value.where == shards[1]["location"]
     assert not list((tmp_path / "downloads").iterdir())

@@ -30,6 +30,7 @@ from pipeline.fetch.packing.image_format import ImageFormat
 from pipeline.fetch.packing.keys import duplicate, image_key
 from pipeline.fetch.packing.pack import Packer, Packing, PairFilters, clean_caption
 from pipeline.fetch.packing.source import SourceImage
+from pipeline.fetch.packing.units import Unit
 from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.raw.place import Place, read_slice
@@ -105,25 +106,32 @@ class PackShards(Step):
         """Image format and filters; where files lie and how they are fetched does not enter an output."""
         return {"image_format": self.image_format.model_dump(), "filters": self.filters.model_dump()}
 
-    def run(self, shard: Shard, folder: Path) -> None:
-        """Pack the shard whose `location`, `sha256`, `source`, `number`, `split`, `val_images` the argument
-        names.
+    def units(self, source: WebDatasetSource) -> list[Unit]:
+        """One unit per shard of the source. Raises UserError as `locate_shards` does."""
+        return [
+            Unit(
+                step=self,
+                source=source.name,
+                split=source.split,
+                where=shard["location"],
+                files=() if is_url(shard["location"]) else (self.root / shard["location"],),
+                argument=shard,
+            )
+            for shard in locate_shards(source, self.root)
+        ]
 
-        Raises UserError if it cannot be had, is damaged, holds no sample, or holds one key twice.
+    def run(self, shard: Shard, folder: Path) -> None:
+        """Pack the shard that the argument names by `location` and `sha256`.
+
+        Raises UserError if it cannot be fetched, is damaged, holds no samples, or holds one key twice.
         """
         argument = shard.argument
         location = argument["location"]
-        path = self._local(location, argument["source"])
+        path = self._local(location, argument["packing"]["source"])
         try:
             check_sum(path, argument["sha256"], location)
             packing = Packing(
-                source=argument["source"],
-                number=argument["number"],
-                split=argument["split"],
-                val_images=argument["val_images"],
-                image_format=self.image_format,
-                filters=self.filters,
-                tolerant=True,
+                **argument["packing"], image_format=self.image_format, filters=self.filters, tolerant=True
             )
             with path.open("rb") as stream:
                 samples = group_samples(scan_tar(path, location), location)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,10 +12,10 @@ from pipeline.fetch.packing.keys import duplicate
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
-def merge_manifests(rows: Path, places: Mapping[int, str]) -> pa.Table:
+def merge_manifests(rows: Path, places: Sequence[str]) -> pa.Table:
     """All manifest rows below `rows`, in the order of the shards' numbers.
 
-    `places` says where the shard of a number came from. Raises UserError naming two places that share a key.
+    `places` says, by number, where a shard came from. Raises UserError naming two places that share a key.
     """
     parts = [MANIFEST.read(path) for path in sorted(rows.glob("manifest-*.parquet"))]
     manifest = pa.concat_tables([MANIFEST.schema.empty_table(), *parts])

@@ -1,7 +1,7 @@
 """All sources of annotations: image shards, regions and questions of `data/annotations/`.
 
 1. Read each source (see its module) into images, regions and questions.
-2. Split by photograph; images of one source and split are packed in equal slices.
+2. Split by source image; images of one source and split are packed in equal slices.
 3. Give every region and question its image's split, and write the tables.
 """
 
@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.execution.shard_map import map_shards
-from pipeline.execution.step import Shard
 from pipeline.fetch.annotations.builder import Annotations
 from pipeline.fetch.packing.dropped import count_reasons
-from pipeline.fetch.packing.image_format import ImageFormat
-from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
-from pipeline.fetch.packing.merge import merge_manifests
-from pipeline.fetch.packing.source import SourceImage, locate
+from pipeline.fetch.packing.source import locate
+from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.fetch.stages.splits import val_source_images
 from pipeline.tables.annotations import QUESTIONS, REGIONS
@@ -31,24 +26,17 @@ from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
 def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
-    """Write shards, `manifest`, `regions`, `questions` and `dropped` `.parquet` into `into`; returns the
-    counts.
+    """Write shards and the tables manifest, regions, questions and dropped into `into`; returns the counts.
 
     Raises UserError for anything wrong with a source.
     """
-    sources = [(source, source.read(root)) for source in params.sources]
-    images = [locate(source, read.images, root) for source, read in sources]
-    entries = [(image.source_image_id, source.split) for source, read in sources for image in read.images]
-    val = val_source_images(entries, params.val_photographs)
-    splits = {
-        image.key: "val" if image.source_image_id in val else "train" for _, read in sources for image in read.images
-    }
-    annotations = [read for _, read in sources]
-    manifest = pack_images(annotations, images, splits, root, into, scratch, params.image_format, params.shard_size)
-    regions = with_splits(pa.concat_tables([read.regions.table() for read in annotations]), splits)
-    questions = with_splits(pa.concat_tables([read.questions.table() for read in annotations]), splits)
+    annotations = [source.read(root) for source in params.sources]
+    splits = split_by_source_image(params, annotations)
+    manifest, _ = pack_sources(plan(params, annotations, splits, root), into, scratch)
+    regions = with_splits(pa.concat_tables([part.regions.table() for part in annotations]), splits)
+    questions = with_splits(pa.concat_tables([part.questions.table() for part in annotations]), splits)
     check_contents(regions, questions)
-    dropped = DROPPED.build([row for read in annotations for row in read.dropped])
+    dropped = DROPPED.build([row for part in annotations for row in part.dropped])
     MANIFEST.write(into / "manifest.parquet", manifest)
     REGIONS.write(into / "regions.parquet", regions)
     QUESTIONS.write(into / "questions.parquet", questions)
@@ -62,29 +50,27 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
     }
 
 
-def pack_images(
-    found: Sequence[Annotations],
-    places: Sequence[Sequence[SourceImage]],
-    splits: Mapping[str, str],
-    root: Path,
-    into: Path,
-    scratch: Path,
-    image_format: ImageFormat,
-    shard_size: int,
-) -> pa.Table:
-    """Pack the images of every source and split in equal slices; returns the manifest."""
-    shards: list[Shard] = []
-    for one, placed in zip(found, places, strict=True):
+def split_by_source_image(params: FetchAnnotationsParams, annotations: Sequence[Annotations]) -> dict[str, str]:
+    """Train or val for each key. Raises UserError if no source image is left for training."""
+    entries = [
+        (image, source.split) for source, part in zip(params.sources, annotations, strict=True) for image in part.images
+    ]
+    val = val_source_images([(image.source_image_id, split) for image, split in entries], params.val_photographs)
+    return {image.key: "val" if image.source_image_id in val else "train" for image, _ in entries}
+
+
+def plan(
+    params: FetchAnnotationsParams, annotations: Sequence[Annotations], splits: Mapping[str, str], root: Path
+) -> list[Unit]:
+    """The images of each source and split as units of work. Raises UserError if one is missing."""
+    step = PackImages(root, params.image_format)
+    units: list[Unit] = []
+    for source, part in zip(params.sources, annotations, strict=True):
+        images = locate(source, part.images, root)
         for split in ("train", "val"):
-            images = [image for image in placed if splits[image.key] == split]
-            for part in even_slices(len(images), shard_size):
-                number = len(shards)
-                shards.append(slice_shard(root, images[part], source=one.source, number=number, split=split))
-    into.mkdir(parents=True, exist_ok=True)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch, prefix="rows-") as rows:
-        map_shards(PackImages(root, image_format), shards, {"shards": into, "rows": Path(rows)}, scratch)
-        return merge_manifests(Path(rows), {n: shard.argument["source"] for n, shard in enumerate(shards)})
+            of_split = [image for image in images if splits[image.key] == split]
+            units += step.units(source, of_split, split, params.shard_size)
+    return units
 
 
 def with_splits(table: pa.Table, splits: Mapping[str, str]) -> pa.Table:

@@ -10,17 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline.core.errors import UserError
-from pipeline.execution.shard_map import map_shards
-from pipeline.fetch.annotations.builder import AnnotationSource
-from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
-from pipeline.fetch.packing.merge import merge_manifests
+from pipeline.fetch.annotations.builder import Annotations
 from pipeline.fetch.packing.source import SourceImage, locate
+from pipeline.fetch.packing.units import PackImages, pack_sources
 from pipeline.fetch.stages.annotations import with_splits
 from pipeline.fetch.stages.benchmarks_params import AnyBenchmark, FetchBenchmarksParams
 from pipeline.tables.annotations import QUESTIONS
@@ -38,26 +33,36 @@ def fetch_benchmarks(params: FetchBenchmarksParams, root: Path, into: Path, scra
 def fetch_benchmark(
     benchmark: AnyBenchmark, params: FetchBenchmarksParams, root: Path, into: Path, scratch: Path
 ) -> dict[str, Any]:
-    """Write one benchmark's shards, manifest and (if it asks) questions; returns the counts."""
-    if isinstance(benchmark, AnnotationSource):
-        annotations = benchmark.read(root)
-        images = locate(benchmark, annotations.images, root)
-        manifest = pack_images(benchmark, images, params, root, into, scratch)
-        questions = with_splits(
-            annotations.questions.table(), dict.fromkeys((image.key for image in images), benchmark.split)
-        )
-        QUESTIONS.write(into / "questions.parquet", questions)
-        DROPPED.write(into / "dropped.parquet", annotations.dropped)
-        counts = {"questions": questions.num_rows, "dropped": len(annotations.dropped)}
+    """Write one benchmark's shards, manifest and, if it asks questions, these; returns the counts."""
+    content = benchmark.read(root)
+    if isinstance(content, Annotations):
+        images = locate(benchmark, content.images, root)
     else:
-        images = locate(benchmark, benchmark.read(root), root)
+        images = locate(benchmark, content, root)
         check_captions(images, benchmark.listed_in)
-        manifest = pack_images(benchmark, images, params, root, into, scratch)
-        numbers = [len(image.captions) for image in images]
-        per_image = {"least": min(numbers), "most": max(numbers)}
-        counts = {"captions": sum(numbers), "captions_per_image": per_image}
+    units = PackImages(root, params.image_format).units(benchmark, images, benchmark.split, params.shard_size)
+    manifest, _ = pack_sources(units, into, scratch)
+    if isinstance(content, Annotations):
+        counts = write_questions(content, benchmark.split, into)
+    else:
+        counts = count_captions(images)
     MANIFEST.write(into / "manifest.parquet", manifest)
     return {"images": manifest.num_rows, **counts}
+
+
+def write_questions(annotations: Annotations, split: str, into: Path) -> dict[str, Any]:
+    """Write a benchmark's questions and dropped items; returns how many there are of each."""
+    splits = {image.key: split for image in annotations.images}
+    questions = with_splits(annotations.questions.table(), splits)
+    QUESTIONS.write(into / "questions.parquet", questions)
+    DROPPED.write(into / "dropped.parquet", annotations.dropped)
+    return {"questions": questions.num_rows, "dropped": len(annotations.dropped)}
+
+
+def count_captions(images: Sequence[SourceImage]) -> dict[str, Any]:
+    """Number of captions, in all and of an image."""
+    numbers = [len(image.captions) for image in images]
+    return {"captions": sum(numbers), "captions_per_image": {"least": min(numbers), "most": max(numbers)}}
 
 
 def check_captions(images: Sequence[SourceImage], where: str) -> None:
@@ -67,24 +72,3 @@ def check_captions(images: Sequence[SourceImage], where: str) -> None:
             raise UserError(
                 "An image of a benchmark has no caption.", where=where, found=str(image.place), fix="check the file"
             )
-
-
-def pack_images(
-    benchmark: AnyBenchmark,
-    images: Sequence[SourceImage],
-    params: FetchBenchmarksParams,
-    root: Path,
-    into: Path,
-    scratch: Path,
-) -> pa.Table:
-    """Pack a benchmark's images in equal slices; returns the manifest."""
-    shards = [
-        slice_shard(root, images[part], source=benchmark.name, number=number, split=benchmark.split)
-        for number, part in enumerate(even_slices(len(images), params.shard_size))
-    ]
-    into.mkdir(parents=True, exist_ok=True)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch, prefix="rows-") as rows:
-        step = PackImages(root, params.image_format)
-        map_shards(step, shards, {"shards": into, "rows": Path(rows)}, scratch)
-        return merge_manifests(Path(rows), dict.fromkeys(range(len(shards)), benchmark.name))

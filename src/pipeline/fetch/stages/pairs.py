@@ -1,45 +1,30 @@
 """All sources of image-caption pairs, packed into the shards of `data/pairs/`.
 
-1. Plan: each source becomes units of work, one per packed shard or slice of a list, numbered through.
-2. Pack: one shard map per kind of work; each unit writes its tars and rows alone.
-3. Merge: the rows become manifest and dropped table, and are checked as a whole.
+1. Plan: each source becomes units of work, one per packed shard or slice of a list; train units share the val images.
+2. Pack all units (`packing.units`).
+3. Check manifest and dropped table as a whole.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.execution.shard_map import map_shards
-from pipeline.execution.step import Shard
 from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
-from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource, locate_shards
+from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource
 from pipeline.fetch.packing.dropped import FAULTS, count_reasons
-from pipeline.fetch.packing.image_list import PackImages, even_slices, slice_shard
-from pipeline.fetch.packing.merge import merge_dropped, merge_manifests, number_of, repeated_images
-from pipeline.fetch.packing.source import SourceImage, locate
-from pipeline.fetch.raw.locations import is_url
+from pipeline.fetch.packing.merge import number_of, repeated_images
+from pipeline.fetch.packing.source import locate
+from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
 from pipeline.fetch.stages.pairs_params import FetchPairsParams, ListSource
 from pipeline.tables.pairs import DROPPED, MANIFEST
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One unit of work: a packed shard (`shard`: location and check sum), or a slice of a list (`images`)."""
-
-    source: str
-    split: str
-    place: str
-    shard: dict[str, Any] | None = None
-    images: Sequence[SourceImage] = ()
 
 
 def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
@@ -47,9 +32,11 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
 
     Raises UserError for anything wrong with a source, and if no pair is left.
     """
-    units = [unit for source in params.sources for unit in plan(source, root, params.shard_size)]
-    lists = [s for s in params.sources if isinstance(s, Cc3mTsvSource)]
-    unfetched = pa.concat_tables([DROPPED.schema.empty_table(), *(rows_not_downloaded(s, root) for s in lists)])
+    units = [unit for source in params.sources for unit in plan(source, params, root, scratch)]
+    lists = [source for source in params.sources if isinstance(source, Cc3mTsvSource)]
+    unfetched = pa.concat_tables(
+        [DROPPED.schema.empty_table(), *(rows_not_downloaded(source, root) for source in lists)]
+    )
     if not units:
         raise UserError(
             "The sources give no pair: they are lists of addresses only.",
@@ -57,13 +44,9 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
             found=f"{unfetched.num_rows} rows that are not downloaded",
             fix="download them with img2dataset into .tar shards and add a `webdataset` source",
         )
-    into.mkdir(parents=True, exist_ok=True)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch, prefix="rows-") as folder:
-        rows = Path(folder)
-        pack(units, params, root, {"shards": into, "rows": rows}, scratch)
-        manifest = merge_manifests(rows, {number: unit.place for number, unit in enumerate(units)})
-        dropped = merge_dropped(rows)
+    shares = val_shares([unit.split for unit in units], params.val_images)
+    units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
+    manifest, dropped = pack_sources(units, into, scratch)
     check_faults(units, manifest, dropped, params.max_dropped_share)
     check_splits(manifest, params)
     dropped = pa.concat_tables([dropped, unfetched])
@@ -72,35 +55,16 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     return counts(manifest, dropped)
 
 
-def plan(source: WebDatasetSource | Cc3mTsvSource | ListSource, root: Path, shard_size: int) -> list[Unit]:
+def plan(
+    source: WebDatasetSource | Cc3mTsvSource | ListSource, params: FetchPairsParams, root: Path, scratch: Path
+) -> list[Unit]:
     """The units of work of one source; none for a list of addresses. Raises UserError for missing files."""
     if isinstance(source, Cc3mTsvSource):
         return []
     if isinstance(source, WebDatasetSource):
-        shards = locate_shards(source, root)
-        return [Unit(source.name, source.split, shard["location"], shard=shard) for shard in shards]
+        return PackShards(root, scratch / "downloads", params.image_format, params.filters).units(source)
     images = locate(source, source.read(root), root)
-    slices = even_slices(len(images), shard_size)
-    return [Unit(source.name, source.split, source.listed_in, images=images[part]) for part in slices]
-
-
-def pack(units: Sequence[Unit], params: FetchPairsParams, root: Path, into: dict[str, Path], scratch: Path) -> None:
-    """Run the two kinds of steps over their units."""
-    shares = val_shares([unit.split for unit in units], params.val_images)
-    packed: list[Shard] = []
-    sliced: list[Shard] = []
-    for number, (unit, val_images) in enumerate(zip(units, shares, strict=True)):
-        common = {"source": unit.source, "number": number, "split": unit.split, "val_images": val_images}
-        if unit.shard is None:
-            sliced.append(slice_shard(root, unit.images, **common))
-        else:
-            files = () if is_url(unit.place) else (root / unit.place,)
-            packed.append(Shard(f"{number:05d}", files, common | unit.shard))
-    if packed:
-        step = PackShards(root, scratch / "downloads", params.image_format, params.filters)
-        map_shards(step, packed, into, scratch)
-    if sliced:
-        map_shards(PackImages(root, params.image_format, params.filters), sliced, into, scratch)
+    return PackImages(root, params.image_format, params.filters).units(source, images, source.split, params.shard_size)
 
 
 def val_shares(splits: Sequence[str], val_images: int) -> list[int]:
@@ -131,7 +95,7 @@ def check_faults(units: Sequence[Unit], manifest: pa.Table, dropped: pa.Table, m
         if faults > most * total:
             raise UserError(
                 f"{faults} of {total} samples of source '{name}' are damaged.",
-                where=next(unit.place for unit in units if unit.source == name),
+                where=next(unit.where for unit in units if unit.source == name),
                 expected=f"at most {most:.1%} (fetch_pairs.max_dropped_share)",
                 found=", ".join(f"{count} × {reason}" for reason, count in reasons.items()),
                 fix="fetch the source again, or raise max_dropped_share if that many are known to be damaged",
