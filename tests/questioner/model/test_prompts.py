@@ -6,14 +6,13 @@ from tests.questioner import toy
 
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.questioner.model.prompts import (
-    FULL_IMAGE,
     Prompts,
     joined,
-    location_steps,
     longest_prompt,
     plain,
     prompt_type,
 )
+from pipeline.storage.boxes import FULL_IMAGE
 
 PROMPTS = toy.prompts()
 TOKENS = PROMPTS.tokenizer
@@ -73,11 +72,6 @@ def test_long_captions_are_cut():
 )
 def test_prompt_type(question: str, answer: str, kind: str):
     assert prompt_type(question, answer) == kind
-
-
-def test_location_steps():
-    assert location_steps([0, 0.5, 1, 1]) == [0, 112, 223, 223]
-    assert location_steps([-0.1, 0.9999, 2, 0.0023]) == [0, 223, 223, 1]
 
 
 def test_text_cleaning():

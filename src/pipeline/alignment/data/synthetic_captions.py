@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.alignment.params import ContrastiveParams
+from pipeline.storage.boxes import Box
 
-Box = tuple[float, float, float, float]
 PLACES = (
     ("in the top left", "at the top", "in the top right"),
     ("on the left", "in the center", "on the right"),

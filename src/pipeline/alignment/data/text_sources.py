@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.alignment.data.statements import WrongAnswers, statement
-from pipeline.alignment.data.synthetic_captions import Box, composed
+from pipeline.alignment.data.synthetic_captions import composed
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
+from pipeline.storage.boxes import Box
 
 COMPOSING, ANSWERING = 1, 2
 

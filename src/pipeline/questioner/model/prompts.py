@@ -20,12 +20,8 @@ import re
 from collections.abc import Sequence
 
 from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.storage.boxes import FULL_IMAGE, LOCATION_STEPS, Box, location_steps
 
-Box = Sequence[float]
-"""x1, y1, x2, y2 as fractions of the image."""
-
-FULL_IMAGE: Box = (0.0, 0.0, 1.0, 1.0)
-STEPS = 224
 FIRST_LOCATION = 100
 QUESTION_WORDS = ("what", "how", "where", "who", "why", "when")
 CAPTION_TASK, PAIR_TASK = "generate region caption", "generate question answer pair"
@@ -57,11 +53,6 @@ def joined(text: str) -> str:
     return TIGHT_AROUND.sub(r"\1", TIGHT_AFTER.sub(r"\1", TIGHT_BEFORE.sub(r"\1", text)))
 
 
-def location_steps(box: Box) -> list[int]:
-    """Corners of a box in 224 steps: min(round(224 c), 223)."""
-    return [max(0, min(round(corner * STEPS), STEPS - 1)) for corner in box]
-
-
 def longest_prompt(tokenizer: Tokenizer, max_tokens: int) -> int:
     """Tokens of the longest prompt or target, with [CLS] and [SEP]."""
     prompts = Prompts(tokenizer, max_tokens)
@@ -81,7 +72,7 @@ class Prompts:
         self.gap = tokenizer.unused(0)
         self.separator = tokenizer.unused(1)
         self.hidden_type = tokenizer.unused(2)
-        self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(STEPS)]
+        self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(LOCATION_STEPS)]
         self._words = {task: [self.word(word) for word in task.split()] for task in (CAPTION_TASK, PAIR_TASK)}
         self.types = {name: self.word(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
 

@@ -20,10 +20,7 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json, write_text
-from pipeline.storage.boxes import Box
-
-SIDE = 224
-"""Pixels of JADE's image side."""
+from pipeline.storage.boxes import LOCATION_STEPS, location_steps
 
 
 def image_id(url: str) -> int:
@@ -31,14 +28,9 @@ def image_id(url: str) -> int:
     return zlib.crc32(url.encode())
 
 
-def pixels(box: Box) -> list[int]:
-    """A box in JADE's pixels, 0 to 223. Source: OPT_Questioner, `min(round(c · 224 / size), 223)`."""
-    return [min(round(corner * SIDE), SIDE - 1) for corner in box]
-
-
 def fractions(corners: Iterable[int], where: object) -> list[float]:
     """A box as fractions of the image; the last pixel means the image's edge. Raises UserError for no box."""
-    box = [1.0 if corner == SIDE - 1 else corner / SIDE for corner in corners]
+    box = [1.0 if corner == LOCATION_STEPS - 1 else corner / LOCATION_STEPS for corner in corners]
     if len(box) != 4 or not all(0 <= corner <= 1 for corner in box) or box[0] >= box[2] or box[1] >= box[3]:
         raise UserError(
             "A box of a JADE file is no box.",
@@ -64,7 +56,7 @@ def export_pairs(rows: Iterable[Mapping[str, Any]], urls: Mapping[str, str], fol
                 "answer": row["answer"],
                 "prob": row["answer_confidence"],
                 "type": row["question_type"],
-                "object": pixels(row["box"]),
+                "object": location_steps(row["box"]),
                 "region_description": row["region_caption"],
                 "img_id": number,
                 "question_id": row["pair_id"],
@@ -78,7 +70,7 @@ def export_captions(rows: Iterable[Mapping[str, Any]], urls: Mapping[str, str], 
     files: dict[int, list[dict[str, Any]]] = defaultdict(list)
     numbers = _numbers(urls)
     for row in rows:
-        files[numbers[row["key"]]].append({"object": pixels(row["box"]), "region_description": row["caption"]})
+        files[numbers[row["key"]]].append({"object": location_steps(row["box"]), "region_description": row["caption"]})
     _write(files, folder / "DC")
 
 

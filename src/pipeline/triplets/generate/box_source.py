@@ -10,7 +10,7 @@ from typing import Protocol
 from PIL import Image
 
 from pipeline.triplets.generate.grid import BoxTable, box_table, grid_boxes, read_boxes, weights_file
-from pipeline.triplets.generate.params import Boxes, DetectorBoxes, FileBoxes, GridBoxes
+from pipeline.triplets.generate.params import BoxSourceParams, DetectorBoxes, FileBoxes, GridBoxes
 
 
 class BoxSource(Protocol):
@@ -44,7 +44,7 @@ class TableSource:
         return [self.table.get(key, [])[: self.top_n] for key in keys]
 
 
-def box_files(params: Boxes, root: Path) -> tuple[Path, ...]:
+def box_files(params: BoxSourceParams, root: Path) -> tuple[Path, ...]:
     """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if
     missing."""
     if isinstance(params, FileBoxes):
@@ -54,7 +54,7 @@ def box_files(params: Boxes, root: Path) -> tuple[Path, ...]:
     return ()
 
 
-def box_source(params: Boxes, root: Path) -> BoxSource:
+def box_source(params: BoxSourceParams, root: Path) -> BoxSource:
     """What finds the boxes. Raises UserError if its file is missing or damaged."""
     if isinstance(params, FileBoxes):
         return TableSource(read_boxes(box_table(params, root)), params.top_n)

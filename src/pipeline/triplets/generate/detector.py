@@ -20,8 +20,6 @@ from pipeline.core.errors import UserError
 from pipeline.triplets.generate.grid import weights_file
 from pipeline.triplets.generate.params import DetectorBoxes
 
-Boxes = list[list[float]]
-
 
 class Detector:
     """A detector that finds boxes as fractions of the image, best first."""
@@ -56,12 +54,12 @@ class Detector:
         return Detector(model, device)
 
     @torch.inference_mode()
-    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[Boxes]:
+    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
         """The best boxes of each image; none where the detector sees nothing."""
         tensors = [pil_to_tensor(image).to(self.device).float() / 255 for image in images]
         return [self._best(found, image.size) for found, image in zip(self.model(tensors), images, strict=True)]
 
-    def _best(self, found: dict[str, Tensor], size: tuple[int, int]) -> Boxes:
+    def _best(self, found: dict[str, Tensor], size: tuple[int, int]) -> list[list[float]]:
         sides = torch.tensor([*size, *size], device=found["boxes"].device)
         boxes = (found["boxes"] / sides).clamp(0, 1)
         return boxes[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)].cpu().tolist()

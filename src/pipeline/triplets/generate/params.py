@@ -47,13 +47,13 @@ class DetectorBoxes(Params):
     min_score: float = Field(ge=0, le=1, description="Minimum score of a box that is used.")
 
 
-Boxes = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="kind")]
+BoxSourceParams = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="kind")]
 
 
 class GenerateParams(Params):
     """Stage `generate`: what the generator is asked, and how it samples."""
 
-    boxes: Boxes = Field(description="Boxes that the generator is asked about (JADE: a detector's 16 best).")
+    boxes: BoxSourceParams = Field(description="Boxes that the generator is asked about (JADE: a detector's 16 best).")
     question_types: dict[QuestionType, Annotated[int, Field(ge=1, le=32)]] = Field(
         min_length=1, description="Questions per box, by type (JADE: ten, see presets/cc3m.yaml)."
     )
