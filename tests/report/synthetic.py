@@ -12,10 +12,10 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from pipeline.core.files import write_json
-from pipeline.evaluation.data_quality import VERDICTS, Verdict
-from pipeline.evaluation.measure_data import measure_data
-from pipeline.evaluation.measure_retrieval import measure_retrieval
+from pipeline.evaluation.data_quality.measure_generated import measure_generated
+from pipeline.evaluation.judge import VERDICTS, Verdict
 from pipeline.evaluation.params import EvaluateDataParams, EvaluateParams, GalleryParams
+from pipeline.evaluation.retrieval.measure import measure_retrieval
 from pipeline.report.params import ReportParams
 from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
 from pipeline.tables.pairs import MANIFEST
@@ -194,7 +194,7 @@ def write_results(
     urls = dict(zip(manifest["key"].to_pylist(), manifest["url"].to_pylist(), strict=True))
     evaluate, evaluate_data = results / "evaluate", results / "evaluate_data"
     retrieval = measure_retrieval(params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], evaluate)
-    quality = measure_data(
+    quality = measure_generated(
         data_params, root / "data" / "triplets", root / "data" / "rejected", urls, InventedJudge(), evaluate_data
     )
     write_json(evaluate / "metrics.json", {"retrieval": retrieval})
