@@ -16,9 +16,9 @@ from pipeline.evaluation.params import EvaluateParams
 
 @stage()
 def main(params: EvaluateParams, paths: Paths) -> dict:
-    from pipeline.evaluation.embedding import AlignedEmbedder
-    from pipeline.evaluation.measure_retrieval import measure_retrieval
-    from pipeline.evaluation.toyworld_judge import true_captions
+    from pipeline.evaluation.judge import true_captions
+    from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
+    from pipeline.evaluation.retrieval.measure import measure_retrieval
     from pipeline.storage.shards import ImageShards
 
     embedder = AlignedEmbedder(paths.alignment, params.batch_size)

@@ -15,17 +15,17 @@ from pipeline.evaluation.params import EvaluateDataParams
 
 @stage()
 def main(params: EvaluateDataParams, paths: Paths) -> dict:
-    from pipeline.evaluation.measure_data import measure_data
-    from pipeline.evaluation.measure_models import measure_models
-    from pipeline.evaluation.toyworld_judge import ToyWorldJudge
+    from pipeline.evaluation.data_quality.measure_generated import measure_generated
+    from pipeline.evaluation.data_quality.measure_held_out import measure_held_out
+    from pipeline.evaluation.judge import ToyWorldJudge
     from pipeline.storage.shards import ImageShards
 
     pairs = ImageShards(paths.pairs).manifest
     urls = dict(zip(pairs["key"].to_pylist(), pairs["url"].to_pylist(), strict=True))
     judge = ToyWorldJudge()
     return {
-        "data_quality": measure_data(params, paths.triplets, paths.rejected, urls, judge, paths.results),
-        "held_out": measure_models(paths.all_results, judge),
+        "data_quality": measure_generated(params, paths.triplets, paths.rejected, urls, judge, paths.results),
+        "held_out": measure_held_out(paths.all_results, judge),
     }
 
 

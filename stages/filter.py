@@ -18,7 +18,8 @@ from pipeline.triplets.filter.params import FilterParams
 def main(params: FilterParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.triplets.filter.step import FilterStep, generated_shards
-    from pipeline.triplets.statistics.funnel import filter_figures, write_plots
+    from pipeline.triplets.statistics.filtered import filter_metrics
+    from pipeline.triplets.statistics.plots import write_plots
 
     map_shards(
         FilterStep(params, paths.filter_model),
@@ -26,9 +27,9 @@ def main(params: FilterParams, paths: Paths) -> dict:
         into={"kept": paths.triplets, "rejected": paths.rejected},
         scratch=paths.scratch,
     )
-    figures = filter_figures(paths.triplets, paths.rejected)
-    write_plots(figures, paths.plots)
-    return figures
+    metrics = filter_metrics(paths.triplets, paths.rejected)
+    write_plots(metrics, paths.plots)
+    return metrics
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
     from pipeline.triplets.generate.step import GenerateStep
-    from pipeline.triplets.statistics.funnel import generated_figures
+    from pipeline.triplets.statistics.generated import generated_metrics
 
     pairs = ImageShards(paths.pairs)
     step = GenerateStep(params, paths.generator, paths.root)
     shards = step.shards(pairs)
     map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
-    return generated_figures(paths.generated, images=sum(pairs.rows(shard.name).num_rows for shard in shards))
+    return generated_metrics(paths.generated, images=sum(pairs.rows(shard.name).num_rows for shard in shards))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,18 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from pipeline.core.files import write_json
-from pipeline.evaluation.data_quality import VERDICTS, Verdict
-from pipeline.evaluation.measure_data import measure_data
-from pipeline.evaluation.measure_retrieval import measure_retrieval
+from pipeline.evaluation.data_quality.measure_generated import measure_generated
+from pipeline.evaluation.judge import VERDICTS, Verdict
 from pipeline.evaluation.params import EvaluateDataParams, EvaluateParams, GalleryParams
+from pipeline.evaluation.retrieval.measure import measure_retrieval
 from pipeline.report.params import ReportParams
 from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.training.history import write_csv
-from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS, filter_figures, write_plots
+from pipeline.triplets.filter.reasons import CAPTION_STEPS, QA_STEPS
+from pipeline.triplets.statistics.filtered import filter_metrics
+from pipeline.triplets.statistics.plots import write_plots
 
 COLOURS = ("red", "orange", "gold", "green", "teal", "blue", "purple", "pink")
 SHAPES = ("circle", "square", "bar")
@@ -104,7 +106,7 @@ def unit(rows: Sequence[np.ndarray]) -> np.ndarray:
 def write_rows(root: Path, images: int, hostile: bool, keep: bool) -> None:
     """Kept and rejected rows, every reason among them."""
     rng = np.random.default_rng(1)
-    reasons = [None, None, None, *(reason for step in PAIR_STEPS.values() for reason in step)]
+    reasons = [None, None, None, *(reason for step in QA_STEPS.values() for reason in step)]
     caption_reasons = [None, None, None, *(reason for step in CAPTION_STEPS.values() for reason in step)]
     if not keep:
         reasons, caption_reasons = reasons[3:], caption_reasons[3:]
@@ -114,7 +116,7 @@ def write_rows(root: Path, images: int, hostile: bool, keep: bool) -> None:
         kind = ("what", "how", "binary")[number % 3]
         asked = {"what": "what colour is it?", "how": "how many shapes are there?", "binary": f"is it {caption}?"}
         reason = reasons[int(rng.integers(len(reasons)))]
-        answered = reason in (None, *PAIR_STEPS["agreement"], *PAIR_STEPS["filter confidence"], *PAIR_STEPS["limits"])
+        answered = reason in (None, *QA_STEPS["agreement"], *QA_STEPS["filter confidence"], *QA_STEPS["limits"])
         pairs.append(
             {
                 "key": key,
@@ -178,9 +180,9 @@ def write_results(
     write_images(benchmarks / "shapes", "test", images, 5, judged, side)
     write_rows(root, images, hostile, keep)
     write_curves(results)
-    figures = filter_figures(root / "data" / "triplets", root / "data" / "rejected")
-    write_json(results / "filter" / "metrics.json", figures)
-    write_plots(figures, results / "filter" / "plots")
+    filtered = filter_metrics(root / "data" / "triplets", root / "data" / "rejected")
+    write_json(results / "filter" / "metrics.json", filtered)
+    write_plots(filtered, results / "filter" / "plots")
     params = EvaluateParams(
         seed=1,
         batch_size=8,
@@ -192,7 +194,7 @@ def write_results(
     urls = dict(zip(manifest["key"].to_pylist(), manifest["url"].to_pylist(), strict=True))
     evaluate, evaluate_data = results / "evaluate", results / "evaluate_data"
     retrieval = measure_retrieval(params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], evaluate)
-    quality = measure_data(
+    quality = measure_generated(
         data_params, root / "data" / "triplets", root / "data" / "rejected", urls, InventedJudge(), evaluate_data
     )
     write_json(evaluate / "metrics.json", {"retrieval": retrieval})

@@ -19,7 +19,7 @@ from pipeline.report.inputs import numbers
 from pipeline.report.labels import REASONS, percent
 from pipeline.report.pictures import benchmark_folder, box_overlay, data_address, small_jpeg
 from pipeline.report.settings_table import settings
-from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS
+from pipeline.triplets.filter.reasons import DESCRIPTIONS, QA_STEPS
 
 
 def test_a_small_jpeg_stays_as_it_is(jpeg):
@@ -68,16 +68,14 @@ def test_every_reason_gets_its_turn():
 
 def test_a_funnel_ends_with_what_is_kept():
     metrics = {"generated": 200, "kept": 50, "reasons": {"empty": 100, "disagreement": 50}}
-    steps = funnel_steps(metrics, PAIR_STEPS)
+    steps = funnel_steps(metrics, QA_STEPS)
     assert (steps[0].left, steps[-1].name, steps[-1].left, steps[-1].share) == ("200", "kept", "50", "25.0 %")
     assert [step.lost for step in steps if step.lost] == ["− 100", "− 50"]
     assert steps[1].reasons == ["empty 100"]
 
 
 def test_every_reason_of_the_filter_has_words():
-    assert {reason for steps in (PAIR_STEPS, CAPTION_STEPS) for names in steps.values() for reason in names} == set(
-        REASONS
-    )
+    assert REASONS.keys() == DESCRIPTIONS.keys()
 
 
 def test_rates_come_by_frequency_and_may_lack_a_verdict():

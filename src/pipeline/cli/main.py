@@ -61,9 +61,20 @@ def params(
 @commands.command()
 def export(folder: Annotated[Path, typer.Argument(help="new folder; gets QA/ and DC/")]) -> None:
     """Write the kept triplets as one JSON file per image, the layout of the published CC3M-QA-DC."""
-    from pipeline.cli.export import export_jade
+    from pipeline.cli.exchange import export_jade
 
     typer.echo(export_jade(repository(), folder))
+
+
+@commands.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="folder with QA/ and DC/, as CC3M-QA-DC was published")],
+    name: Annotated[str, typer.Argument(help="new folder below data/raw/triplets/")],
+) -> None:
+    """Make others' triplets ready for training: one JSON file per image to tables named like the pairs' shards."""
+    from pipeline.cli.exchange import import_jade
+
+    typer.echo(import_jade(repository(), folder, name))
 
 
 def app() -> None:

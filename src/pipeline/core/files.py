@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,12 @@ def hash_file(path: Path) -> str:
 def hash_json(value: Any) -> str:
     """BLAKE2b digest of a JSON value, independent of the order of keys."""
     return hash_bytes(json.dumps(value, sort_keys=True, allow_nan=False).encode())
+
+
+def hash_folder(folder: Path, leave_out: Collection[str] = ()) -> str:
+    """BLAKE2b digest of the files below a folder: relative paths and contents, without files named in `leave_out`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in leave_out)
+    return hash_json([[str(path.relative_to(folder)), hash_file(path)] for path in files])
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from pipeline.report.charts import bar, stacked_bar
 from pipeline.report.labels import VERDICTS, count, percent, plain, reason_words
-from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS, funnel
+from pipeline.triplets.filter.reasons import CAPTION_STEPS, QA_STEPS, Steps
+from pipeline.triplets.statistics.funnel import funnel
 
 VERDICT_COLOURS = {"correct": 2, "wrong": 1, "unanswerable": 3, "not_understood": 5}
 
@@ -80,14 +81,14 @@ def funnels(metrics: Mapping[str, Any]) -> list[Funnel]:
     return [
         Funnel(name, funnel_steps(metrics[kind], steps))
         for name, kind, steps in (
-            ("Question-answer pairs", "pairs", PAIR_STEPS),
+            ("Question-answer pairs", "pairs", QA_STEPS),
             ("Region captions", "captions", CAPTION_STEPS),
         )
         if metrics[kind]["generated"]
     ]
 
 
-def funnel_steps(metrics: Mapping[str, Any], steps: Mapping[str, Sequence[str]]) -> list[FunnelStep]:
+def funnel_steps(metrics: Mapping[str, Any], steps: Steps) -> list[FunnelStep]:
     """What is left after each step, from everything generated to what is kept."""
     reasons, total = metrics["reasons"], metrics["generated"]
     table = funnel(total, reasons, steps)

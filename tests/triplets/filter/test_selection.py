@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.storage.boxes import intersection_over_union
-from pipeline.triplets.filter.duplicates import repeated_captions, repeated_pairs
+from pipeline.triplets.filter.duplicates import repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
     Agreement,
     CaptionFilterParams,
@@ -16,9 +16,8 @@ from pipeline.triplets.filter.params import (
     RuleParams,
     SecondAnswerParams,
 )
-from pipeline.triplets.filter.rules import caption_fault, pair_fault
-from pipeline.triplets.filter.selection import SecondAnswer, agrees, judge_pairs, screen_captions, screen_pairs
-from pipeline.triplets.statistics.funnel import CAPTION_STEPS, PAIR_STEPS, entropy, funnel
+from pipeline.triplets.filter.rules import caption_fault, qa_fault
+from pipeline.triplets.filter.selection import SecondAnswer, agrees, judge_qa, screen_captions, screen_qa
 
 RULES = RuleParams(min_question_words=3, min_answer_confidence=0.2)
 NO_LIMITS = LimitParams(per_type=None, yes_no_ratio=None)
@@ -56,7 +55,7 @@ def pair(key="a", question="what is this?", answer="a dog", confidence=0.9, ques
     ],
 )
 def test_rules_of_pairs(question, answer, fault):
-    assert pair_fault(question, answer, min_question_words=3) == fault
+    assert qa_fault(question, answer, min_question_words=3) == fault
 
 
 @pytest.mark.parametrize(("caption", "fault"), [("red ball", None), ("", "empty"), ("12 !", "no_word")])
@@ -79,19 +78,6 @@ def test_agreement_from_strict_to_lenient(measure, more, same):
     assert [agrees("two red balls", answer, agreement) for answer in answers] == same
 
 
-def test_token_f1_is_the_published_one():
-    assert token_f1("the red ball", "red ball") == 1.0
-    assert token_f1("red big ball", "red ball") == pytest.approx(0.8)
-    assert token_f1("red red", "red") == pytest.approx(2 / 3)
-    assert token_f1("the", "a") == 1.0
-    assert token_f1("the", "ball") == 0.0
-
-
-@given(st.text("ab c", max_size=8), st.text("ab c", max_size=8))
-def test_token_f1_is_symmetric_and_bounded(left, right):
-    assert 0 <= token_f1(left, right) == token_f1(right, left) <= 1
-
-
 def test_the_first_reason_is_recorded():
     rows = [
         pair(question="what?", confidence=0.0),
@@ -101,7 +87,7 @@ def test_the_first_reason_is_recorded():
         pair(key="b"),
         pair(answer="cat", confidence=0.2),
     ]
-    assert screen_pairs(rows, RULES) == [
+    assert screen_qa(rows, RULES) == [
         "short_question",
         "low_answer_confidence",
         "duplicate",
@@ -115,7 +101,7 @@ def test_the_second_answer_decides():
     rows = [pair(), pair(answer="cat"), pair(question="what is left?"), pair(question="what?")]
     reasons = [None, None, None, "short_question"]
     answers = {0: SecondAnswer("dog", 0.9), 1: SecondAnswer("dog", 0.9), 2: SecondAnswer("dog", 0.1)}
-    judged = judge_pairs(rows, reasons, answers, second(confidence=0.3), NO_LIMITS)
+    judged = judge_qa(rows, reasons, answers, second(confidence=0.3), NO_LIMITS)
     assert judged == [None, "disagreement", "low_filter_confidence", "short_question"]
     assert reasons[1] is None
 
@@ -124,11 +110,11 @@ def test_limits_keep_the_most_confident():
     rows = [pair(question=f"what is {n} here?", confidence=c) for n, c in enumerate([0.3, 0.9, 0.5])]
     binary = [("yes", 0.3), ("yes", 0.8), ("no", 0.2)]
     rows += [pair(question="is it red?", answer=a, confidence=c, question_type="binary") for a, c in binary]
-    answers = {place: SecondAnswer(row["answer"], 1.0) for place, row in enumerate(rows)}
+    answers = {index: SecondAnswer(row["answer"], 1.0) for index, row in enumerate(rows)}
     nothing = [None] * len(rows)
 
     def judged(per_type, yes_no_ratio):
-        return judge_pairs(rows, nothing, answers, second(), LimitParams(per_type=per_type, yes_no_ratio=yes_no_ratio))
+        return judge_qa(rows, nothing, answers, second(), LimitParams(per_type=per_type, yes_no_ratio=yes_no_ratio))
 
     assert judged(None, None) == nothing
     assert judged(2, None) == ["over_type_limit", None, None, None, None, "over_type_limit"]
@@ -156,7 +142,7 @@ words = st.text("bc", min_size=1, max_size=2)
 
 @given(st.lists(st.tuples(words, words, st.floats(0.1, 1)), max_size=12))
 def test_pairs_lose_exactly_their_less_confident_copies(pairs):
-    repeated = repeated_pairs([p[0] for p in pairs], [p[1] for p in pairs], [p[2] for p in pairs])
+    repeated = repeated_qa([p[0] for p in pairs], [p[1] for p in pairs], [p[2] for p in pairs])
     kept = [place for place in range(len(pairs)) if place not in repeated]
     assert sorted(pairs[place][:2] for place in kept) == sorted({p[:2] for p in pairs})
     for place in kept:
@@ -180,25 +166,6 @@ def test_no_two_kept_captions_repeat_each_other(items):
 
     assert not any(alike(one, other) for one in kept for other in kept if one < other)
     assert all(any(alike(place, other) for other in kept) for place in repeated)
-
-
-def test_intersection_over_union():
-    assert intersection_over_union([0, 0, 1, 1], [0, 0, 0.5, 1]) == 0.5
-    assert intersection_over_union([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]) == 0.0
-    assert intersection_over_union([0, 0, 0, 0], [0, 0, 0, 0]) == 0.0
-
-
-def test_the_funnel_adds_up_and_knows_every_reason():
-    reasons = {"empty": 2, "short_question": 1, "disagreement": 4}
-    assert funnel(10, reasons, PAIR_STEPS)[-1] == ("limits", 3)
-    assert [left for _, left in funnel(10, reasons, PAIR_STEPS)] == [10, 7, 7, 7, 3, 3, 3]
-    with pytest.raises(ValueError, match="without a step"):
-        funnel(10, {"no such": 1}, CAPTION_STEPS)
-
-
-def test_entropy_in_bits():
-    assert entropy([1, 1, 1, 1]) == 2.0
-    assert entropy([7]) == entropy([]) == 0.0
 
 
 def test_exact_agreement_ignores_only_spaces_at_the_ends():

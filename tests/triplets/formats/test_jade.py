@@ -1,79 +1,116 @@
 """JADE's JSON layout: there and back, and its traps."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
-from pipeline.triplets.formats.jade import (
-    export_captions,
-    export_pairs,
-    image_id,
-    import_captions,
-    import_pairs,
-)
+from pipeline.storage.boxes import location_steps
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
+from pipeline.triplets.formats.jade import fractions, image_id, image_ids
+from pipeline.triplets.formats.jade_export import export_captions, export_qa
+from pipeline.triplets.formats.jade_import import published_ids, read_captions, read_qa
 
 URLS = {"a": "http://one/picture.jpg", "b": "http://two/picture.jpg"}
-PAIR = {
-    "pair_id": 0,
+ROW = {
+    "pair_id": 4,
     "box": [0.25, 0.0, 0.5, 1.0],
     "region_caption": "a dog",
     "question": "what is it?",
     "answer": "dog",
     "question_type": "what",
     "answer_confidence": 0.5,
+    "filter_answer": None,
+    "filter_confidence": None,
+}
+ENTRY = {
+    "question": "what is it?",
+    "answer": "dog",
+    "prob": 0.5,
+    "type": "what",
+    "object": [56, 0, 112, 223],
+    "region_description": "a dog",
+    "img_id": image_id(URLS["b"]),
+    "question_id": 4,
 }
 
 
-def test_pairs_there_and_back(tmp_path):
-    rows = [{"key": "a", **PAIR}, {"key": "a", **PAIR, "pair_id": 1, "answer": "cat"}, {"key": "b", **PAIR}]
-    export_pairs(rows, URLS, tmp_path)
-    assert import_pairs(tmp_path, URLS) == rows
-    GENERATED_QA.build(import_pairs(tmp_path, URLS))
-    written = json.loads((tmp_path / "QA" / f"{image_id(URLS['b'])}.json").read_text())
-    assert written == [
-        {
-            "question": "what is it?",
-            "answer": "dog",
-            "prob": 0.5,
-            "type": "what",
-            "object": [56, 0, 112, 223],
-            "region_description": "a dog",
-            "img_id": image_id(URLS["b"]),
-            "question_id": 0,
-        }
-    ]
+def qa_file(folder: Path, key: str) -> Path:
+    return folder / "QA" / f"{image_id(URLS[key])}.json"
 
 
-def test_captions_there_and_back(tmp_path):
-    rows = [{"key": "b", "region_id": 0, "box": [0.0, 0.5, 0.5, 1.0], "caption": "a dog", "confidence": 1.0}]
+def test_question_answer_pairs_there_and_back(tmp_path: Path) -> None:
+    rows = [{"key": "a", **ROW}, {"key": "a", **ROW, "pair_id": 9, "answer": "cat"}, {"key": "b", **ROW}]
+    export_qa(rows, URLS, tmp_path)
+    found = [row for key in "ab" for row in read_qa(qa_file(tmp_path, key), key)]
+    assert found == rows
+    KEPT_QA.build(found)
+    assert json.loads(qa_file(tmp_path, "b").read_text()) == [ENTRY]
+    assert published_ids(tmp_path / "QA") == {image_id(url) for url in URLS.values()}
+
+
+def test_captions_there_and_back_without_their_confidence(tmp_path: Path) -> None:
+    rows = [{"key": "b", "region_id": 0, "box": [0.0, 0.5, 0.5, 1.0], "caption": "a dog", "confidence": 0.5}]
     export_captions(rows, URLS, tmp_path)
-    assert import_captions(tmp_path, URLS) == rows
-    GENERATED_DC.build(rows)
+    found = read_captions(tmp_path / "DC" / f"{image_id(URLS['b'])}.json", "b")
+    assert found == [{**rows[0], "confidence": None}]
+    KEPT_DC.build(found)
 
 
-def test_image_ids_are_crc32():
+def test_published_rules() -> None:
     assert image_id("hello") == 0x3610A686
+    assert location_steps([0, 0, 1, 1]) == [0, 0, 223, 223]
 
 
-def test_bad_files_are_named(tmp_path):
-    path = tmp_path / "QA" / f"{image_id(URLS['a'])}.json"
-    path.parent.mkdir()
-    path.write_text('[{"object": [0, 0, 5, 5]}]')
-    with pytest.raises(UserError, match="lacks a field"):
-        import_pairs(tmp_path, URLS)
-    path.write_text('[{"object": [9, 0, 5, 5]}]')
-    with pytest.raises(UserError, match="is no box"):
-        import_pairs(tmp_path, URLS)
-    path.write_text('{"object": 1}')
-    with pytest.raises(UserError, match="no list"):
-        import_pairs(tmp_path, URLS)
+def test_boxes_are_at_least_one_pixel_wide(tmp_path: Path) -> None:
+    assert fractions([0, 56, 224, 112], tmp_path) == [0.0, 0.25, 1.0, 0.5]
+    assert fractions([56, 223, 56, 223], tmp_path) == [0.25, 222 / 224, 57 / 224, 1.0]
+    for corners in ([9, 0, 5, 5], [0, 0, 5], [0, 0, 5, 225], [0, 0, 5, "5"]):
+        with pytest.raises(UserError, match="box that cannot be read"):
+            fractions(corners, tmp_path)
 
 
-def test_colliding_numbers_are_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"object": 1}', "does not hold a list"),
+        ("[", "no valid JSON"),
+        ([{"object": [0, 0, 5, 5]}], "lacks a field"),
+        (["no entry"], "lacks a field"),
+        ([{**ENTRY, "answer": 3}], "another type"),
+        ([{**ENTRY, "prob": "high"}], "another type"),
+        ([ENTRY, ENTRY], "share one question_id"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path: Path, content: Any, message: str) -> None:
+    path = tmp_path / "1.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(UserError, match=rf"{message}[\s\S]*1\.json"):
+        read_qa(path, "a")
+
+
+@pytest.mark.parametrize("name", ["cat.json", "007.json", "-1.json", "².json"])
+def test_files_that_no_number_names_are_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="missing or empty"):
+        published_ids(tmp_path)
+    (tmp_path / "7.json").write_text("[]")
+    assert published_ids(tmp_path) == {7}
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(UserError, match="not named by the number"):
+        published_ids(tmp_path)
+
+
+def test_colliding_numbers_are_known_and_not_exported(tmp_path: Path) -> None:
     # Two words with one CRC-32.
+    urls = {"a": "plumless", "b": "buckeroo", "c": "plumless", "d": "", "e": "hello"}
+    ids, shared = image_ids(urls)
+    assert shared == {ids["a"]} == {ids["b"]} and "d" not in ids
+    assert image_ids({"a": "plumless", "c": "plumless"})[1] == set()
     with pytest.raises(UserError, match="share one CRC-32"):
-        export_pairs([], {"a": "plumless", "b": "buckeroo"}, tmp_path)
+        export_qa([], {"a": "plumless", "b": "buckeroo"}, tmp_path)
     with pytest.raises(UserError, match="no url"):
-        export_pairs([], {"a": ""}, tmp_path)
+        export_qa([], {"a": ""}, tmp_path)

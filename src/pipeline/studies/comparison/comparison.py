@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.files import write_json, write_text
-from pipeline.evaluation.benchmark import rounded
+from pipeline.evaluation.retrieval.benchmark import rounded
 from pipeline.metrics.retrieval import bootstrap_half_width, recall_at
 from pipeline.studies.study.ranks import DIRECTIONS, QueryRanks, read_ranks
 from pipeline.studies.study.study import StudyPaths

@@ -16,8 +16,8 @@ from pipeline.core.files import link_or_copy, remove, write_json
 from pipeline.core.locks import exclusive
 from pipeline.core.settings import load_params, read_params
 from pipeline.core.stage import Paths
-from pipeline.evaluation.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
-from pipeline.evaluation.embedding import AlignedEmbedder
+from pipeline.evaluation.retrieval.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
+from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
 from pipeline.metrics.retrieval import Ranks, retrieval_ranks
 from pipeline.studies.study.ranks import write_ranks
 from pipeline.studies.study.study import StudyPaths, Variant

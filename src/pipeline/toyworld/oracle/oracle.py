@@ -32,7 +32,7 @@ from pipeline.toyworld.world.semantics import (
     related,
 )
 
-Judgement = Literal["correct", "wrong", "unanswerable", "not_understood"]
+Verdict = Literal["correct", "wrong", "unanswerable", "not_understood"]
 INSIDE = 0.5
 """A thing lies in a box if more than this share of its bounding box does."""
 _KINDS = {"place": "position", "count": "counting", "exists": "existence", "tone": "background"}
@@ -41,32 +41,32 @@ _SAME = {synonym: value for value, synonym in SYNONYMS.items()} | {"none": "zero
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the oracle says to a question: `text` is its answer, `accepted` every text that it takes for right."""
+class OracleAnswer:
+    """The oracle's answer to a question: `text`, if there is one, and `accepted`, every text that counts as right."""
 
     kind: Literal["answer", "unanswerable", "not_understood"]
     text: str = ""
     accepted: frozenset[str] = frozenset()
 
 
-_UNANSWERABLE = Verdict("unanswerable")
+_UNANSWERABLE = OracleAnswer("unanswerable")
 
 
-def answer(scene: Scene, question: str) -> Verdict:
+def answer(scene: Scene, question: str) -> OracleAnswer:
     """The answer to a question about a scene, if it is understood and has one."""
     asked = parse_question(question)
-    return _answer(scene, asked) if asked else Verdict("not_understood")
+    return _answer(scene, asked) if asked else OracleAnswer("not_understood")
 
 
-def judge(scene: Scene, question: str, given: str) -> Judgement:
+def judge(scene: Scene, question: str, given: str) -> Verdict:
     """Whether an answer to a question about a scene is correct."""
     asked = parse_question(question)
     if asked is None:
         return "not_understood"
-    verdict = _answer(scene, asked)
-    if verdict.kind == "unanswerable":
+    right = _answer(scene, asked)
+    if right.kind == "unanswerable":
         return "unanswerable"
-    return "correct" if _accepts(scene, asked, verdict, given) else "wrong"
+    return "correct" if _accepts(scene, asked, right, given) else "wrong"
 
 
 def question_kind(question: str) -> str:
@@ -146,7 +146,7 @@ def _true(said: Statement, things: Things, tone: str) -> bool:
     return said.tone in (None, tone) and holds(things, said.nouns)
 
 
-def _answer(scene: Scene, asked: Question) -> Verdict:
+def _answer(scene: Scene, asked: Question) -> OracleAnswer:
     things, noun = scene.things, asked.noun
     if asked.asks == "tone":
         return _said(scene.background.tone)
@@ -172,18 +172,18 @@ def _answer(scene: Scene, asked: Question) -> Verdict:
     return _said(values.pop()) if len(values) == 1 else _UNANSWERABLE
 
 
-def _said(text: str) -> Verdict:
-    return Verdict("answer", text, frozenset({text}))
+def _said(text: str) -> OracleAnswer:
+    return OracleAnswer("answer", text, frozenset({text}))
 
 
-def _yes_or_no(truth: bool) -> Verdict:
+def _yes_or_no(truth: bool) -> OracleAnswer:
     return _said("yes" if truth else "no")
 
 
-def _place(things: Things, found: list[int]) -> Verdict:
+def _place(things: Things, found: list[int]) -> OracleAnswer:
     first, *others = (cells(things[i]) for i in found)
     common = [cell for cell in first if all(cell in other for other in others)]
-    return Verdict("answer", common[0], frozenset(common)) if common else _UNANSWERABLE
+    return OracleAnswer("answer", common[0], frozenset(common)) if common else _UNANSWERABLE
 
 
 def _truths(things: Things, i: int, predicate: Noun) -> set[bool]:
@@ -199,22 +199,22 @@ def _truths(things: Things, i: int, predicate: Noun) -> set[bool]:
     return truths
 
 
-def _choice(things: Things, found: list[int], asked: Question) -> Verdict:
+def _choice(things: Things, found: list[int], asked: Question) -> OracleAnswer:
     attribute = asked.options[0][0]
     fitting = {next((o for o in asked.options if getattr(things[i], attribute) in o[1]), None) for i in found}
     option = fitting.pop()
     if fitting or option is None:
         return _UNANSWERABLE
     values = {getattr(things[i], attribute) for i in found}
-    return Verdict("answer", sorted(values)[0], option[1])
+    return OracleAnswer("answer", sorted(values)[0], option[1])
 
 
-def _accepts(scene: Scene, asked: Question, verdict: Verdict, given: str) -> bool:
+def _accepts(scene: Scene, asked: Question, right: OracleAnswer, given: str) -> bool:
     words = [word for word in words_of(given) if word not in ("a", "an", "the", ",")]
     text = " ".join(_SAME.get(word, word) for word in words)
     if asked.asks in ("exists", "check", *TONES):
-        return re.sub(r"[^a-z]", "", given.lower()) == verdict.text
-    if text in verdict.accepted:
+        return re.sub(r"[^a-z]", "", given.lower()) == right.text
+    if text in right.accepted:
         return True
     reader = Reader(words)
     if asked.asks == "shape":
@@ -222,19 +222,19 @@ def _accepts(scene: Scene, asked: Question, verdict: Verdict, given: str) -> boo
         return (
             named is not None
             and reader.done
-            and any(key == "shape" and values == verdict.accepted for key, values in named.traits)
+            and any(key == "shape" and values == right.accepted for key, values in named.traits)
             and set(referents(scene.things, asked.noun)) <= set(referents(scene.things, replace(named, least=1)))
         )
-    return asked.asks == "place" and _names_place(scene, asked, verdict, given)
+    return asked.asks == "place" and _names_place(scene, asked, right, given)
 
 
-def _names_place(scene: Scene, asked: Question, verdict: Verdict, given: str) -> bool:
+def _names_place(scene: Scene, asked: Question, right: OracleAnswer, given: str) -> bool:
     """Whether an answer to `where` is a right one of the nine places, or a relation that is true."""
     reader = Reader(words_of(given))
     said = reader.predicate()
     if said is None or not reader.done or said.traits:
         return False
-    if said.places and " ".join(said.places) not in verdict.accepted & {c for row in CELLS for c in row}:
+    if said.places and " ".join(said.places) not in right.accepted & {c for row in CELLS for c in row}:
         return False
     truths = (_truths(scene.things, i, Noun(relations=said.relations)) for i in referents(scene.things, asked.noun))
     return all(truth == {True} for truth in truths)

@@ -1,7 +1,7 @@
 """Repetitions within one image: the same question with the same answer, or one region described twice.
 
-Both passes are greedy by confidence: the most confident copy stays. Rows are given and returned by their
-place.
+Both searches are greedy by confidence: the most confident copy stays. They take one list per column and give the
+indices of the rows that repeat another.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pipeline.storage.boxes import Box, intersection_over_union
 
 
 def by_confidence(confidence: Sequence[float]) -> list[int]:
-    """Places from the most to the least confident; equal ones in their given order."""
-    return sorted(range(len(confidence)), key=lambda place: -confidence[place])
+    """Indices from the most to the least confident; equal ones in their given order."""
+    return sorted(range(len(confidence)), key=lambda index: -confidence[index])
 
 
-def repeated_pairs(questions: Sequence[str], answers: Sequence[str], confidence: Sequence[float]) -> set[int]:
-    """Places of pairs of one image whose question and answer a more confident pair already has."""
+def repeated_qa(questions: Sequence[str], answers: Sequence[str], confidence: Sequence[float]) -> set[int]:
+    """Indices of question-answer pairs of one image that a more confident pair repeats, after VQA's normalisation."""
     seen: set[tuple[str, str]] = set()
     repeated: set[int] = set()
-    for place in by_confidence(confidence):
-        pair = (normalise_answer(questions[place]), normalise_answer(answers[place]))
-        if pair in seen:
-            repeated.add(place)
-        seen.add(pair)
+    for index in by_confidence(confidence):
+        texts = (normalise_answer(questions[index]), normalise_answer(answers[index]))
+        if texts in seen:
+            repeated.add(index)
+        seen.add(texts)
     return repeated
 
 
@@ -37,20 +37,20 @@ def repeated_captions(
     min_iou: float,
     min_token_f1: float,
 ) -> set[int]:
-    """Places of captions of one image that nearly repeat a more confident one.
+    """Indices of captions of one image that nearly repeat a more confident one.
 
-    A repetition overlaps the kept box by at least `min_iou` *and* its text by at least `min_token_f1`: two
-    like objects in different places stay, and so do two different things said about one place.
+    A repetition overlaps the kept box by at least `min_iou` *and* its text by at least `min_token_f1`: two similar
+    objects in different places stay, and so do two different captions of one place.
     """
     kept: list[int] = []
     repeated: set[int] = set()
-    for place in by_confidence(confidence):
+    for index in by_confidence(confidence):
         if any(
-            intersection_over_union(boxes[place], boxes[other]) >= min_iou
-            and token_f1(captions[place], captions[other]) >= min_token_f1
+            intersection_over_union(boxes[index], boxes[other]) >= min_iou
+            and token_f1(captions[index], captions[other]) >= min_token_f1
             for other in kept
         ):
-            repeated.add(place)
+            repeated.add(index)
         else:
-            kept.append(place)
+            kept.append(index)
     return repeated

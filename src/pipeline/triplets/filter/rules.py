@@ -1,12 +1,13 @@
-"""Faults that need no second model: what is wrong with a text by itself.
+"""Faults of a text by itself, found without a second model.
 
-Each function names the first fault that it finds, or gives None. The names are the reasons in the rejected
-tables.
+Each function gives the first reason to reject the text (`pipeline.triplets.filter.reasons`), or None.
 """
 
 from __future__ import annotations
 
 import re
+
+from pipeline.triplets.filter.reasons import Reason
 
 # What a decoder emits when it goes astray: BERT's reserved tokens, or pieces of words never joined.
 _RESERVED = re.compile(r"\[(unused\d+|pad|cls|sep|mask|unk)\]|(^|\s)##", re.IGNORECASE)
@@ -15,7 +16,7 @@ _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _THRICE = re.compile(r"\b(\w+)( \1){2,}\b")
 
 
-def text_fault(text: str) -> str | None:
+def text_fault(text: str) -> Reason | None:
     """`empty`, `reserved_token` or `repetition` (a word three times in a row)."""
     if not text.strip():
         return "empty"
@@ -26,12 +27,8 @@ def text_fault(text: str) -> str | None:
     return None
 
 
-def pair_fault(question: str, answer: str, min_question_words: int) -> str | None:
-    """The first fault of a question-answer pair.
-
-    Beside the faults of either text: `no_word` (a question without a letter, an answer without a letter or
-    digit), `short_question`, and `answer_is_question`.
-    """
+def qa_fault(question: str, answer: str, min_question_words: int) -> Reason | None:
+    """The first fault of a question-answer pair: those of either text, or of the two together."""
     fault = text_fault(question) or text_fault(answer)
     if fault:
         return fault
@@ -44,6 +41,9 @@ def pair_fault(question: str, answer: str, min_question_words: int) -> str | Non
     return None
 
 
-def caption_fault(caption: str) -> str | None:
-    """The first fault of a region caption: a text's faults, or `no_word`."""
-    return text_fault(caption) or (None if _LETTER.search(caption) else "no_word")
+def caption_fault(caption: str) -> Reason | None:
+    """The first fault of a region caption."""
+    fault = text_fault(caption)
+    if fault:
+        return fault
+    return None if _LETTER.search(caption) else "no_word"

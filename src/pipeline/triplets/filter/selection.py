@@ -1,8 +1,16 @@
 """Which generated rows stay: the filter's decisions, without any model or file.
 
-Every decision is a reason or None, one per row, in the rows' order. A pair passes, in this order, the rules
-(`pipeline.triplets.filter.rules`), the generator's confidence, duplicates within its image, the agreement of the
-second answer, the second model's confidence, and the limits. The first reason met is the one recorded.
+Every decision is a reason to reject the row or None, one per row, in the rows' order. A question-answer pair passes, in
+this order,
+
+1. the rules (`pipeline.triplets.filter.rules`),
+2. the threshold on the generator's confidence,
+3. the search for duplicates within its image,
+4. the comparison of its answer with the filter model's,
+5. the threshold on the filter model's confidence,
+6. the limits per question type and on yes and no.
+
+The first reason that a row meets is the one recorded (`pipeline.triplets.filter.reasons`).
 """
 
 from __future__ import annotations
@@ -14,7 +22,7 @@ from typing import Any
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.metrics.vqa_accuracy import normalise_answer
-from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_pairs
+from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
     Agreement,
     CaptionFilterParams,
@@ -24,10 +32,12 @@ from pipeline.triplets.filter.params import (
     SecondAnswerParams,
     TokenOverlap,
 )
-from pipeline.triplets.filter.rules import caption_fault, pair_fault
+from pipeline.triplets.filter.reasons import Reason
+from pipeline.triplets.filter.rules import caption_fault, qa_fault
 
 Row = Mapping[str, Any]
-Reasons = list[str | None]
+Reasons = list[Reason | None]
+"""One entry per row: why it is rejected, or None while it stays."""
 
 
 @dataclass(frozen=True)
@@ -47,95 +57,98 @@ def agrees(answer: str, second: str, agreement: Agreement) -> bool:
     return normalise_answer(answer) == normalise_answer(second)
 
 
-def screen_pairs(rows: Sequence[Row], params: RuleParams) -> Reasons:
+def screen_qa(rows: Sequence[Row], params: RuleParams) -> Reasons:
     """Reasons that need no second answer: rules, low confidence, duplicates within an image."""
-    reasons: Reasons = [pair_fault(row["question"], row["answer"], params.min_question_words) for row in rows]
-    for place in alive(reasons):
-        confidence = rows[place]["answer_confidence"]
+    reasons: Reasons = [qa_fault(row["question"], row["answer"], params.min_question_words) for row in rows]
+    for index in remaining(reasons):
+        confidence = rows[index]["answer_confidence"]
         if confidence <= 0 or confidence < params.min_answer_confidence:
-            reasons[place] = "low_answer_confidence"
-    for places in groups(alive(reasons), [row["key"] for row in rows]):
-        repeated = repeated_pairs(
-            [rows[place]["question"] for place in places],
-            [rows[place]["answer"] for place in places],
-            [rows[place]["answer_confidence"] for place in places],
+            reasons[index] = "low_answer_confidence"
+    for members in groups(remaining(reasons), [row["key"] for row in rows]):
+        repeated = repeated_qa(
+            [rows[index]["question"] for index in members],
+            [rows[index]["answer"] for index in members],
+            [rows[index]["answer_confidence"] for index in members],
         )
-        for index in repeated:
-            reasons[places[index]] = "duplicate"
+        for number in repeated:
+            reasons[members[number]] = "duplicate"
     return reasons
 
 
-def judge_pairs(
+def judge_qa(
     rows: Sequence[Row],
-    reasons: Sequence[str | None],
+    reasons: Reasons,
     answers: Mapping[int, SecondAnswer],
     second: SecondAnswerParams,
     limits: LimitParams,
 ) -> Reasons:
-    """Add the reasons that the second answers give. `answers` has one entry per row that is still in."""
+    """The reasons, with those added that the filter model's answers give.
+
+    answers: one for the index of each row that is not rejected yet.
+    """
     judged = list(reasons)
-    for place in alive(reasons):
-        answer = answers[place]
-        if not agrees(rows[place]["answer"], answer.text, second.agreement):
-            judged[place] = "disagreement"
+    for index in remaining(reasons):
+        answer = answers[index]
+        if not agrees(rows[index]["answer"], answer.text, second.agreement):
+            judged[index] = "disagreement"
         elif answer.confidence < second.min_filter_confidence:
-            judged[place] = "low_filter_confidence"
-    sureness = [
-        row["answer_confidence"] * answers[place].confidence if place in answers else 0.0
-        for place, row in enumerate(rows)
+            judged[index] = "low_filter_confidence"
+    confidence = [
+        row["answer_confidence"] * answers[index].confidence if index in answers else 0.0
+        for index, row in enumerate(rows)
     ]
-    _limit_types(rows, judged, sureness, limits.per_type)
-    _balance_yes_no(rows, judged, sureness, limits.yes_no_ratio)
+    _limit_types(rows, judged, confidence, limits.per_type)
+    _balance_yes_no(rows, judged, confidence, limits.yes_no_ratio)
     return judged
 
 
 def screen_captions(rows: Sequence[Row], params: CaptionFilterParams) -> Reasons:
     """Reasons against region captions: rules, low confidence, near-duplicates within an image."""
     reasons: Reasons = [caption_fault(row["caption"]) for row in rows]
-    for place in alive(reasons):
-        if rows[place]["confidence"] < params.min_confidence:
-            reasons[place] = "low_confidence"
-    for places in groups(alive(reasons), [row["key"] for row in rows]):
+    for index in remaining(reasons):
+        if rows[index]["confidence"] < params.min_confidence:
+            reasons[index] = "low_confidence"
+    for members in groups(remaining(reasons), [row["key"] for row in rows]):
         repeated = repeated_captions(
-            [rows[place]["box"] for place in places],
-            [rows[place]["caption"] for place in places],
-            [rows[place]["confidence"] for place in places],
+            [rows[index]["box"] for index in members],
+            [rows[index]["caption"] for index in members],
+            [rows[index]["confidence"] for index in members],
             params.duplicate_iou,
             params.duplicate_token_f1,
         )
-        for index in repeated:
-            reasons[places[index]] = "duplicate"
+        for number in repeated:
+            reasons[members[number]] = "duplicate"
     return reasons
 
 
-def alive(reasons: Sequence[str | None]) -> list[int]:
-    """Places of the rows that are still in."""
-    return [place for place, reason in enumerate(reasons) if reason is None]
+def remaining(reasons: Sequence[str | None]) -> list[int]:
+    """Indices of the rows that are not rejected."""
+    return [index for index, reason in enumerate(reasons) if reason is None]
 
 
-def groups(places: Iterable[int], names: Sequence[Hashable]) -> list[list[int]]:
-    """Places that share a name, in the order in which the names first appear."""
-    found: dict[Hashable, list[int]] = defaultdict(list)
-    for place in places:
-        found[names[place]].append(place)
-    return list(found.values())
+def groups(indices: Iterable[int], names: Sequence[Hashable]) -> list[list[int]]:
+    """Indices whose rows share a name, in the order in which the names first appear. names: one per row."""
+    by_name: dict[Hashable, list[int]] = defaultdict(list)
+    for index in indices:
+        by_name[names[index]].append(index)
+    return list(by_name.values())
 
 
-def _limit_types(rows: Sequence[Row], reasons: Reasons, sureness: Sequence[float], limit: int | None) -> None:
+def _limit_types(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[float], limit: int | None) -> None:
     if limit is None:
         return
     names = [(row["key"], row["question_type"]) for row in rows]
-    for places in groups(alive(reasons), names):
-        for index in by_confidence([sureness[place] for place in places])[limit:]:
-            reasons[places[index]] = "over_type_limit"
+    for members in groups(remaining(reasons), names):
+        for number in by_confidence([confidence[index] for index in members])[limit:]:
+            reasons[members[number]] = "over_type_limit"
 
 
-def _balance_yes_no(rows: Sequence[Row], reasons: Reasons, sureness: Sequence[float], ratio: float | None) -> None:
+def _balance_yes_no(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[float], ratio: float | None) -> None:
     if ratio is None:
         return
     answers = [row["answer"].strip().lower() for row in rows]
-    sides = {word: [place for place in alive(reasons) if answers[place] == word] for word in ("yes", "no")}
+    sides = {word: [index for index in remaining(reasons) if answers[index] == word] for word in ("yes", "no")}
     for word, other in (("yes", "no"), ("no", "yes")):
-        places, most = sides[word], int(ratio * len(sides[other]))
-        for index in by_confidence([sureness[place] for place in places])[most:]:
-            reasons[places[index]] = "yes_no_balance"
+        members, most = sides[word], int(ratio * len(sides[other]))
+        for number in by_confidence([confidence[index] for index in members])[most:]:
+            reasons[members[number]] = "yes_no_balance"

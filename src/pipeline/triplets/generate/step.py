@@ -10,21 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.core.files import hash_folder, require_folder
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards, decode_image, stream_shard
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
-from pipeline.triplets.common.batches import batches
-from pipeline.triplets.common.model_hash import model_hash
-from pipeline.triplets.common.models import GeneratorModel
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.generate.grid import check_known, read_boxes
 from pipeline.triplets.generate.params import FileBoxes, GenerateParams, QuestionType
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from pipeline.questioner.decoding.generator import Generator
 
 SPLIT = "train"
 """Triplets are for learning: held-out images need none."""
@@ -42,22 +43,27 @@ class GenerateStep(Step):
     on_device: ClassVar[bool] = True
 
     def parameters(self) -> dict[str, Any]:
-        """All parameters and the generator's weights."""
-        return {"params": self.params.model_dump(), "generator": model_hash(self.model, "train_generator")}
+        """All parameters and a digest of the generator's folder, without the note on its provenance.
+
+        Raises UserError if there is no generator.
+        """
+        folder = require_folder(self.model, "train_generator")
+        return {"params": self.params.model_dump(), "generator": hash_folder(folder, leave_out=("provenance.json",))}
 
     def setup(self) -> None:
         """Load the generator and what finds the boxes."""
         from pipeline.questioner.decoding.generator import Generator
 
         self.boxes: BoxSource = box_source(self.params.boxes, self.root)
-        self.generator: GeneratorModel = Generator.load(self.model)
+        self.generator: Generator = Generator.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` begins with the tar of images."""
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
         tar = shard.files[0]
-        for batch in batches(stream_shard(tar), self.params.images_per_batch):
+        stream = stream_shard(tar)
+        while batch := list(islice(stream, self.params.images_per_batch)):
             keys = [key for key, _ in batch]
             images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
             boxes = self.boxes.find(images, keys)
@@ -79,7 +85,7 @@ class GenerateStep(Step):
 
 
 def generate_rows(
-    generator: GeneratorModel,
+    generator: Generator,
     images: Sequence[Image.Image],
     keys: Sequence[str],
     boxes: Sequence[Sequence[Sequence[float]]],

@@ -1,7 +1,7 @@
-"""Retrieval on every benchmark: embeddings from the aligned model, figures, curves and examples.
+"""Retrieval on every benchmark: embeddings from the aligned model, metrics, curves and examples.
 
-A benchmark's images and captions are embedded in batches of a fixed size with a fixed number of threads, so
-that figures do not depend on the machine's number of cores.
+A benchmark's images and captions are embedded in batches of a fixed size with a fixed number of threads, so that
+metrics do not depend on the machine's number of cores.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.core.files import write_text
-from pipeline.evaluation.benchmark import (
+from pipeline.evaluation.params import EvaluateParams
+from pipeline.evaluation.retrieval.benchmark import (
     Benchmark,
     benchmark_metrics,
     benchmark_splits,
     read_benchmark,
     shared_images,
 )
-from pipeline.evaluation.gallery import retrieval_examples
-from pipeline.evaluation.params import EvaluateParams
+from pipeline.evaluation.retrieval.gallery import retrieval_examples
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
 from pipeline.storage.shards import ImageShards
@@ -32,7 +32,7 @@ Holds = Callable[[Sequence[str], Sequence[str]], BoolArray | None]
 
 
 class Embedder(Protocol):
-    """Gives images and captions their place in the shared space: float32 [N, D], L2-normalised."""
+    """Embeds images and captions: float32 [N, D], L2-normalised."""
 
     def images(self, shards: ImageShards, keys: Sequence[str]) -> FloatArray:
         """Embeddings of images, in the order of their keys."""
@@ -51,11 +51,11 @@ def measure_retrieval(
     training_images: Collection[str],
     results: Path,
 ) -> dict[str, Any]:
-    """Figures by benchmark; writes `plots/recall_curve.csv` and `details/retrieval.parquet` below `results`.
+    """Metrics by benchmark; writes `plots/recall_curve.csv` and `details/retrieval.parquet` below `results`.
 
     training_images: sha256 of the images trained on; those that a benchmark shares are counted.
     """
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     examples: list[dict[str, Any]] = []
     curves = ["benchmark,direction,k,recall"]
     for name, shards, split in benchmark_splits(benchmarks):
@@ -65,7 +65,7 @@ def measure_retrieval(
         images, texts = embedder.images(shards, benchmark.keys), embedder.texts(benchmark.captions)
         ranks = retrieval_ranks(images, texts, benchmark.owner)
         truth = holds(benchmark.captions, benchmark.urls)
-        figures[name] = {
+        metrics[name] = {
             **benchmark_metrics(benchmark, ranks, truth, params.seed, params.bootstrap_samples),
             "images_also_in_training": shared_images(benchmark, training_images),
         }
@@ -73,16 +73,16 @@ def measure_retrieval(
         curves += curve_rows(benchmark, ranks)
     write_text(results / "plots" / "recall_curve.csv", "\n".join(curves) + "\n")
     RETRIEVAL_EXAMPLES.write(results / "details" / "retrieval.parquet", examples)
-    return figures
+    return metrics
 
 
 def curve_rows(benchmark: Benchmark, ranks: Ranks) -> list[str]:
     """CSV lines of R@k in both directions."""
     return [
         f"{benchmark.name},{direction},{k},{recall:.2f}"
-        for direction, found in (
+        for direction, direction_ranks in (
             ("text_to_image", ranks.text_to_image),
             ("image_to_text", ranks.image_to_text),
         )
-        for k, recall in zip(CURVE_AT, recall_curve(found, CURVE_AT), strict=True)
+        for k, recall in zip(CURVE_AT, recall_curve(direction_ranks, CURVE_AT), strict=True)
     ]

@@ -1,4 +1,4 @@
-"""One benchmark's images and captions, and their retrieval figures from embeddings."""
+"""One benchmark's images and captions, and its retrieval metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Benchmark:
 
 
 def read_benchmark(shards: ImageShards, name: str, split: str) -> Benchmark | None:
-    """A split of a benchmark folder; None if it has no captions at all, as those for questions.
+    """A split of a benchmark folder; None if it has no captions, as a benchmark of questions.
 
     Raises UserError if some images have captions and others none.
     """
@@ -59,54 +59,53 @@ def read_benchmark(shards: ImageShards, name: str, split: str) -> Benchmark | No
 def benchmark_splits(folder: Path) -> list[tuple[str, ImageShards, str]]:
     """Name, shards and split of everything below `data/benchmarks/`, in order.
 
-    A benchmark with several splits has one name for each, `<folder>-<split>`. Raises UserError if there is
-    none.
+    A benchmark with several splits has one name for each, `<folder>-<split>`. Raises UserError if there are no
+    benchmarks.
     """
-    found: list[tuple[str, ImageShards, str]] = []
+    benchmarks: list[tuple[str, ImageShards, str]] = []
     for path in sorted(path for path in folder.glob("*") if path.is_dir()):
         shards = ImageShards(path)
         splits = sorted(set(shards.manifest["split"].to_pylist()))
-        found += [(path.name if len(splits) == 1 else f"{path.name}-{split}", shards, split) for split in splits]
-    if not found:
+        benchmarks += [(path.name if len(splits) == 1 else f"{path.name}-{split}", shards, split) for split in splits]
+    if not benchmarks:
         raise UserError("There is no benchmark.", where=folder, fix="run `dvc repro fetch_benchmarks`")
-    return found
+    return benchmarks
 
 
 def benchmark_metrics(
     benchmark: Benchmark, ranks: Ranks, holds: BoolArray | None, seed: int, samples: int
 ) -> dict[str, Any]:
-    """Recalls with the interval of R@1, the recall of chance and, where `holds` is known, the bound by the
-    truth.
+    """Recalls with the half width of R@1's interval, the recall of chance and, where `holds` is known, the bound.
 
+    The bound is the recall of a retriever that knows which captions are true of which images.
     holds: [captions, images], whether a caption is true of an image.
     """
     images = len(benchmark.keys)
-    figures = retrieval_metrics(ranks)
-    for direction, found, groups in (
+    metrics = retrieval_metrics(ranks)
+    for direction, direction_ranks, groups in (
         ("text_to_image", ranks.text_to_image, benchmark.owner),
         ("image_to_text", ranks.image_to_text, np.arange(images)),
     ):
-        half_width = bootstrap_half_width(100.0 * (found == 1), groups, seed, samples)
-        figures[direction] = {**rounded(figures[direction]), "R@1_half_width": round(half_width, 2)}
+        half_width = bootstrap_half_width(100.0 * (direction_ranks == 1), groups, seed, samples)
+        metrics[direction] = {**rounded(metrics[direction]), "R@1_half_width": round(half_width, 2)}
     return {
         "split": benchmark.split,
         "images": images,
         "captions": len(benchmark.captions),
-        **rounded(figures),
+        **rounded(metrics),
         "chance": rounded(chance_recall(benchmark.owner, images)),
         **({} if holds is None else {"bound": rounded(expected_recall(holds, benchmark.owner))}),
     }
 
 
 def shared_images(benchmark: Benchmark, training: Collection[str]) -> int:
-    """How many of the benchmark's images lie, byte for byte, among the training pairs (`sha256` of their
-    files)."""
-    known = set(training)
-    return sum(digest in known for digest in benchmark.sha256)
+    """How many of the benchmark's images are, byte for byte, among the training images; training: their `sha256`."""
+    trained_on = set(training)
+    return sum(digest in trained_on for digest in benchmark.sha256)
 
 
-def rounded(figures: Any) -> Any:
-    """Nested figures with floats at two decimals."""
-    if isinstance(figures, dict):
-        return {name: rounded(value) for name, value in figures.items()}
-    return round(figures, 2) if isinstance(figures, float) else figures
+def rounded(metrics: Any) -> Any:
+    """Nested metrics with floats at two decimals."""
+    if isinstance(metrics, dict):
+        return {name: rounded(value) for name, value in metrics.items()}
+    return round(metrics, 2) if isinstance(metrics, float) else metrics

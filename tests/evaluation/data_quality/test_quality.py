@@ -1,10 +1,10 @@
 """Shares of verdicts, and the filter's effect on them."""
 
-from pipeline.evaluation.data_quality import Pair, caption_quality, filter_effect, pair_quality
+from pipeline.evaluation.data_quality.quality import JudgedQa, caption_quality, filter_effect, qa_quality
 
 
 def pair(verdict, kept, question="what is it?", kind: str | None = "shape", question_type="what"):
-    return Pair(f"{question}{kept}", question, "ball", question_type, kept, verdict, kind)
+    return JudgedQa(f"{question}{kept}", question, "ball", question_type, kept, verdict, kind)
 
 
 def test_shares_are_over_all_rows_of_a_table():
@@ -15,7 +15,7 @@ def test_shares_are_over_all_rows_of_a_table():
         pair("unanswerable", False, question="what was it?"),
         pair("not_understood", False, kind=None),
     ]
-    quality = pair_quality(pairs)
+    quality = qa_quality(pairs)
     generated = quality["generated"]
     assert {name: generated[name] for name in ("correct", "wrong", "unanswerable", "not_understood")} == {
         "correct": 40.0,
@@ -32,7 +32,7 @@ def test_shares_are_over_all_rows_of_a_table():
 
 
 def test_without_a_judge_only_diversity_is_told():
-    quality = pair_quality([pair(None, True, kind=None), pair(None, False, kind=None)])
+    quality = qa_quality([pair(None, True, kind=None), pair(None, False, kind=None)])
     assert set(quality) == {"generated", "kept", "rejected"}
     assert set(quality["kept"]) == {"count", "distinct_questions", "blind_accuracy"}
 

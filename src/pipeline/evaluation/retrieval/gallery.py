@@ -1,13 +1,12 @@
-"""Retrieval examples: queries drawn at random, each with the best candidates and the rank of its right
-answer."""
+"""Retrieval examples: queries drawn at random, each with its best candidates and the rank of its right answer."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pipeline.evaluation.benchmark import Benchmark
-from pipeline.evaluation.draw import draw
+from pipeline.evaluation.draw import Stream, draw
 from pipeline.evaluation.params import GalleryParams
+from pipeline.evaluation.retrieval.benchmark import Benchmark
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, top_candidates
 
@@ -25,15 +24,12 @@ def retrieval_examples(
 ) -> list[dict[str, Any]]:
     """Rows of RETRIEVAL_EXAMPLES in both directions.
 
-    images: [images, D], texts: [captions, D]; holds: [captions, images], whether a caption is true of an
-    image.
+    images: [images, D]; texts: [captions, D]; holds: [captions, images], whether a caption is true of an image.
     """
     rows: list[dict[str, Any]] = []
-    for stream, (direction, queries, gallery, found) in enumerate(
-        (
-            ("text_to_image", texts, images, ranks.text_to_image),
-            ("image_to_text", images, texts, ranks.image_to_text),
-        )
+    for direction, stream, queries, gallery, direction_ranks in (
+        ("text_to_image", Stream.TEXT_TO_IMAGE, texts, images, ranks.text_to_image),
+        ("image_to_text", Stream.IMAGE_TO_TEXT, images, texts, ranks.image_to_text),
     ):
         chosen = draw(len(queries), params.queries, seed, stream)
         best, scores = top_candidates(queries[chosen], gallery, params.candidates)
@@ -45,21 +41,23 @@ def retrieval_examples(
                     "direction": direction,
                     "query": query,
                     **(_caption(benchmark, query) if direction == "text_to_image" else _image(benchmark, query)),
-                    "rank": int(found[query]),
+                    "rank": int(direction_ranks[query]),
                     "candidates": [
-                        {**_candidate(benchmark, direction, query, int(place), holds), "score": float(score)}
-                        for place, score in zip(candidates, values, strict=True)
+                        {**_candidate(benchmark, direction, query, int(candidate), holds), "score": float(score)}
+                        for candidate, score in zip(candidates, values, strict=True)
                     ],
                 }
             )
     return rows
 
 
-def _candidate(benchmark: Benchmark, direction: str, query: int, place: int, holds: BoolArray | None) -> dict[str, Any]:
+def _candidate(
+    benchmark: Benchmark, direction: str, query: int, candidate: int, holds: BoolArray | None
+) -> dict[str, Any]:
     to_image = direction == "text_to_image"
-    caption, image = (query, place) if to_image else (place, query)
+    caption, image = (query, candidate) if to_image else (candidate, query)
     return {
-        **(_image(benchmark, place) if to_image else _caption(benchmark, place)),
+        **(_image(benchmark, candidate) if to_image else _caption(benchmark, candidate)),
         "right": int(benchmark.owner[caption]) == image,
         "holds": None if holds is None else bool(holds[caption, image]),
     }

@@ -1,5 +1,4 @@
-"""Quality of the generated rows: reads kept and rejected tables, which together are all that was
-generated."""
+"""Quality of the generated data, from the kept and the rejected tables, which together are all that was generated."""
 
 from __future__ import annotations
 
@@ -8,41 +7,40 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_text
-from pipeline.evaluation.data_quality import VERDICTS, caption_quality, pair_quality
-from pipeline.evaluation.judged import (
-    Judge,
+from pipeline.evaluation.data_quality.judged_rows import (
     caption_examples,
     chosen_images,
     judged_captions,
-    judged_pairs,
-    pair_examples,
+    judged_qa,
+    qa_examples,
     read_rows,
 )
+from pipeline.evaluation.data_quality.quality import caption_quality, qa_quality
+from pipeline.evaluation.judge import VERDICTS, Judge
 from pipeline.evaluation.params import EvaluateDataParams
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 
-def measure_data(
+def measure_generated(
     params: EvaluateDataParams, triplets: Path, rejected: Path, urls: Mapping[str, str], judge: Judge, results: Path
 ) -> dict[str, Any]:
-    """Figures of pairs and captions; writes `plots/verdicts.csv` and `details/{pairs,captions}.parquet`.
+    """Metrics of question-answer pairs and region captions; writes `plots/verdicts.csv` and `details/` below `results`.
 
-    urls: the url of every training image by its key.
+    urls: the url of every image of the pairs, by its key.
     """
     keys = chosen_images(sorted(urls), params.judged_images, params.seed)
-    per_reason = params.rows_per_reason
+    details = results / "details"
     rows = read_rows(triplets, "qa", KEPT_QA, keys) + read_rows(rejected, "qa", REJECTED_QA, keys)
-    pairs = judged_pairs(rows, urls, judge)
-    examples = pair_examples(rows, pairs, urls, judge, per_reason, params.seed)
-    PAIR_EXAMPLES.write(results / "details" / "pairs.parquet", examples)
-    quality = pair_quality(pairs)
+    judged = judged_qa(rows, urls, judge)
+    examples = qa_examples(rows, judged, urls, judge, params.rows_per_reason, params.seed)
+    PAIR_EXAMPLES.write(details / "pairs.parquet", examples)
+    quality = qa_quality(judged)
 
     rows = read_rows(triplets, "dc", KEPT_DC, keys) + read_rows(rejected, "dc", REJECTED_DC, keys)
     truths = judged_captions(rows, urls, judge)
-    CAPTION_EXAMPLES.write(
-        results / "details" / "captions.parquet", caption_examples(rows, truths, per_reason, params.seed)
-    )
+    examples = caption_examples(rows, truths, params.rows_per_reason, params.seed)
+    CAPTION_EXAMPLES.write(details / "captions.parquet", examples)
     if truths is not None:
         quality["captions"] = caption_quality(truths, [row.get("reason") is None for row in rows])
     write_text(results / "plots" / "verdicts.csv", verdict_rows(quality))

@@ -27,20 +27,20 @@ class AlignedEmbedder:
 
     def images(self, shards: ImageShards, keys: Sequence[str]) -> FloatArray:
         """Embeddings [images, D], float32, L2-normalised, in the order of the keys."""
-        found = []
+        parts = []
         name, total = f"embedding {shards.folder.name}", len(keys)
         with fixed_threads(CPU_THREADS), torch.inference_mode(), progress(name, total) as tell:
             for start in range(0, len(keys), self.batch_size):
                 batch = [self.transform(shards.image(key)) for key in keys[start : start + self.batch_size]]
-                found.append(self.model.encode_image(torch.stack(batch).to(self.device)).float().cpu().numpy())
+                parts.append(self.model.encode_image(torch.stack(batch).to(self.device)).float().cpu().numpy())
                 tell(start + len(batch))
-        return np.concatenate(found)
+        return np.concatenate(parts)
 
     def texts(self, captions: Sequence[str]) -> FloatArray:
         """Embeddings [captions, D], float32, L2-normalised."""
-        found = []
+        parts = []
         with fixed_threads(CPU_THREADS), torch.inference_mode():
             for start in range(0, len(captions), self.batch_size):
                 ids = self.tokenizer(list(captions[start : start + self.batch_size]))
-                found.append(self.model.encode_text(ids.to(self.device)).float().cpu().numpy())
-        return np.concatenate(found)
+                parts.append(self.model.encode_text(ids.to(self.device)).float().cpu().numpy())
+        return np.concatenate(parts)

@@ -1,0 +1,108 @@
+"""Triplets from and to others, in the layout that JADE published (CC3M-QA-DC)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove, require_folder
+from pipeline.core.progress import progress
+from pipeline.core.stage import Paths
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
+from pipeline.triplets.formats.jade import image_ids
+from pipeline.triplets.formats.jade_export import export_captions, export_qa
+from pipeline.triplets.formats.jade_import import PublishedFolder
+
+IMPORTED = Path("data", "raw", "triplets")
+"""Where imported triplets lie, below the repository's root."""
+SPLIT = "train"
+"""Triplets are for learning: held-out images get none."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def export_jade(root: Path, folder: Path) -> str:
+    """Write `data/triplets/` as `folder/QA/` and `folder/DC/`; returns what was written, for people.
+
+    Raises UserError if there are no triplets, the folder holds something, an image has no url, or two images' urls
+    have one CRC-32.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError("The folder to export to is not empty.", where=folder, fix="name a new folder")
+    paths = Paths.of(root, "filter")
+    triplets = require_folder(paths.triplets, "filter")
+    qa = KEPT_QA.read_folder(triplets, "*-qa.parquet")
+    captions = KEPT_DC.read_folder(triplets, "*-dc.parquet")
+    used = set(qa["key"].to_pylist()) | set(captions["key"].to_pylist())
+    rows = ImageShards(paths.pairs).manifest.select(["key", "url"]).to_pylist()
+    urls = {row["key"]: row["url"] for row in rows if row["key"] in used}
+    export_qa(qa.to_pylist(), urls, folder)
+    export_captions(captions.to_pylist(), urls, folder)
+    return f"Wrote {qa.num_rows} question-answer pairs and {captions.num_rows} region captions to {folder}."
+
+
+def import_jade(root: Path, source: Path, name: str) -> str:
+    """Write `source/QA/` and `source/DC/` as tables of triplets below `data/raw/triplets/<name>/`.
+
+    There is one table of question-answer pairs and one of region captions for every shard of training images, named
+    like those of `data/triplets/`. Returns what was written and what was left out, for people.
+
+    Raises UserError if there are no pairs, if the name is taken or cannot name a folder, if a folder of the layout is
+    missing, if it has files of none of the training images, or if a file is damaged.
+    """
+    target = _new_folder(root, name)
+    published = PublishedFolder.of(source)
+    pairs = ImageShards(Paths.of(root, "align").pairs)
+    train = pairs.manifest.filter(pc.field("split") == SPLIT)
+    ids, shared = image_ids(dict(zip(train["key"].to_pylist(), train["url"].to_pylist(), strict=True)))
+    known = published.ids & set(ids.values())
+    if not known:
+        raise UserError(
+            "None of the published images is among the training pairs.",
+            where=f"{source} and {pairs.folder / 'manifest.parquet'}",
+            expected="files named by the CRC-32 of the urls in the manifest",
+            found=f"{len(ids)} of {train.num_rows} training images have a url",
+            fix="fetch the pairs with the urls that these triplets were made from",
+        )
+    staging = target.with_name(f".{name}.part")
+    remove(staging)
+    clear_ids = {key: number for key, number in ids.items() if number not in shared}
+    qa_rows, caption_rows = _write_shards(pairs, clear_ids, published, staging)
+    staging.rename(target)
+    return (
+        f"Wrote {qa_rows} question-answer pairs and {caption_rows} region captions of {len(known - shared)} images to "
+        f"{IMPORTED / name}.\nLeft out: {len(published.ids - known)} images that are not among the training pairs, and "
+        f"{len(known & shared)} whose CRC-32 several urls share.\n"
+        f"To train with them, set inputs.triplets in params.yaml to {(IMPORTED / name).as_posix()}."
+    )
+
+
+def _new_folder(root: Path, name: str) -> Path:
+    if not NAME.fullmatch(name):
+        raise UserError("This cannot name a folder.", found=repr(name), expected="letters, digits, '.', '_' and '-'")
+    folder = root / IMPORTED / name
+    if folder.exists():
+        raise UserError("Triplets of this name were imported before.", where=folder, fix="remove them, or name others")
+    return folder
+
+
+def _write_shards(
+    pairs: ImageShards, ids: Mapping[str, int], published: PublishedFolder, into: Path
+) -> tuple[int, int]:
+    """Write both tables of every shard of training images; returns the numbers of their rows."""
+    qa_rows = caption_rows = 0
+    shards = pairs.shards(SPLIT)
+    with progress("importing triplets", len(shards)) as tell:
+        for done, shard in enumerate(shards, 1):
+            keys = [key for key in pairs.rows(shard)["key"].to_pylist() if key in ids]
+            qa = [row for key in keys for row in published.qa(ids[key], key)]
+            captions = [row for key in keys for row in published.captions(ids[key], key)]
+            KEPT_QA.write(into / f"{shard}-qa.parquet", qa)
+            KEPT_DC.write(into / f"{shard}-dc.parquet", captions)
+            qa_rows, caption_rows = qa_rows + len(qa), caption_rows + len(captions)
+            tell(done)
+    return qa_rows, caption_rows

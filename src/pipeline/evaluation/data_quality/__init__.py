@@ -1,0 +1,1 @@
+"""Quality of the generated data, and of what the models say about held-out images."""

@@ -1,0 +1,1 @@
+"""Retrieval on the benchmarks."""

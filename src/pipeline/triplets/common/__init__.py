@@ -1,1 +1,0 @@
-"""What generation and filter share."""

@@ -1,0 +1,80 @@
+"""Quality of small tables of kept and rejected rows, with a judge whose truth is known."""
+
+from pathlib import Path
+
+import pytest
+from tests.evaluation.data_quality.fake_judge import FakeJudge
+
+from pipeline.evaluation.data_quality.measure_generated import measure_generated
+from pipeline.evaluation.params import EvaluateDataParams
+from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+
+PARAMS = EvaluateDataParams(seed=0, judged_images=None, rows_per_reason=1)
+BOX = [0.0, 0.0, 1.0, 1.0]
+
+
+def qa_row(number, answer, reason=None, question="what colour?"):
+    return {
+        "key": f"image{number % 2}",
+        "pair_id": number,
+        "box": BOX,
+        "region_caption": "a thing",
+        "question": question,
+        "answer": answer,
+        "question_type": "what",
+        "answer_confidence": 0.5,
+        "filter_answer": None,
+        "filter_confidence": None,
+        "reason": reason,
+    }
+
+
+def dc_row(number, caption, reason=None):
+    row = {"key": "image0", "region_id": number, "box": BOX, "caption": caption, "confidence": 0.5}
+    return {**row, "reason": reason}
+
+
+@pytest.fixture
+def tables(tmp_path) -> tuple[Path, Path]:
+    kept, rejected = tmp_path / "kept", tmp_path / "rejected"
+    KEPT_QA.write(kept / "train-00000-qa.parquet", [qa_row(0, "red"), qa_row(1, "red"), qa_row(2, "blue")])
+    REJECTED_QA.write(
+        rejected / "train-00000-qa.parquet",
+        [qa_row(3, "red", "duplicate"), qa_row(4, "x", "empty", "what shape?"), qa_row(5, "blue", "duplicate")],
+    )
+    KEPT_DC.write(kept / "train-00000-dc.parquet", [dc_row(0, "red ball")])
+    REJECTED_DC.write(rejected / "train-00000-dc.parquet", [dc_row(1, "red"), dc_row(2, "blue", "duplicate")][1:])
+    return kept, rejected
+
+
+def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], tmp_path):
+    urls = {"image0": "known://0", "image1": "known://1"}
+    quality = measure_generated(PARAMS, *tables, urls, FakeJudge(), tmp_path)
+    assert quality["generated"]["correct"] == 50.0
+    assert quality["generated"]["not_understood"] == 16.67
+    assert quality["kept"]["correct"] == 66.67
+    assert quality["filter_effect"]["right_kept"] == 66.67
+    assert quality["captions"]["generated"] == {"count": 2, "true": 50.0}
+    assert quality["captions"]["kept"] == {"count": 1, "true": 100.0}
+    examples = PAIR_EXAMPLES.read(tmp_path / "details" / "pairs.parquet").to_pylist()
+    assert sorted(str(row["reason"]) for row in examples) == ["None", "duplicate", "empty"]
+    assert {row["truth"] for row in examples} == {"red", None}
+    assert CAPTION_EXAMPLES.read(tmp_path / "details" / "captions.parquet").num_rows == 2
+    assert "kept,correct,66.67" in (tmp_path / "plots" / "verdicts.csv").read_text()
+
+
+def test_without_an_oracle_nothing_is_judged(tables: tuple[Path, Path], tmp_path):
+    urls = {"image0": "http://0", "image1": "http://1"}
+    quality = measure_generated(PARAMS, *tables, urls, FakeJudge(), tmp_path)
+    assert "correct" not in quality["generated"]
+    assert "captions" not in quality
+    assert {row["verdict"] for row in PAIR_EXAMPLES.read(tmp_path / "details" / "pairs.parquet").to_pylist()} == {None}
+
+
+def test_a_sample_of_images_may_be_judged(tables: tuple[Path, Path], tmp_path):
+    urls = {"image0": "known://0", "image1": "known://1"}
+    few = PARAMS.model_copy(update={"judged_images": 1})
+    quality = measure_generated(few, *tables, urls, FakeJudge(), tmp_path)
+    assert quality["images"] == 1
+    assert quality["generated"]["count"] == 3

@@ -1,0 +1,61 @@
+"""One shard through the filter, with a second model that answers from a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.triplets.fakes import FakeAnswerer, as_answerer
+
+from pipeline.core.errors import UserError
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+from pipeline.triplets.filter.params import FilterParams
+from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers
+
+FILTER = {
+    "rules": {"min_question_words": 2, "min_answer_confidence": 0.0},
+    "second_answer": {
+        "agreement": {"kind": "exact"},
+        "min_filter_confidence": 0.0,
+        "images_per_batch": 2,
+    },
+    "limits": {"per_type": None, "yes_no_ratio": None},
+    "captions": {"min_confidence": 0.0, "duplicate_iou": 0.5, "duplicate_token_f1": 1.0},
+}
+
+
+def test_filter_keeps_what_both_say(shard: Path, generated: Path, tmp_path: Path) -> None:
+    step = FilterStep(FilterParams.model_validate(FILTER), tmp_path)
+    answerer = FakeAnswerer()
+    step.answerer = as_answerer(answerer)
+    (work,) = generated_shards(generated, shard.parent)
+    step.run(work, tmp_path)
+    kept = KEPT_QA.read(tmp_path / "kept" / "train-00000-qa.parquet").to_pylist()
+    rejected = REJECTED_QA.read(tmp_path / "rejected" / "train-00000-qa.parquet").to_pylist()
+    assert {row["key"] for row in kept} == {"a", "c"}
+    assert {row["filter_answer"] for row in kept} == {"red"}
+    # Of every box one of two equal questions falls, before the second model is asked.
+    assert [row["reason"] for row in rejected].count("duplicate") == 15
+    assert [row["reason"] for row in rejected].count("disagreement") == 10
+    assert {row["filter_answer"] for row in rejected if row["reason"] == "duplicate"} == {None}
+    assert len(answerer.asked) == 30
+    assert KEPT_DC.read(tmp_path / "kept" / "train-00000-dc.parquet").num_rows == 15
+    assert REJECTED_DC.read(tmp_path / "rejected" / "train-00000-dc.parquet").num_rows == 0
+
+
+def test_each_distinct_question_of_an_image_is_answered_once(shard: Path) -> None:
+    rows = [{"key": key, "question": text} for key, text in [("a", "q"), ("a", "q"), ("c", "q"), ("a", "r")]]
+    answerer = FakeAnswerer()
+    answers = second_answers(as_answerer(answerer), rows, [0, 1, 2, 3], shard, images_per_batch=1)
+    assert sorted(answers) == [0, 1, 2, 3]
+    assert answerer.asked == ["q", "r", "q"]
+    with pytest.raises(UserError, match="image that the shard lacks"):
+        second_answers(as_answerer(answerer), [{"key": "z", "question": "q"}], [0], shard, 1)
+
+
+def test_missing_pieces_are_named(shard: Path, generated: Path) -> None:
+    (generated / "train-00000-dc.parquet").unlink()
+    with pytest.raises(UserError, match="lacks a file"):
+        generated_shards(generated, shard.parent)
+    with pytest.raises(UserError, match="missing or empty"):
+        generated_shards(generated / "no", shard.parent)

@@ -1,0 +1,40 @@
+"""One shard through generation, with a generator that answers from a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import UserError
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
+from pipeline.triplets.generate.params import GenerateParams
+from pipeline.triplets.generate.step import GenerateStep
+
+
+def test_generation_writes_every_question_of_every_box(generated: Path) -> None:
+    pairs = GENERATED_QA.read(generated / "train-00000-qa.parquet").to_pylist()
+    captions = GENERATED_DC.read(generated / "train-00000-dc.parquet").to_pylist()
+    assert len(pairs) == 3 * 5 * 3
+    assert len(captions) == 3 * 5
+    of_b = [row for row in pairs if row["key"] == "b"]
+    assert [row["pair_id"] for row in of_b] == list(range(15))
+    assert [row["question_type"] for row in of_b[:3]] == ["what", "what", "binary"]
+    assert of_b[3]["box"] == [0.0, 0.0, 0.5, 0.5]
+    assert of_b[3]["region_caption"] == captions[5]["caption"] == "b box"
+    assert {row["answer"] for row in of_b} == {"blue"}
+
+
+def test_the_fingerprint_follows_the_weights_and_not_the_provenance(tmp_path: Path) -> None:
+    params = GenerateParams.model_construct()
+    step = GenerateStep(params, tmp_path / "model", tmp_path)
+    with pytest.raises(UserError, match="missing or empty"):
+        step.parameters()
+    step.model.mkdir()
+    (step.model / "model.safetensors").write_bytes(b"weights")
+    (step.model / "provenance.json").write_text("{}")
+    before = step.parameters()
+    (step.model / "provenance.json").write_text('{"commit": "other"}')
+    assert step.parameters() == before
+    (step.model / "model.safetensors").write_bytes(b"other weights")
+    assert step.parameters() != before
