@@ -1,7 +1,7 @@
-"""What is frozen of the image encoder, computed once per shard.
+"""The cached part of the image encoder, computed once per shard.
 
-One file per shard of images: `<shard>.npy`, float16 [images, views, …], in the order of the tar: tokens of a frozen
-encoder, or what reaches the last blocks of one of which only these are trained. Views are the image, its mirror image
+One file per shard of images: `<shard>.npy`, float16 [images, views, …], in the order of the tar: the encoder's tokens,
+or the input of its last blocks if these are trained (`image_input.py`). Views are the image, its mirror image
 where asked for, and random crops, every other one mirrored if mirror images are wanted; what is drawn for a crop is a
 function of the image's key and the crop's number. Batches are small, fixed, and never cross a shard's border, so the
 bytes do not depend on the number of workers.
@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.alignment.inputs.image_input import Activations, CachedInput
 from pipeline.alignment.inputs.init_from import Origin
 from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
 from pipeline.core.files import atomic_path
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.shard_pixels import shard_jpegs
-from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.execution.step import Shard, Step
 
 BATCH = 8
@@ -34,7 +34,7 @@ CROPS = 5
 
 @dataclass
 class ImageFeatures(Step):
-    """The step; `trained` is the number of last blocks that are trained.
+    """The step; `image_input` says what is cached.
 
     A shard's argument says which views are wanted beside the whole image: {"flips": bool, "crops": int}.
     """
@@ -44,7 +44,7 @@ class ImageFeatures(Step):
 
     origin: Origin
     features: FeatureParams
-    trained: int
+    image_input: CachedInput
     device: str = "cpu"
     _model: ImageEncoder | None = field(default=None, repr=False)
 
@@ -52,8 +52,8 @@ class ImageFeatures(Step):
         return {
             "encoder": self.origin.image.model_dump(mode="json"),
             "weights": self.origin.image_digest(),
-            "grid": None if self.trained else self.features.image_grid,
-            "trained": self.trained,
+            "grid": None if isinstance(self.image_input, Activations) else self.features.image_grid,
+            "cached": str(self.image_input),
             "crop_scale": self.features.crop_scale,
             "batch": BATCH,
         }
@@ -70,8 +70,8 @@ class ImageFeatures(Step):
             while batch := list(islice(jpegs, BATCH)):
                 pictures = np.stack([self._views(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])
                 views = self._model.preprocessing.normalise(pictures.swapaxes(0, 1).reshape(-1, *pictures.shape[2:]))
-                found = [self._frozen_part(view.to(self.device)) for view in views.split(len(batch))]
-                parts.append(torch.stack(found, dim=1).half().cpu().numpy())
+                cached = [self._cached(view.to(self.device)) for view in views.split(len(batch))]
+                parts.append(torch.stack(cached, dim=1).half().cpu().numpy())
         target = folder / TOKENS / f"{shard.name}.npy"
         target.parent.mkdir()
         with atomic_path(target) as temporary, temporary.open("wb") as stream:
@@ -89,8 +89,6 @@ class ImageFeatures(Step):
             found += [crop[:, ::-1] if wanted["flips"] and number % 2 else crop for number, crop in enumerate(crops)]
         return np.stack(found)
 
-    def _frozen_part(self, view: Tensor) -> Tensor:
+    def _cached(self, view: Tensor) -> Tensor:
         assert self._model is not None
-        if self.trained:
-            return self._model.states_before(self.trained, view)
-        return pool_tokens(self._model(view), self._model, self.features.image_grid)
+        return self.image_input.before_cut(self._model, view, self.features.image_grid)

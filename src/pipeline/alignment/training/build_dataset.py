@@ -13,6 +13,7 @@ import torch
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet, entry, group_numbers
 from pipeline.alignment.data.text_sources import ImageTexts, describe_images
 from pipeline.alignment.inputs import image_tokens, text_tokens
+from pipeline.alignment.inputs.image_input import CachedInput, ImageInput, Pixels
 from pipeline.alignment.inputs.image_tokens import ImageFeatures
 from pipeline.alignment.inputs.init_from import Origin
 from pipeline.alignment.inputs.pixels_and_ids import ImagePixels, TextIds
@@ -106,9 +107,10 @@ def describe(shards: ImageShards, split: str, regions: pa.Table, asked: pa.Table
 
 @dataclass
 class Encoders:
-    """Both unimodal encoders, loaded, and the shared encoder to go on from, if there is one."""
+    """Both unimodal encoders, loaded, how much of the image encoder is cached, and the shared encoder to go on from."""
 
     image: ImageEncoder
+    image_input: ImageInput
     text: LayeredText
     origin: Origin
     shared: SharedEncoder | None
@@ -120,22 +122,18 @@ def prepare(
     val: Sources,
     encoders: Encoders,
     params: AlignParams,
-    stored: int | None,
     scratch: Path,
 ) -> tuple[TrainingSet, ValidationSet]:
-    """Put both splits into numbers, and compute what the frozen part of the encoders gives (or find it in scratch).
-
-    `stored`: see `stored_images`.
-    """
+    """Put both splits into numbers, and compute what is cached of the encoders (or find it in scratch)."""
     texts = {**texts_by_shard(train, "train"), **texts_by_shard(val, "val")}
     folder = scratch / "align"
     remove(folder)
-    tell_size(train, val, texts, encoders, params, stored)
-    if stored is None:
+    tell_size(train, val, texts, encoders, params)
+    if isinstance(encoders.image_input, Pixels):
         images, val_images = raw_images(shards, train, val, encoders, params)
     else:
-        found = compute_images(shards, encoders, params, stored, folder, scratch)
-        images, val_images = ImageTokens(found, train.places), ImageTokens(found, val.places)
+        cached = compute_images(shards, encoders, encoders.image_input, params, folder, scratch)
+        images, val_images = ImageTokens(cached, train.places), ImageTokens(cached, val.places)
     if params.train_encoders.end_to_end:
         tokens = TextIds((text for own in texts.values() for text in own), encoders.text.encoder)
     else:
@@ -186,16 +184,16 @@ def tell_size(
     texts: dict[str, list[str]],
     encoders: Encoders,
     params: AlignParams,
-    stored: int | None,
 ) -> None:
     """Say, before the work starts, how much disk it will take."""
     sizes: list[str] = []
-    if stored is not None:
+    if not isinstance(encoders.image_input, Pixels):
         views = len(train.keys) * ((2 if params.features.flips else 1) + (params.features.crops or 0))
         views += len(val.keys) * (2 if params.features.mirror_average else 1)
-        megabytes = views * values_per_view(encoders, params, stored) * BYTES_PER_VALUE / 1e6
-        what = f"what reaches the last {stored} blocks" if stored else "tokens"
-        sizes.append(f"{what} of {len(train.keys) + len(val.keys)} images: {megabytes:.0f} MB of disk")
+        values = values_per_view(encoders.image, encoders.image_input, params.features.image_grid)
+        megabytes = views * values * BYTES_PER_VALUE / 1e6
+        images = len(train.keys) + len(val.keys)
+        sizes.append(f"{encoders.image_input} of {images} images: {megabytes:.0f} MB of disk")
     if not params.train_encoders.end_to_end:
         lengths = sum(token_count(own, encoders.text.encoder) for own in texts.values())
         megabytes = lengths * encoders.text.dim * BYTES_PER_VALUE / 1e6
@@ -205,13 +203,10 @@ def tell_size(
 
 
 @torch.no_grad()
-def values_per_view(encoders: Encoders, params: AlignParams, stored: int) -> int:
-    """Numbers that are stored of one view of an image."""
-    if stored:
-        size = encoders.image.preprocessing.size
-        return encoders.image.states_before(stored, torch.zeros(1, 3, size, size)).numel()
-    rows, columns = pooled_grid(encoders.image, params.features.image_grid)
-    return (encoders.image.prefix_tokens + rows * columns) * encoders.image.dim
+def values_per_view(encoder: ImageEncoder, cached: CachedInput, grid: int | None) -> int:
+    """Numbers that are cached of one view of an image."""
+    size = encoder.preprocessing.size
+    return cached.before_cut(encoder, torch.zeros(1, 3, size, size), grid).numel()
 
 
 def token_count(texts: Iterable[str], encoder: TextEncoder) -> int:
@@ -220,10 +215,10 @@ def token_count(texts: Iterable[str], encoder: TextEncoder) -> int:
 
 
 def compute_images(
-    shards: ImageShards, encoders: Encoders, params: AlignParams, stored: int, folder: Path, scratch: Path
+    shards: ImageShards, encoders: Encoders, cached: CachedInput, params: AlignParams, folder: Path, scratch: Path
 ) -> Path:
-    """The folder of what is stored of images (see `stored_images`), one file per shard."""
-    step = ImageFeatures(encoders.origin, params.features, stored, machine().device)
+    """The folder of what is cached of images, one file per shard."""
+    step = ImageFeatures(encoders.origin, params.features, cached, machine().device)
     work = [
         Shard(name, (shards.path(name),), {"flips": flips, "crops": crops})
         for split, flips, crops in (

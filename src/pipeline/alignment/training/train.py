@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
+from pipeline.alignment.inputs.image_input import choose_image_input
 from pipeline.alignment.inputs.init_from import Origin
 from pipeline.alignment.inputs.protocols import Images, Texts
-from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers, stored_images
+from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.model.aligned_model import AlignmentModel
 from pipeline.alignment.model.checkpoint import ModelConfig, save
 from pipeline.alignment.model.layer_states import LayeredText
@@ -62,18 +63,18 @@ def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> 
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
     origin = Origin.of(params, paths.root)
     image, text, finished = origin.load()
-    encoders = Encoders(image, LayeredText(text, params.features.text_layers), origin, finished)
-    stored = stored_images(params, encoders.image)
+    layered = LayeredText(text, params.features.text_layers)
+    encoders = Encoders(image, choose_image_input(params, image), layered, origin, finished)
     embeddings = hidden = None
     if params.loss_weights.distillation:
         embeddings = teacher_embeddings(teacher, training.keys, paths)
     if params.loss_weights.answers:
         hidden = read_answers(shards, paths.triplets, training.keys, encoders.text.encoder)
-    data, validation = prepare(shards, training, held_out, encoders, params, stored, paths.scratch)
+    data, validation = prepare(shards, training, held_out, encoders, params, paths.scratch)
     data.teacher = embeddings
     if hidden is not None:
         data.answers = store_answers(hidden, training, encoders, params, paths.scratch)
-    return Assembled(encoders, training, held_out, build(params, encoders, data, validation, stored))
+    return Assembled(encoders, training, held_out, build(params, encoders, data, validation))
 
 
 def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
@@ -114,16 +115,11 @@ def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: 
     return functional.normalize(stored.float(), dim=1).half()
 
 
-def build(
-    params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet, stored: int | None
-) -> AlignmentObjective:
-    """The objective as it starts, a function of the seed, the data, and the model to start from.
-
-    `stored`: see `stored_images`.
-    """
+def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:
+    """The objective as it starts, a function of the seed, the data, and the model to start from."""
     towers, measured = None, data
     if params.train_encoders.end_to_end:
-        towers = EncoderTowers(encoders.image, encoders.text, params, stored)
+        towers = EncoderTowers(encoders.image, encoders.text, params, encoders.image_input)
         towers.to(machine().device).eval()
         measured = replace(data, images=EncodedImages(data.images, towers), texts=EncodedTexts(data.texts, towers))
         validation = replace(
