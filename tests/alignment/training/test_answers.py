@@ -242,7 +242,7 @@ def test_answers_are_learned_from_the_images(paths: Paths) -> None:
 def test_the_stage_repeats_itself_and_keeps_the_head_out_of_the_model(paths: Paths) -> None:
     found = []
     for _ in range(2):
-        align(world.params(loss_weights__answers=1.0), world.TEACHER, paths)
+        align(world.params(loss_weights__answers=1.0), paths)
         found.append((hash_file(paths.alignment / WEIGHTS), (paths.plots / "training.csv").read_text()))
         for folder in (paths.scratch / "training", paths.scratch / "steps"):
             shutil.rmtree(folder)

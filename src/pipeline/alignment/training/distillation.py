@@ -1,4 +1,4 @@
-"""Distillation head, temperature and memory bank: what the stored teacher adds to the training.
+"""Learning from the teacher: its stored targets, and the head, temperature and memory bank that the training adds.
 
 Each branch predicts what the teacher says of the image, its embedding or its class probabilities, with one shared head
 (LayerNorm and a linear map) on its embedding; the head, like the blocks, is the same for both modalities. It is not
@@ -6,6 +6,9 @@ part of the finished model.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +21,7 @@ from pipeline.alignment.losses.memory_bank import MemoryBank
 from pipeline.alignment.losses.squared_error import squared_error
 from pipeline.alignment.params import DistillationParams
 from pipeline.core.errors import UserError
-from pipeline.teacher.params import EmbedTeacherParams
+from pipeline.teacher.table import TeacherEmbeddings, read_teacher
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
 """Losses that compare each prediction with its own image's target alone."""
@@ -60,13 +63,26 @@ class Distillation(nn.Module):
             self.scale.clamp()
 
 
-def check_teacher(params: DistillationParams, teacher: EmbedTeacherParams) -> None:
-    """Raise UserError if this kind of distillation cannot learn from what the teacher stores."""
-    if (params.kind == "kl") != (teacher.pooling == "class_probabilities"):
+def read_targets(params: DistillationParams, folder: Path, keys: Sequence[str], manifest: Path) -> Tensor:
+    """What the teacher stored of these images, float16 [images, D]: class probabilities, or L2-normalised embeddings.
+
+    Raises UserError if this kind of distillation cannot learn from it, if an image is missing (naming `manifest`, which
+    lists it), or as `read_teacher` does.
+    """
+    teacher = read_teacher(folder)
+    check_pooling(params, teacher)
+    stored = torch.from_numpy(teacher.of(keys, manifest))
+    return stored if params.kind == "kl" else functional.normalize(stored.float(), dim=1).half()
+
+
+def check_pooling(params: DistillationParams, teacher: TeacherEmbeddings) -> None:
+    """Raise UserError unless class probabilities meet `kl`, and embeddings another kind."""
+    pooling = teacher.origin.pooling
+    if (params.kind == "kl") != (pooling == "class_probabilities"):
         raise UserError(
-            "This kind of distillation cannot learn from what the teacher stores.",
-            where="align.distillation.kind and embed_teacher.pooling",
+            "This kind of distillation cannot learn from what the teacher stored.",
+            where=f"align.distillation.kind and {teacher.folder}",
             expected="kind kl with pooling class_probabilities, or another kind with another pooling",
-            found=f"kind {params.kind} with pooling {teacher.pooling}",
-            fix="change one of the two",
+            found=f"kind {params.kind} with pooling {pooling}",
+            fix="change align.distillation.kind, or embed_teacher.pooling and run embed_teacher again",
         )

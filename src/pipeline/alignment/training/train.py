@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
 from pipeline.alignment.inputs.image_input import choose_image_input
@@ -24,17 +23,13 @@ from pipeline.alignment.model.shared_encoder import SharedEncoder, Standardise
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.build_answers import read_answers, store_answers
 from pipeline.alignment.training.build_dataset import Encoders, Sources, prepare, read_sources
-from pipeline.alignment.training.distillation import check_teacher
+from pipeline.alignment.training.distillation import read_targets
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.readout_init import start_summary
 from pipeline.core.files import hash_file, remove
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.token_norm import Whitening
-from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.encoders.image.weights_file import image_weights_hash
-from pipeline.teacher.params import EmbedTeacherParams
-from pipeline.teacher.table import TeacherOrigin, read_teacher
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
@@ -53,13 +48,11 @@ class Assembled:
     objective: AlignmentObjective
 
 
-def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> Assembled:
+def assemble(params: AlignParams, paths: Paths) -> Assembled:
     """Read the tables, load the encoders, and prepare what the losses in use need.
 
     Raises UserError for whatever is missing or does not fit.
     """
-    if params.loss_weights.distillation:
-        check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
     origin = Origin.of(params, paths.root)
     image, text, finished = origin.load()
@@ -67,7 +60,8 @@ def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> 
     encoders = Encoders(image, choose_image_input(params, image), layered, origin, finished)
     embeddings = hidden = None
     if params.loss_weights.distillation:
-        embeddings = teacher_embeddings(teacher, training.keys, paths)
+        manifest = paths.pairs / "manifest.parquet"
+        embeddings = read_targets(params.distillation, paths.teacher, training.keys, manifest)
     if params.loss_weights.answers:
         hidden = read_answers(shards, paths.triplets, training.keys, encoders.text.encoder)
     data, validation = prepare(shards, training, held_out, encoders, params, paths.scratch)
@@ -77,9 +71,9 @@ def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> 
     return Assembled(encoders, training, held_out, build(params, encoders, data, validation))
 
 
-def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dict[str, Any]:
+def align(params: AlignParams, paths: Paths) -> dict[str, Any]:
     """Train, write `models/alignment/` and the curves; returns the metrics."""
-    found = assemble(params, teacher, paths)
+    found = assemble(params, paths)
     encoders, objective = found.encoders, found.objective
     inputs = [*input_files(params, paths), *encoders.origin.files()]
     described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders.origin)}
@@ -95,24 +89,6 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
     publish(params, paths, encoders, objective, inputs)
     remove(paths.scratch / "align")
     return metrics(history, objective, found.training, found.held_out)
-
-
-def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: Paths) -> Tensor:
-    """L2-normalised embeddings, or class probabilities as they are stored, float16 [images, D].
-
-    Raises UserError if they were not made as the parameters of `embed_teacher` say.
-    """
-    preprocessing = load_image_encoder(teacher.encoder, paths.root).preprocessing
-    origin = TeacherOrigin(
-        model=teacher.encoder.name,
-        weights=image_weights_hash(teacher.encoder, paths.root),
-        preprocessing=preprocessing.fingerprint(),
-        pooling=teacher.pooling,
-    )
-    stored = torch.from_numpy(read_teacher(paths.teacher, origin).of(keys, paths.pairs / "manifest.parquet"))
-    if teacher.pooling == "class_probabilities":
-        return stored
-    return functional.normalize(stored.float(), dim=1).half()
 
 
 def build(params: AlignParams, encoders: Encoders, data: TrainingSet, validation: ValidationSet) -> AlignmentObjective:
