@@ -1,4 +1,4 @@
-"""Learning from the teacher: its stored targets, and the head, temperature and memory bank that the training adds.
+"""Learning from the teacher: its stored targets, and the head, temperature and queue that the training adds.
 
 Each branch predicts what the teacher says of the image, its embedding or its class probabilities, with one shared head
 (LayerNorm and a linear map) on its embedding; the head, like the blocks, is the same for both modalities. It is not
@@ -17,14 +17,14 @@ from torch.nn import functional
 from pipeline.alignment.losses.contrastive import Scale
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
 from pipeline.alignment.losses.kl_divergence import kl_divergence
-from pipeline.alignment.losses.memory_bank import MemoryBank
 from pipeline.alignment.losses.squared_error import squared_error
+from pipeline.alignment.losses.teacher_queue import TeacherQueue
 from pipeline.alignment.params import DistillationParams
 from pipeline.core.errors import UserError
 from pipeline.teacher.table import TeacherEmbeddings, read_teacher
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
-"""Losses that compare each prediction with its own image's target alone."""
+"""Losses that compare each prediction only with the target of its own image."""
 
 
 class Distillation(nn.Module):
@@ -36,7 +36,7 @@ class Distillation(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, teacher.shape[1]))
         if params.kind == "contrastive":
             self.scale = Scale(params.temperature, trained=params.learn_temperature)
-            self.bank = MemoryBank(teacher, groups, params.bank, seed)
+            self.bank = TeacherQueue(teacher, groups, params.bank, seed)
 
     def predict(self, embeddings: Tensor) -> Tensor:
         """From embeddings […, width] L2-normalised predictions […, D] of the teacher's; for `kl` class logits."""
@@ -45,19 +45,19 @@ class Distillation(nn.Module):
 
     def loss(self, image: Tensor, text: Tensor, teacher: Tensor, group: Tensor) -> Tensor:
         """Mean of both branches. image: [B, D] and text: [B, C, D] predictions; teacher: [B, D]; group: [B]."""
-        of_text = group.repeat_interleave(text.shape[1])
-        flat = text.flatten(0, 1)
+        text_group, texts = group.repeat_interleave(text.shape[1]), text.flatten(0, 1)
         if self.kind in ROW_BY_ROW:
-            of_branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
-            return (of_branch(image, teacher) + of_branch(flat, repeated)) / 2
+            branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
+            return (branch(image, teacher) + branch(texts, repeated)) / 2
+        queue, queue_group = self.bank.embeddings, self.bank.groups
         branches = [
-            contrastive_distillation(student, of, teacher, group, self.bank.embeddings, self.bank.groups, self.scale())
-            for student, of in ((image, group), (flat, of_text))
+            contrastive_distillation(student, own, teacher, group, queue, queue_group, self.scale())
+            for student, own in ((image, group), (texts, text_group))
         ]
         return torch.stack(branches).mean()
 
     def after_step(self, teacher: Tensor, group: Tensor) -> None:
-        """Renew the bank from the whole batch, and keep a trained temperature in bounds."""
+        """Push the whole batch into the queue, and keep a trained temperature in bounds."""
         if self.kind == "contrastive":
             self.bank.push(teacher, group)
             self.scale.clamp()
