@@ -95,10 +95,10 @@ def test_stored_crops_differ_and_stay_the_same(paths: Paths, trained: dict[str, 
         objective(paths, params(features=given, loss_weights=weights, train_encoders=trained)).collator._data.images
         for given in ({"flips": True, "image_grid": 3}, features, {**features, "crops": 1})
     )
-    assert [images.views(0) for images in (plain, cropped, again)] == [2, 5, 3]
-    views = [cropped.get([0], [view]) for view in range(5)]
-    assert all(not torch.equal(one, other) for one, other in itertools.combinations(views, 2))
-    assert all(torch.equal(plain.get([4], [view]), cropped.get([4], [view])) for view in range(2))
+    assert [images.crops(0) for images in (plain, cropped, again)] == [2, 5, 3]
+    crops = [cropped.get([0], [crop]) for crop in range(5)]
+    assert all(not torch.equal(one, other) for one, other in itertools.combinations(crops, 2))
+    assert all(torch.equal(plain.get([4], [crop]), cropped.get([4], [crop])) for crop in range(2))
     assert torch.equal(again.get([4], [2]), cropped.get([4], [2]))
     assert not torch.equal(cropped.get([3], [2]), cropped.get([4], [2]))
 

@@ -8,9 +8,9 @@ import torch
 from tests.alignment import world
 from tests.training.objectives import update_gradient
 
+from pipeline.alignment.data.splits import read_splits
 from pipeline.alignment.model.checkpoint import WEIGHTS, load
 from pipeline.alignment.model.layer_states import LayeredText
-from pipeline.alignment.training.build_dataset import read_sources
 from pipeline.alignment.training.objective import AlignmentObjective, same_content
 from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
@@ -92,7 +92,7 @@ def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) ->
     KEPT_DC.write(tmp_path / "a-dc.parquet", [row])
     params = world.params(loss_weights__questions=0.0, contrastive={"composed_share": 0.0})
     with pytest.raises(UserError, match="not among the pairs") as caught:
-        read_sources(paths.pairs, tmp_path, params)
+        read_splits(paths.pairs, tmp_path, params)
     assert "nowhere" in str(caught.value) and str(paths.pairs) in str(caught.value)
 
 

@@ -88,16 +88,16 @@ class EncodedImages:
     def __len__(self) -> int:
         return len(self._images)
 
-    def views(self, number: int) -> int:
-        """How many views of an image there are."""
-        return self._images.views(number)
+    def crops(self, number: int) -> int:
+        """How many crops of an image there are."""
+        return self._images.crops(number)
 
     @torch.no_grad()
-    def get(self, numbers: Sequence[int], views: Sequence[int], draws: object = None) -> Tensor:
-        """Tokens [N, T, D] float32 of images, each in the view asked for, on the CPU."""
+    def get(self, numbers: Sequence[int], crops: Sequence[int], rngs: object = None) -> Tensor:
+        """Tokens [N, T, D] float32 of images, each in the crop asked for, on the CPU."""
         parts = [slice(start, start + BATCH) for start in range(0, len(numbers), BATCH)]
         device = device_of(self._towers)
-        pictures = ahead(lambda part: self._images.get(numbers[part], views[part]), parts, AHEAD)
+        pictures = ahead(lambda part: self._images.get(numbers[part], crops[part]), parts, AHEAD)
         with closing(pictures) as batches, autocast(self._towers.precision, device):
             return torch.cat([self._towers.image(batch.to(device)).float().cpu() for batch in batches])
 
@@ -115,13 +115,13 @@ class EncodedTexts:
         inputs, mask = self._texts.get(numbers)
         device = device_of(self._towers)
         with autocast(self._towers.precision, device):
-            found = [
+            tokens = [
                 self._towers.text(*(part.to(device) for part in parts)).float().cpu()
                 for parts in zip(inputs.split(BATCH), mask.split(BATCH), strict=True)
             ]
-        return torch.cat(found), mask
+        return torch.cat(tokens), mask
 
 
 def device_of(module: nn.Module) -> torch.device:
-    """Where a module's weights lie."""
+    """The device that holds a module's weights."""
     return next(module.parameters()).device
