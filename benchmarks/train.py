@@ -51,7 +51,6 @@ from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST
-from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.training.distributed import World
 from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.loop import Run, train
@@ -147,7 +146,7 @@ def params_of(args: argparse.Namespace, end_to_end: bool, steps: int) -> AlignPa
 def objective_of(args: argparse.Namespace, paths: Paths, end_to_end: bool) -> tuple[AlignmentObjective, AlignParams]:
     """A fresh objective; in the cached regime this computes the tokens."""
     params = params_of(args, end_to_end, WARM_UP + args.steps)
-    return assemble(params, EmbedTeacherParams(), paths).objective, params
+    return assemble(params, paths).objective, params
 
 
 def our_steps(args: argparse.Namespace, paths: Paths, end_to_end: bool, round_: int) -> Steps:

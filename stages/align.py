@@ -11,17 +11,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.alignment.params import AlignParams
-from pipeline.core.settings import load_params
 from pipeline.core.stage import Paths, stage
-from pipeline.teacher.params import EmbedTeacherParams
 
 
 @stage(writes=["alignment"])
 def main(params: AlignParams, paths: Paths) -> dict:
     from pipeline.alignment.training.train import align
 
-    teacher = load_params(paths.params, "embed_teacher", EmbedTeacherParams)
-    return align(params, teacher, paths)
+    return align(params, paths)
 
 
 if __name__ == "__main__":

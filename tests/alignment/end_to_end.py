@@ -33,7 +33,7 @@ def params(**changes: Any) -> AlignParams:
 
 
 def objective(paths: Paths, given: AlignParams) -> AlignmentObjective:
-    return assemble(given, world.TEACHER, paths).objective
+    return assemble(given, paths).objective
 
 
 def gradients(of: AlignmentObjective) -> dict[str, torch.Tensor]:

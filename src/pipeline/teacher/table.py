@@ -92,11 +92,10 @@ def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, origi
     table.write(path, rows, origin.metadata())
 
 
-def read_teacher(folder: Path, expected: TeacherOrigin | None = None) -> TeacherEmbeddings:
+def read_teacher(folder: Path) -> TeacherEmbeddings:
     """All files of a folder.
 
-    Raises UserError if there is none, if two files differ in origin or width (naming both), if the origin
-    is not the `expected` one, or as `Table.read` does.
+    Raises UserError if there is none, if two files differ in origin or width (naming both), or as `Table.read` does.
     """
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
@@ -112,14 +111,6 @@ def read_teacher(folder: Path, expected: TeacherOrigin | None = None) -> Teacher
                 found=f"{other}, {other_table.schema.field('embedding').type}",
                 fix="remove the folder and run embed_teacher again",
             )
-    if expected is not None and origin != expected:
-        raise UserError(
-            "The teacher embeddings were made in another way than the parameters say.",
-            where=paths[0],
-            expected=expected,
-            found=origin,
-            fix="run embed_teacher again",
-        )
     rows = table.read(*paths)
     flat = pa.concat_arrays(chunk.flatten() for chunk in rows["embedding"].chunks)
     embeddings = flat.to_numpy(zero_copy_only=False).reshape(rows.num_rows, -1)

@@ -1,4 +1,4 @@
-"""Statements, wrong answers, composed texts, and what is drawn for a sample."""
+"""Statements, wrong answers, synthetic captions, and what is drawn for a sample."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.alignment.data.sampler import Sampler, choose_texts
 from pipeline.alignment.data.statements import WrongAnswers, statement
-from pipeline.alignment.data.synthetic_captions import joined, placed
+from pipeline.alignment.data.synthetic_captions import joined, with_location
 from pipeline.alignment.data.text_sources import describe_images
 from pipeline.alignment.params import AlignParams, ContrastiveParams, QuestionParams
 
@@ -90,14 +90,14 @@ def test_images_get_all_their_texts() -> None:
     assert [phrase for _, phrase in texts["a"].regions] == ["a red star", "a dog", "a tree"]
     assert texts["a"].questions == [("the star is red", ["the star is blue"])]
     parts = {"a red star", "a dog", "a tree", "the star is red"}
-    for text in texts["a"].composed:
+    for text in texts["a"].synthetic:
         assert set(text.replace(" and ", ", ").split(", ")) <= parts
-    assert texts["b"].composed == ["the dog is blue"]
+    assert texts["b"].synthetic == ["the dog is blue"]
 
 
 def test_texts_are_a_function_of_the_seed() -> None:
     assert described() == described()
-    assert described(share=0.0)["a"].composed == []
+    assert described(share=0.0)["a"].synthetic == []
 
 
 def test_joined() -> None:
@@ -118,8 +118,8 @@ def test_sampler_goes_through_every_image_each_epoch_and_is_a_function_of_the_st
 def test_texts_are_not_repeated_before_their_kind_is_used_up(number: int, share: float, seed: int) -> None:
     found = choose_texts([1, 2, 3], [10, 11], number, share, np.random.default_rng(seed))
     assert len(found) == number
-    plain, composed = [n for n in found if n < 10], [n for n in found if n >= 10]
-    assert len(set(plain)) == min(3, len(plain)) and len(set(composed)) == min(2, len(composed))
+    plain, synthetic = [n for n in found if n < 10], [n for n in found if n >= 10]
+    assert len(set(plain)) == min(3, len(plain)) and len(set(synthetic)) == min(2, len(synthetic))
     assert choose_texts([], [10], 2, 0.0, np.random.default_rng(seed)) == [10, 10]
 
 
@@ -136,22 +136,22 @@ def test_texts_are_not_repeated_before_their_kind_is_used_up(number: int, share:
         ("the car is red", None, "the car is red"),
     ],
 )
-def test_placed(phrase: str, box: tuple[float, float, float, float] | None, expected: str):
-    assert placed(phrase, box) == expected
+def test_small_boxes_are_located(phrase: str, box: tuple[float, float, float, float] | None, expected: str) -> None:
+    assert with_location(phrase, box) == expected
 
 
-def test_composed_texts_say_places():
-    def composed(share: float) -> list[str]:
+def test_synthetic_captions_say_locations() -> None:
+    def captions(share: float) -> list[str]:
         contrastive = ContrastiveParams(composed_share=1.0, composed_texts=20, composed_parts=1, place_share=share)
         rows = [{"key": "a", "box": [0.0, 0.0, 0.2, 0.2], "caption": "a red car"}]
-        return describe_images({"a": ["x"]}, rows, [], contrastive, QuestionParams(), 0)["a"].composed
+        return describe_images({"a": ["x"]}, rows, [], contrastive, QuestionParams(), 0)["a"].synthetic
 
-    assert composed(0.0) == ["a red car"]
-    assert composed(1.0) == ["a red car in the top left"]
-    assert sorted(composed(0.5)) == ["a red car", "a red car in the top left"]
+    assert captions(0.0) == ["a red car"]
+    assert captions(1.0) == ["a red car in the top left"]
+    assert sorted(captions(0.5)) == ["a red car", "a red car in the top left"]
 
 
-def test_places_are_refused_beside_mirrored_images():
+def test_locations_are_refused_beside_mirrored_images() -> None:
     given = {
         "features": {"flips": True},
         "contrastive": {"place_share": 0.5},

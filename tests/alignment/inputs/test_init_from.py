@@ -25,14 +25,14 @@ TRAINED = {"image": 1, "text": 1}
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Paths, dict[str, Any]]:
     """A tiny world with a finished model whose encoders were trained along, and its metrics."""
     paths = end_to_end.make(tmp_path_factory.mktemp("origin"))
-    metrics = align(end_to_end.params(train_encoders=TRAINED), world.TEACHER, paths)
+    metrics = align(end_to_end.params(train_encoders=TRAINED), paths)
     shutil.copytree(paths.alignment, paths.root / FOLDER)
     return paths, metrics
 
 
 def on_from(paths: Paths, **changes: Any) -> tuple[AlignParams, AlignmentObjective]:
     given = end_to_end.params(**changes).model_copy(update={"start_from": FOLDER})
-    return given, assemble(given, world.TEACHER, paths).objective
+    return given, assemble(given, paths).objective
 
 
 @pytest.mark.parametrize("trained", [{}, TRAINED, {"image": "all", "text": "all"}])
@@ -68,7 +68,7 @@ def test_the_stage_goes_on_and_says_from_what(finished: tuple[Paths, dict[str, A
     own = Paths.of(copy, "align")
     given, _ = on_from(own)
     short = given.model_copy(update={"training": given.training.model_copy(update={"steps": 2})})
-    later = align(short, world.TEACHER, own)
+    later = align(short, own)
     assert later["training"]["best_step"] == 2 and later["retrieval"]["val"]["images"] == 12
     provenance = json.loads((own.alignment / PROVENANCE).read_text())
     assert {f"{FOLDER}/{CONFIG}", f"{FOLDER}/{WEIGHTS}"} <= provenance["inputs"].keys()

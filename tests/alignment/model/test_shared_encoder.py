@@ -1,11 +1,11 @@
-"""The shared encoder and the memory bank."""
+"""The shared encoder and the teacher queue."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.alignment.losses.memory_bank import MAX_ENTRIES, MemoryBank
+from pipeline.alignment.losses.teacher_queue import MAX_ENTRIES, TeacherQueue
 from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import SharedEncoder, Standardise, box_pools
 
@@ -74,27 +74,27 @@ def test_boxes_pool_only_what_they_touch() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 9), st.integers(0, 12), st.lists(st.integers(1, 5), max_size=5))
-def test_the_bank_holds_the_last_entries(rows: int, size: int, pushes: list[int]) -> None:
+def test_the_queue_holds_the_last_entries(rows: int, size: int, pushes: list[int]) -> None:
     table = torch.arange(rows, dtype=torch.float)[:, None].repeat(1, 2)
-    bank = MemoryBank(table, torch.arange(rows), size, seed=0)
+    queue = TeacherQueue(table, torch.arange(rows), size, seed=0)
     held = min(rows, size)
-    assert len(bank.groups) == held and len(set(bank.groups.tolist())) == held
-    assert torch.equal(bank.embeddings[:, 0].long(), bank.groups)
-    slow, place, next_group = bank.groups.tolist(), 0, 100
+    assert len(queue.groups) == held and len(set(queue.groups.tolist())) == held
+    assert torch.equal(queue.embeddings[:, 0].long(), queue.groups)
+    slow, place, next_group = queue.groups.tolist(), 0, 100
     for count in pushes:
         groups = torch.arange(next_group, next_group + count)
         next_group += count
-        bank.push(groups[:, None].repeat(1, 2).float(), groups)
+        queue.push(groups[:, None].repeat(1, 2).float(), groups)
         kept = groups.tolist()[-held:] if held else []
         for group in kept:
             slow[place] = group
             place = (place + 1) % held
-    assert bank.groups.tolist() == slow
-    assert torch.equal(bank.embeddings[:, 0].long(), bank.groups)
+    assert queue.groups.tolist() == slow
+    assert torch.equal(queue.embeddings[:, 0].long(), queue.groups)
 
 
-def test_the_bank_is_bounded_and_part_of_the_state() -> None:
+def test_the_queue_is_bounded_and_part_of_the_state() -> None:
     assert MAX_ENTRIES == 65_536
-    bank = MemoryBank(torch.randn(4, 2), torch.arange(4), 3, seed=1)
-    assert set(bank.state_dict()) == {"embeddings", "groups", "position"}
-    assert torch.equal(bank.groups, MemoryBank(torch.randn(4, 2), torch.arange(4), 3, seed=1).groups)
+    queue = TeacherQueue(torch.randn(4, 2), torch.arange(4), 3, seed=1)
+    assert set(queue.state_dict()) == {"embeddings", "groups", "position"}
+    assert torch.equal(queue.groups, TeacherQueue(torch.randn(4, 2), torch.arange(4), 3, seed=1).groups)

@@ -1,4 +1,4 @@
-"""The views over which the finished model averages, by hand."""
+"""The augmented images over which the finished model averages, by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 
 from pipeline.alignment.model.aligned_model import AlignmentModel
 from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
-from pipeline.alignment.model.tta import five_crops, views
+from pipeline.alignment.model.tta import augmented, five_crops
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.text.encoder import load_text_encoder
@@ -16,10 +16,10 @@ from pipeline.encoders.text.encoder import load_text_encoder
 
 def test_crops_are_the_corners_and_the_centre() -> None:
     ramp = torch.arange(16.0).expand(1, 3, 16, 16)
-    found = five_crops(torch.cat([ramp, ramp.mT], dim=1), 7 / 8)
-    assert all(crop.shape == (1, 6, 16, 16) for crop in found)
+    crops = five_crops(torch.cat([ramp, ramp.mT], dim=1), 7 / 8)
+    assert all(crop.shape == (1, 6, 16, 16) for crop in crops)
     # Of 14 pixels from pixel 0, 1 or 2 on the mean is 6.5, 7.5 or 8.5; enlarging a ramp leaves it as it is.
-    means = torch.tensor([[crop[:, 3:].mean(), crop[:, :3].mean()] for crop in found])
+    means = torch.tensor([[crop[:, 3:].mean(), crop[:, :3].mean()] for crop in crops])
     expected = torch.tensor([[6.5, 6.5], [6.5, 8.5], [8.5, 6.5], [8.5, 8.5], [7.5, 7.5]])
     torch.testing.assert_close(means, expected)
 
@@ -44,7 +44,7 @@ def test_the_whole_image_weighs_as_much_as_its_crops(tmp_path: Path, asked: dict
     ).eval()
     size = model.image_encoder.preprocessing.size
     pixels = torch.randn(2, 3, size, size)
-    seen = [view for _, view in views(pixels, features)]
+    seen = [image for _, image in augmented(pixels, features)]
     assert len(seen) == count and torch.equal(seen[0], pixels)
     assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
     plain = AlignmentModel(
@@ -52,8 +52,8 @@ def test_the_whole_image_weighs_as_much_as_its_crops(tmp_path: Path, asked: dict
     )
     plain.shared.load_state_dict(model.shared.state_dict())
     with torch.inference_mode():
-        found = torch.stack([plain.eval().encode_image(view) for view in seen])
-        whole = torch.tensor([any(torch.equal(view, one) for one in (pixels, pixels.flip(-1))) for view in seen])
+        found = torch.stack([plain.eval().encode_image(image) for image in seen])
+        whole = torch.tensor([any(torch.equal(image, one) for one in (pixels, pixels.flip(-1))) for image in seen])
         mean = found[whole].mean(dim=0)
         if not whole.all():
             mean = mean + found[~whole].mean(dim=0)

@@ -17,13 +17,13 @@ from tests.alignment.training.test_train import gradient, objective
 
 from pipeline.alignment.data.masked_questions import IGNORED
 from pipeline.alignment.data.sampler import Sample
+from pipeline.alignment.data.splits import read_splits
 from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
 from pipeline.alignment.losses.masked_answers import masked_answers, summed_by_image
 from pipeline.alignment.model.checkpoint import WEIGHTS
 from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import Block, SharedEncoder
-from pipeline.alignment.training.build_answers import hide_answers, read_answers
-from pipeline.alignment.training.build_dataset import read_sources
+from pipeline.alignment.training.build_answers import mask_answers, read_answers
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
@@ -59,7 +59,7 @@ def pair(question: str, answer: str, key: str = "a") -> dict[str, str]:
 def test_answers_become_masks(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     encoder = text_encoder(paths)
     rows = [pair("What color is the area? ", answer) for answer in ("red", " Red", "blue", "red and blue", "a " * 9)]
-    found = hide_answers([*rows, pair("what color?", "red", "elsewhere")], ["b", "a"], encoder)
+    found = mask_answers([*rows, pair("what color?", "red", "elsewhere")], ["b", "a"], encoder)
     (red, blue), (_, both) = ([text for text, _ in found[1][:2]], found[1][2])
     assert found[0] == [] and len(found[1]) == 3
     assert (
@@ -231,7 +231,7 @@ def test_answers_are_learned_from_the_images(paths: Paths) -> None:
     answers, images = blind.collator._data.answers, blind.collator._data.images
     assert answers is not None
     assert isinstance(images, ImageTokens)
-    images._places = [images._places[number] for number in np.random.default_rng(0).permutation(len(images))]
+    images._rows = [images._rows[number] for number in np.random.default_rng(0).permutation(len(images))]
     counts = Counter(word for own in answers.pairs for _, words in own for word in words)
     shares = [count / counts.total() for count in counts.values()]
     unigram = -sum(share * math.log(share) for share in shares)
@@ -242,7 +242,7 @@ def test_answers_are_learned_from_the_images(paths: Paths) -> None:
 def test_the_stage_repeats_itself_and_keeps_the_head_out_of_the_model(paths: Paths) -> None:
     found = []
     for _ in range(2):
-        align(world.params(loss_weights__answers=1.0), world.TEACHER, paths)
+        align(world.params(loss_weights__answers=1.0), paths)
         found.append((hash_file(paths.alignment / WEIGHTS), (paths.plots / "training.csv").read_text()))
         for folder in (paths.scratch / "training", paths.scratch / "steps"):
             shutil.rmtree(folder)
@@ -252,13 +252,13 @@ def test_the_stage_repeats_itself_and_keeps_the_head_out_of_the_model(paths: Pat
 
 
 def test_mistakes(paths: Paths, tmp_path: Path) -> None:
-    shards, train, _ = read_sources(paths.pairs, paths.triplets, world.params())
+    splits = read_splits(paths.pairs, paths.triplets, world.params())
     encoder = text_encoder(paths)
     row = KEPT_QA.read_folder(paths.triplets, "*-qa.parquet").to_pylist()[0]
     for rows, message in (([], "no answers to mask"), ([row | {"key": "nowhere"}], "not among the pairs")):
         KEPT_QA.write(tmp_path / "a-qa.parquet", rows)
         with pytest.raises(UserError, match=message):
-            read_answers(shards, tmp_path, train.keys, encoder)
+            read_answers(splits, tmp_path, encoder)
     encoder.mask_id = None
     with pytest.raises(UserError, match="no mask token"):
-        read_answers(shards, paths.triplets, train.keys, encoder)
+        read_answers(splits, paths.triplets, encoder)

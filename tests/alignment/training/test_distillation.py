@@ -1,18 +1,20 @@
 """Distillation from class probabilities, from the stored table to the trained model, and mistakes of users."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.alignment import world
 
 from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.params import DistillationParams
-from pipeline.alignment.training.distillation import Distillation, check_teacher
-from pipeline.alignment.training.train import align, teacher_embeddings
+from pipeline.alignment.training.distillation import Distillation, check_pooling, read_targets
+from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.teacher.params import EmbedTeacherParams
+from pipeline.teacher.table import TeacherEmbeddings, TeacherOrigin
 
 KL = {"distillation": {"kind": "kl"}, "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 0.0,
       "questions": 0.0}}  # fmt: skip
@@ -24,7 +26,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 
 def test_stored_probabilities_are_read_as_they_are(paths: Paths) -> None:
-    found = teacher_embeddings(world.SUPERVISED, ["train001", "train000"], paths)
+    found = read_targets(DistillationParams(kind="kl"), paths.teacher, ["train001", "train000"], paths.pairs)
     assert found.shape == (2, world.CLASSES) and bool((found >= 0).all())
     torch.testing.assert_close(found.double().sum(dim=1), torch.ones(2).double(), atol=2e-3, rtol=0)
     assert float(found.double().norm(dim=1).max()) < 0.999
@@ -45,7 +47,7 @@ def test_every_text_has_its_images_distribution() -> None:
 
 def test_the_stage_learns_the_teachers_classes(paths: Paths) -> None:
     training = {"seed": 1, "steps": 15, "batch_size": 8, "learning_rate": 0.03, "validate_every": 15, "log_every": 1}
-    align(world.params(training=training, **KL), world.SUPERVISED, paths)
+    align(world.params(training=training, **KL), paths)
     header, *rows = (paths.plots / "training.csv").read_text().splitlines()
     losses = [float(row.split(",")[header.split(",").index("distillation")]) for row in rows]
     assert len(losses) == 15 and sum(losses[-5:]) < 0.5 * sum(losses[:5])
@@ -65,29 +67,21 @@ def test_the_stage_learns_the_teachers_classes(paths: Paths) -> None:
 )
 def test_kind_and_pooling_must_fit(kind: str, pooling: str, fits: bool) -> None:
     params = DistillationParams.model_validate({"kind": kind})
-    teacher = EmbedTeacherParams.model_validate({"pooling": pooling})
+    origin = TeacherOrigin(model="m", weights="w", preprocessing="p", pooling=pooling)
+    teacher = TeacherEmbeddings([], np.zeros((0, 2), np.float16), origin, Path("data/teacher"))
     if fits:
-        check_teacher(params, teacher)
+        check_pooling(params, teacher)
         return
     with pytest.raises(UserError) as caught:
-        check_teacher(params, teacher)
-    assert caught.value.where == "align.distillation.kind and embed_teacher.pooling"
+        check_pooling(params, teacher)
+    assert caught.value.where == "align.distillation.kind and data/teacher"
     assert kind in caught.value.found and pooling in caught.value.found
 
 
-def test_the_stage_refuses_a_wrong_teacher_before_any_work(tmp_path: Path) -> None:
-    nothing = Paths.of(tmp_path, "align")
-    with pytest.raises(UserError, match="cannot learn from what the teacher stores"):
-        align(world.params(**KL), world.TEACHER, nothing)
-    with pytest.raises(UserError, match="cannot learn from what the teacher stores"):
-        align(world.params(), world.SUPERVISED, nothing)
+def test_the_stage_refuses_a_wrong_teacher_before_it_computes_anything(paths: Paths) -> None:
+    fresh = replace(paths, scratch=paths.root / "fresh")
+    with pytest.raises(UserError, match="cannot learn from what the teacher stored"):
+        align(world.params(), fresh)
+    assert not fresh.scratch.exists()
     unused = {"contrastive": 1.0, "distillation": 0.0, "regions": 0.0, "questions": 0.0}
-    with pytest.raises(UserError) as caught:
-        align(world.params(loss_weights=unused), world.SUPERVISED, nothing)
-    assert "teacher" not in str(caught.value)
-
-
-def test_probabilities_of_another_teacher_are_refused(paths: Paths) -> None:
-    other = world.SUPERVISED.model_copy(update={"pooling": "mean"})
-    with pytest.raises(UserError, match="made in another way"):
-        teacher_embeddings(other, ["train000"], paths)
+    align(world.params(loss_weights=unused), replace(fresh, teacher=paths.root / "nowhere"))

@@ -8,11 +8,11 @@ import torch
 from tests.alignment import world
 from tests.training.objectives import update_gradient
 
+from pipeline.alignment.data.splits import read_splits
 from pipeline.alignment.model.checkpoint import WEIGHTS, load
 from pipeline.alignment.model.layer_states import LayeredText
-from pipeline.alignment.training.build_dataset import read_sources
 from pipeline.alignment.training.objective import AlignmentObjective, same_content
-from pipeline.alignment.training.train import align, assemble, teacher_embeddings
+from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
@@ -27,7 +27,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 
 def objective(paths: Paths, **changes) -> AlignmentObjective:
-    return assemble(world.params(**changes), world.TEACHER, paths).objective
+    return assemble(world.params(**changes), paths).objective
 
 
 def gradient(of: AlignmentObjective, paths: Paths, micro: int | None) -> tuple[dict[str, float], list[torch.Tensor]]:
@@ -72,7 +72,7 @@ def test_copies_and_equal_captions_are_positives() -> None:
 
 
 def test_the_stage_trains_saves_and_repeats_itself(paths: Paths) -> None:
-    metrics = align(world.params(), world.TEACHER, paths)
+    metrics = align(world.params(), paths)
     first = hash_file(paths.alignment / WEIGHTS)
     assert metrics["retrieval"]["val"]["images"] == 12 and metrics["training"]["statements"] == 40
     assert (paths.plots / "training.csv").read_text().startswith("step,")
@@ -83,14 +83,8 @@ def test_the_stage_trains_saves_and_repeats_itself(paths: Paths) -> None:
     assert torch.allclose(vectors[1].norm(dim=1), torch.ones(2), atol=1e-5)
     for folder in (paths.scratch / "training", paths.scratch / "steps"):
         shutil.rmtree(folder)
-    align(world.params(), world.TEACHER, paths)
+    align(world.params(), paths)
     assert hash_file(paths.alignment / WEIGHTS) == first
-
-
-def test_a_teacher_made_otherwise_is_refused(paths: Paths) -> None:
-    other = world.TEACHER.model_copy(update={"pooling": "cls"})
-    with pytest.raises(UserError, match="made in another way"):
-        teacher_embeddings(other, ["train000"], paths)
 
 
 def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) -> None:
@@ -98,7 +92,7 @@ def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) ->
     KEPT_DC.write(tmp_path / "a-dc.parquet", [row])
     params = world.params(loss_weights__questions=0.0, contrastive={"composed_share": 0.0})
     with pytest.raises(UserError, match="not among the pairs") as caught:
-        read_sources(paths.pairs, tmp_path, params)
+        read_splits(paths.pairs, tmp_path, params)
     assert "nowhere" in str(caught.value) and str(paths.pairs) in str(caught.value)
 
 

@@ -1,5 +1,4 @@
-"""From samples to tensors: which view, texts, regions and statements of each image, and their tokens (or, end to
-end, pixels and ids).
+"""From samples to tensors: a crop, texts, regions and statements of each image, as tokens or as pixels and ids.
 
 Texts of a micro-batch are encoded once each, however often they occur, in chunks of similar length; everything else
 refers to them by row. -1 stands for "none".
@@ -20,6 +19,8 @@ from pipeline.alignment.data.sampler import Sample, Sampler, choose_texts
 from pipeline.alignment.params import AlignParams
 
 NONE = -1
+MIRROR = 1
+"""The crop that is the mirror image."""
 LENGTH_CHUNKS = 3
 
 
@@ -40,7 +41,7 @@ class Collator:
         drawn = [self._draw(sample) for sample in samples]
         images = [sample.image for sample in samples]
         micro: dict[str, Any] = {
-            "image": self._data.images.get(images, [draw["view"] for draw in drawn], [draw["rng"] for draw in drawn]),
+            "image": self._data.images.get(images, [draw["crop"] for draw in drawn], [draw["rng"] for draw in drawn]),
             "group": self._data.groups[images],
         }
         if self._data.teacher is not None:
@@ -59,21 +60,20 @@ class Collator:
 
     def _draw(self, sample: Sample) -> dict[str, Any]:
         params, entry, rng = self._params, self._data.entries[sample.image], self._sampler.draws(sample)
-        view = int(rng.integers(self._data.images.views(sample.image)))
-        contrastive = params.contrastive
-        texts = choose_texts(
-            entry.captions, entry.composed, contrastive.texts_per_image, contrastive.composed_share, rng
-        )
-        drawn: dict[str, Any] = {"rng": rng, "view": view, "text": np.array(texts)}
+        crop = int(rng.integers(self._data.images.crops(sample.image)))
+        number, synthetic = params.contrastive.texts_per_image, params.contrastive.composed_share
+        texts = choose_texts(entry.captions, entry.synthetic, number, synthetic, rng)
+        drawn: dict[str, Any] = {"rng": rng, "crop": crop, "text": np.array(texts)}
         if params.loss_weights.regions:
-            drawn |= self._regions(entry, view, rng)
+            # Random crops know no boxes, so the crop is the whole image or its mirror image.
+            drawn |= self._regions(entry, crop == MIRROR, rng)
         if params.loss_weights.questions:
             drawn |= self._questions(entry, rng)
         if self._data.answers is not None:
             drawn["answers"] = self._data.answers.draw(sample.image, params.questions.per_image, rng)
         return drawn
 
-    def _regions(self, entry: ImageEntry, view: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _regions(self, entry: ImageEntry, mirror: bool, rng: np.random.Generator) -> dict[str, np.ndarray]:
         number = self._params.regions.per_image
         chosen = rng.permutation(len(entry.phrases))[:number]
         data = self._data
@@ -81,7 +81,7 @@ class Collator:
         phrases = np.full(number, NONE)
         if len(chosen):
             boxes = entry.boxes[chosen]
-            weights[: len(chosen)] = box_weights(mirrored(boxes) if view else boxes, data.grid, data.prefix)
+            weights[: len(chosen)] = box_weights(mirrored(boxes) if mirror else boxes, data.grid, data.prefix)
             phrases[: len(chosen)] = [entry.phrases[index] for index in chosen]
         return {"phrase": phrases, "region_weights": weights}
 
@@ -91,8 +91,8 @@ class Collator:
         wrong = np.full((params.per_image, params.wrong_answers), NONE)
         for slot, index in enumerate(rng.permutation(len(entry.right))[: params.per_image]):
             right[slot] = entry.right[index]
-            other = entry.wrong[index][: params.wrong_answers]
-            wrong[slot, : len(other)] = other
+            copies = entry.wrong[index][: params.wrong_answers]
+            wrong[slot, : len(copies)] = copies
         return {"right": right, "wrong": wrong}
 
     def _rows(self, texts: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, Tensor]]:

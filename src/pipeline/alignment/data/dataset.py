@@ -1,12 +1,12 @@
 """What the objective trains on, all in numbers: which texts belong to which image.
 
-What an image or a text is to the encoders has two forms with one face: stored tokens (`feature_store.py`), or the
-pixels and ids from which trained encoders compute them (`raw_inputs.py`).
+Images and texts come as cached tokens (`inputs/token_cache.py`), or as the pixels and ids from which trained encoders
+compute them (`inputs/pixels_and_ids.py`), behind one protocol each.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,23 +17,33 @@ from pipeline.alignment.data.text_sources import ImageTexts
 from pipeline.alignment.inputs.protocols import Images, Texts
 
 
-@dataclass
+@dataclass(frozen=True)
 class ImageEntry:
-    """Texts of one image, as numbers of stored texts."""
+    """Texts of one image by their numbers: what `ImageTexts` holds as strings.
+
+    boxes: [regions, 4], of the phrases; wrong: of each right statement.
+    """
 
     captions: list[int]
-    composed: list[int] = field(default_factory=list)
-    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
-    phrases: list[int] = field(default_factory=list)
-    right: list[int] = field(default_factory=list)
-    wrong: list[list[int]] = field(default_factory=list)
+    synthetic: list[int]
+    boxes: np.ndarray
+    phrases: list[int]
+    right: list[int]
+    wrong: list[list[int]]
+
+    @property
+    def whole(self) -> list[int]:
+        """The texts that describe the whole image."""
+        return [*self.captions, *self.synthetic]
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrainingSet:
-    """Images with their texts. groups: [images], equal for copies of one image; teacher: [images, D] or None.
+    """Images with their texts.
 
-    answers: where masked answers are trained on.
+    groups: [images], equal for copies of one image; grid, prefix: rows and columns of an image's tokens, and the number
+    of class tokens in front of them; teacher: its targets [images, D], and answers: the masked questions, each None
+    where no loss needs them.
     """
 
     images: Images
@@ -42,11 +52,11 @@ class TrainingSet:
     groups: Tensor
     grid: tuple[int, int]
     prefix: int
-    teacher: Tensor | None = None
-    answers: MaskedQuestions | None = None
+    teacher: Tensor | None
+    answers: MaskedQuestions | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class ValidationSet:
     """Images and captions to retrieve among; owner: [captions], the image that each describes."""
 
@@ -56,11 +66,11 @@ class ValidationSet:
     owner: np.ndarray
 
 
-def entry(texts: ImageTexts, number: dict[str, int]) -> ImageEntry:
-    """The texts of one image by their numbers."""
+def numbered(texts: ImageTexts, number: dict[str, int]) -> ImageEntry:
+    """The texts of one image, given each text's number."""
     return ImageEntry(
         captions=[number[text] for text in texts.captions],
-        composed=[number[text] for text in texts.composed],
+        synthetic=[number[text] for text in texts.synthetic],
         boxes=np.array([box for box, _ in texts.regions], dtype=np.float64).reshape(-1, 4),
         phrases=[number[phrase] for _, phrase in texts.regions],
         right=[number[right] for right, _ in texts.questions],

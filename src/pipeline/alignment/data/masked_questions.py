@@ -1,11 +1,11 @@
 """Questions with their answers masked, in numbers, and batches of them.
 
-A text is `question [MASK] … [MASK]`, with as many masks as the answer has word pieces. That number is the only thing
-about the answer that the text gives away; which words are hidden, the image has to tell. So pairs that ask the same
-and have answers of equal length share one text, whose tokens are stored once.
+A text is `question [MASK] … [MASK]`, with as many masks as the answer has word pieces. That number is all that the text
+gives away about the answer; the words themselves must be read off the image. So pairs that ask the same and have
+answers of equal length share one text, whose tokens are cached once.
 
-Words are told among those that occur in the answers, in the order of their ids in the tokenizer's vocabulary: a list
-fixed by the data, hundreds or thousands where the vocabulary has 30,522, and no training answer needs another.
+Masked words are classified among those that occur in the answers, in the order of their ids in the tokenizer's
+vocabulary: a list fixed by the data, hundreds or thousands of words where the vocabulary has 30,522.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pipeline.alignment.inputs.token_cache import TextTokens
 
 IGNORED = -100
 Pair = tuple[int, list[int]]
-"""Number of a masked text, and its hidden words as places in the list of words."""
+"""Number of a masked text, and its hidden words by their index in the list of words."""
 
 
 @dataclass
 class MaskedQuestions:
-    """texts: stored tokens of the masked texts; pairs: of each image; words: ids to choose among, ascending."""
+    """texts: cached tokens of the masked texts; pairs: of each image; words: ids to choose among, ascending."""
 
     texts: TextTokens
     pairs: list[list[Pair]]
@@ -39,14 +39,14 @@ class MaskedQuestions:
     def batch(self, drawn: Sequence[Sequence[Pair]]) -> dict[str, Tensor]:
         """Tensors of the pairs of B images, P in all.
 
-        tokens [P, L, D], mask [P, L]; owner [P], the image of each pair; word [P, L], the hidden word at each masked
-        place, IGNORED elsewhere.
+        tokens [P, L, D], mask [P, L]; owner [P], the image of each pair; word [P, L], the hidden word at each mask,
+        IGNORED elsewhere.
         """
         flat = [(owner, *pair) for owner, pairs in enumerate(drawn) for pair in pairs]
         tokens, mask = self.texts.get([number for _, number, _ in flat])
         word = torch.full(mask.shape, IGNORED)
         for row, (_, number, words) in enumerate(flat):
-            # Only the token that closes the text stands behind the masks.
+            # The masks are followed by one token, which closes the text.
             end = int(self.texts.lengths[number]) - 1
             word[row, end - len(words) : end] = torch.tensor(words)
         return {"tokens": tokens, "mask": mask, "owner": torch.tensor([owner for owner, _, _ in flat]), "word": word}
@@ -55,6 +55,6 @@ class MaskedQuestions:
 def number_pairs(pairs: Sequence[Sequence[tuple[str, list[int]]]], texts: TextTokens) -> MaskedQuestions:
     """From each image's pairs of a masked text and the ids that it hides."""
     words = sorted({word for own in pairs for _, ids in own for word in ids})
-    place = {word: index for index, word in enumerate(words)}
-    numbered = [[(texts.number[text], [place[word] for word in ids]) for text, ids in own] for own in pairs]
+    index = {word: number for number, word in enumerate(words)}
+    numbered = [[(texts.number[text], [index[word] for word in ids]) for text, ids in own] for own in pairs]
     return MaskedQuestions(texts, numbered, words)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ORDER, DRAWS = 3, 4
+"""Random streams of the epochs' permutations and of the samples."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,26 @@ class Sampler:
         return np.random.default_rng([self._seed, DRAWS, sample.position])
 
     def _at(self, position: int) -> int:
-        epoch, place = divmod(position, self._images)
+        epoch, index = divmod(position, self._images)
         if epoch != self._epoch:
             self._epoch = epoch
             self._order = np.random.default_rng([self._seed, ORDER, epoch]).permutation(self._images)
-        return int(self._order[place])
+        return int(self._order[index])
 
 
 def choose_texts(
-    captions: list[int], composed: list[int], number: int, composed_share: float, rng: np.random.Generator
+    captions: list[int], synthetic: list[int], number: int, synthetic_prob: float, rng: np.random.Generator
 ) -> list[int]:
-    """`number` texts of one image: each composed with the given probability (where it has any), else a caption.
+    """`number` texts of one image: each a synthetic caption with the given probability, else a caption.
 
-    No text comes twice before every text of its kind has come once.
+    An image that lacks one of the two gets the other. No text comes twice before every text of its kind has come once.
     """
-    pools = {True: composed or captions, False: captions or composed}
+    pools = {True: synthetic or captions, False: captions or synthetic}
     orders: dict[bool, list[int]] = {}
-    found = []
-    for is_composed in rng.random(number) < composed_share:
-        kind = bool(is_composed)
-        if not orders.get(kind):
-            orders[kind] = [pools[kind][index] for index in rng.permutation(len(pools[kind]))]
-        found.append(orders[kind].pop())
-    return found
+    texts = []
+    for is_synthetic in (rng.random(number) < synthetic_prob).tolist():
+        if not orders.get(is_synthetic):
+            pool = pools[is_synthetic]
+            orders[is_synthetic] = [pool[index] for index in rng.permutation(len(pool))]
+        texts.append(orders[is_synthetic].pop())
+    return texts

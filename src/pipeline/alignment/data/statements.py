@@ -50,32 +50,32 @@ def statement(question: str, answer: str) -> str:
     """The question and its answer as one text in lower case, without a question mark where a rule fits."""
     asked, answer = question.strip().lower().rstrip("?").strip(), answer.strip().lower()
     if answer in YES_NO:
-        return _confirmed(asked, answer == "yes") or f"{asked}? {answer}"
+        return _yes_no_statement(asked, answer == "yes") or f"{asked}? {answer}"
     for pattern, template in _RULES:
-        found = pattern.match(asked)
-        if found is not None:
-            return template.format(*found.groups(default=""), a=answer)
+        match = pattern.match(asked)
+        if match is not None:
+            return template.format(*match.groups(default=""), a=answer)
     return f"{asked}? {answer}"
 
 
-def _confirmed(asked: str, so: bool) -> str:
-    """A yes-or-no question as what is, or is not, the case; empty if no rule fits."""
-    found = _EXISTS.match(asked)
-    if found is not None:
-        verb, article, rest = found.groups()
+def _yes_no_statement(asked: str, yes: bool) -> str:
+    """The statement that the answer yes or no makes of a question; empty if no rule fits."""
+    exists = _EXISTS.match(asked)
+    if exists is not None:
+        verb, article, rest = exists.groups()
         verb = verb or "is"
-        if not so:
+        if not yes:
             return f"there {verb} no {rest}"
         return " ".join(["there", verb, *([article] if article in ("a", "an") else []), rest])
-    found = _IS_SO.match(asked)
-    if found is not None:
-        verb, subject, rest = found.groups()
-        return f"{subject.strip()} {verb} {'' if so else 'not '}{rest}"
+    is_so = _IS_SO.match(asked)
+    if is_so is not None:
+        verb, subject, rest = is_so.groups()
+        return f"{subject.strip()} {verb} {'' if yes else 'not '}{rest}"
     return ""
 
 
 def opening(question: str) -> str:
-    """What groups questions by the answers that fit them: their first words."""
+    """The first words of a question, by which questions with the same kind of answer are grouped."""
     return " ".join(question.lower().split()[:OPENING_WORDS])
 
 

@@ -1,9 +1,9 @@
-"""Which texts describe a training image: captions, composed texts, region phrases and statements.
+"""Which texts describe a training image: captions, synthetic captions, region phrases and statements.
 
 An alt-text says little, and not always the truth; region captions and answered questions say much about one
 thing each. Two ways bring them in:
 
-- as *composed texts* (`composing.py`), which stand in for full captions in the contrastive loss;
+- as *synthetic captions* (`synthetic_captions.py`), which stand in for captions in the contrastive loss;
 - alone, in losses of their own: regions against phrases, and right against wrong answers.
 
 Everything is drawn from generators seeded by (seed, purpose, image), so texts are known, and can be encoded,
@@ -20,62 +20,69 @@ from typing import Any
 import numpy as np
 
 from pipeline.alignment.data.statements import WrongAnswers, statement
-from pipeline.alignment.data.synthetic_captions import composed
+from pipeline.alignment.data.synthetic_captions import synthetic_captions
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.storage.boxes import Box
 
-COMPOSING, ANSWERING = 1, 2
+SYNTHETIC, ANSWERS = 1, 2
+"""Random streams of the synthetic captions and of the wrong answers."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class ImageTexts:
     """Texts of one image. regions: (box, phrase); questions: (right statement, wrong statements)."""
 
     captions: list[str]
-    composed: list[str] = field(default_factory=list)
+    synthetic: list[str] = field(default_factory=list)
     regions: list[tuple[Box, str]] = field(default_factory=list)
     questions: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    @property
+    def whole(self) -> list[str]:
+        """The texts that describe the whole image."""
+        return [*self.captions, *self.synthetic]
 
     def all(self) -> list[str]:
         """Every text, repetitions included."""
         answered = [text for right, wrong in self.questions for text in (right, *wrong)]
-        return [*self.captions, *self.composed, *(phrase for _, phrase in self.regions), *answered]
+        return [*self.whole, *(phrase for _, phrase in self.regions), *answered]
 
 
 def describe_images(
     captions: Mapping[str, Sequence[str]],
     regions: Sequence[Mapping[str, Any]],
-    pairs: Sequence[Mapping[str, Any]],
+    qa: Sequence[Mapping[str, Any]],
     contrastive: ContrastiveParams,
     questions: QuestionParams,
     seed: int,
 ) -> dict[str, ImageTexts]:
     """Texts by image key.
 
-    captions: by key, in the order of the images; regions: rows with key, box, caption; pairs: rows with key, box,
-    region_caption, question, answer. Rows of other images are ignored.
+    captions: by key, in the order of the images; regions: rows with key, box, caption; qa: rows with key, question,
+    answer. Rows of other images are ignored.
     """
-    by_image = _grouped(regions, captions)
-    asked = _grouped(pairs, captions)
-    wrong = WrongAnswers([(row["question"], row["answer"]) for key in captions for row in asked[key]])
+    regions_of, qa_of = _grouped(regions, captions), _grouped(qa, captions)
+    wrong = WrongAnswers([(row["question"], row["answer"]) for key in captions for row in qa_of[key]])
     texts = {}
     for number, (key, own) in enumerate(captions.items()):
-        found = ImageTexts([text for text in own if text.strip()])
-        found.regions = [(_box(row), row["caption"]) for row in by_image[key]]
-        found.questions = _statements(asked[key], wrong, questions, np.random.default_rng([seed, ANSWERING, number]))
-        statements = [right for right, _ in found.questions]
-        rng = np.random.default_rng([seed, COMPOSING, number])
-        found.composed = composed(found.regions, statements, contrastive, rng)
-        texts[key] = found
+        phrases = [(_box(row), row["caption"]) for row in regions_of[key]]
+        statements = _statements(qa_of[key], wrong, questions, np.random.default_rng([seed, ANSWERS, number]))
+        rng = np.random.default_rng([seed, SYNTHETIC, number])
+        texts[key] = ImageTexts(
+            captions=[caption for caption in own if caption.strip()],
+            synthetic=synthetic_captions(phrases, [right for right, _ in statements], contrastive, rng),
+            regions=phrases,
+            questions=statements,
+        )
     return texts
 
 
 def _grouped(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    by_image: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["key"] in keys:
-            found[row["key"]].append(row)
-    return found
+            by_image[row["key"]].append(row)
+    return by_image
 
 
 def _box(row: Mapping[str, Any]) -> Box:
@@ -89,8 +96,9 @@ def _statements(
     right: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         right[row["question"]].add(row["answer"].strip().lower())
-    found = {}
+    statements = {}
     for row in rows:
-        other = wrong.draw(row["question"], right[row["question"]], params.wrong_answers, rng)
-        found[statement(row["question"], row["answer"])] = [statement(row["question"], answer) for answer in other]
-    return list(found.items())
+        question = row["question"]
+        answers = wrong.draw(question, right[question], params.wrong_answers, rng)
+        statements[statement(question, row["answer"])] = [statement(question, answer) for answer in answers]
+    return list(statements.items())

@@ -1,10 +1,10 @@
-"""What is frozen of the image encoder, computed once per shard.
+"""The cached part of the image encoder, computed once per shard.
 
-One file per shard of images: `<shard>.npy`, float16 [images, views, …], in the order of the tar: tokens of a frozen
-encoder, or what reaches the last blocks of one of which only these are trained. Views are the image, its mirror image
-where asked for, and random crops, every other one mirrored if mirror images are wanted; what is drawn for a crop is a
-function of the image's key and the crop's number. Batches are small, fixed, and never cross a shard's border, so the
-bytes do not depend on the number of workers.
+One file per shard of images: `<shard>.npy`, float16 [images, crops, …], in the order of the tar: the encoder's tokens,
+or the input of its last blocks if these are trained (`image_input.py`). Crops are the whole image, its mirror image
+where asked for, and random crops, every other one mirrored if mirror images are wanted. A random crop is a function of
+the image's key and the crop's number. Batches are small, fixed, and never cross a shard's border, so the bytes do not
+depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.alignment.inputs.image_input import Activations, CachedInput
 from pipeline.alignment.inputs.init_from import Origin
 from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
 from pipeline.core.files import atomic_path
 from pipeline.encoders.image.encoder import ImageEncoder
-from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import stream_shard
 
 BATCH = 8
 TOKENS = "image_tokens"
 CROPS = 5
+"""Random stream of the crops."""
 
 
 @dataclass
 class ImageFeatures(Step):
-    """The step; `trained` is the number of last blocks that are trained.
+    """The step; `image_input` says what is cached.
 
-    A shard's argument says which views are wanted beside the whole image: {"flips": bool, "crops": int}.
+    A shard's argument says what is wanted beside the whole image: {"mirror": bool, "random_crops": int}.
     """
 
     name: ClassVar[str] = "align-image-features"
@@ -44,7 +45,7 @@ class ImageFeatures(Step):
 
     origin: Origin
     features: FeatureParams
-    trained: int
+    image_input: CachedInput
     device: str = "cpu"
     _model: ImageEncoder | None = field(default=None, repr=False)
 
@@ -52,8 +53,8 @@ class ImageFeatures(Step):
         return {
             "encoder": self.origin.image.model_dump(mode="json"),
             "weights": self.origin.image_digest(),
-            "grid": None if self.trained else self.features.image_grid,
-            "trained": self.trained,
+            "grid": None if isinstance(self.image_input, Activations) else self.features.image_grid,
+            "cached": str(self.image_input),
             "crop_scale": self.features.crop_scale,
             "batch": BATCH,
         }
@@ -68,29 +69,28 @@ class ImageFeatures(Step):
         jpegs = stream_shard(tar)
         with torch.inference_mode():
             while batch := list(islice(jpegs, BATCH)):
-                pictures = np.stack([self._views(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])
-                views = self._model.preprocessing.normalise(pictures.swapaxes(0, 1).reshape(-1, *pictures.shape[2:]))
-                found = [self._frozen_part(view.to(self.device)) for view in views.split(len(batch))]
-                parts.append(torch.stack(found, dim=1).half().cpu().numpy())
+                images = np.stack([self._crops(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])
+                crops = self._model.preprocessing.normalise(images.swapaxes(0, 1).reshape(-1, *images.shape[2:]))
+                cached = [self._cached(crop.to(self.device)) for crop in crops.split(len(batch))]
+                parts.append(torch.stack(cached, dim=1).half().cpu().numpy())
         target = folder / TOKENS / f"{shard.name}.npy"
         target.parent.mkdir()
         with atomic_path(target) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.concatenate(parts))
 
-    def _views(self, where: str, key: str, data: bytes, wanted: dict[str, Any]) -> np.ndarray:
-        """8-bit pixels [views,S,S,3] of one image."""
+    def _crops(self, where: str, key: str, data: bytes, wanted: dict[str, Any]) -> np.ndarray:
+        """8-bit pixels [crops, S, S, 3] of one image."""
         assert self._model is not None
         preprocessing = self._model.preprocessing
         whole = preprocessing.decode(data, where)
-        found = [whole, whole[:, ::-1]] if wanted["flips"] else [whole]
-        if wanted["crops"] and self.features.crop_scale:
-            rngs = [np.random.default_rng([CROPS, number, *key.encode()]) for number in range(wanted["crops"])]
-            crops = random_crops(data, where, preprocessing, self.features.crop_scale, rngs)
-            found += [crop[:, ::-1] if wanted["flips"] and number % 2 else crop for number, crop in enumerate(crops)]
-        return np.stack(found)
+        mirror, scale = wanted["mirror"], self.features.crop_scale
+        crops = [whole, whole[:, ::-1]] if mirror else [whole]
+        if wanted["random_crops"] and scale:
+            rngs = [np.random.default_rng([CROPS, number, *key.encode()]) for number in range(wanted["random_crops"])]
+            windows = random_crops(data, where, preprocessing, scale, rngs)
+            crops += [window[:, ::-1] if mirror and number % 2 else window for number, window in enumerate(windows)]
+        return np.stack(crops)
 
-    def _frozen_part(self, view: Tensor) -> Tensor:
+    def _cached(self, pixels: Tensor) -> Tensor:
         assert self._model is not None
-        if self.trained:
-            return self._model.states_before(self.trained, view)
-        return pool_tokens(self._model(view), self._model, self.features.image_grid)
+        return self.image_input.before_cut(self._model, pixels, self.features.image_grid)

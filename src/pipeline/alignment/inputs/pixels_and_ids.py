@@ -1,8 +1,8 @@
-"""What trained encoders read: pixels of the images in the shards, and ids of the texts.
+"""What trained encoders read: pixels of the images in the shards, and token ids of the texts.
 
-Both have the face of stored tokens (`training_set.py`). A training image may be cropped at random, anew each time
-(`random_crops.py`); what is drawn comes from the sample's own generator, so it is a function of the seed and the
-sample's position.
+Both follow the protocols of cached tokens (`protocols.py`). A training image may be cropped at random, anew each time
+(`random_crops.py`); the crop is drawn from the sample's own generator, so it is a function of the seed and the sample's
+position.
 """
 
 from __future__ import annotations
@@ -22,41 +22,44 @@ TEXTS_AT_ONCE = 1_000
 
 
 class ImagePixels:
-    """8-bit pixels of images by number. crop_scale: shares of the area, for images asked for with a generator."""
+    """8-bit pixels of images by number.
+
+    crops: 2 if images may be mirrored, else 1; crop_scale: shares of the area, for images asked for with a generator.
+    """
 
     def __init__(
         self,
         shards: ImageShards,
         keys: Sequence[str],
         preprocessing: Preprocessing,
-        views: int = 1,
+        crops: int = 1,
         crop_scale: Sequence[float] | None = None,
     ) -> None:
         self._shards, self._keys, self._preprocessing = shards, keys, preprocessing
-        self._views, self._crop_scale = views, crop_scale
+        self._crops, self._crop_scale = crops, crop_scale
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def views(self, number: int) -> int:
+    def crops(self, number: int) -> int:
         """2 if images may be mirrored, else 1."""
-        return self._views
+        return self._crops
 
     def get(
-        self, numbers: Sequence[int], views: Sequence[int], draws: Sequence[np.random.Generator] | None = None
+        self, numbers: Sequence[int], crops: Sequence[int], rngs: Sequence[np.random.Generator] | None = None
     ) -> Tensor:
         """Pixels [N, S, S, 3] uint8. Raises UserError for an image that cannot be decoded."""
-        rngs = draws or [None] * len(numbers)
-        return torch.from_numpy(np.stack([self._one(*asked) for asked in zip(numbers, views, rngs, strict=True)]))
+        asked = zip(numbers, crops, rngs or [None] * len(numbers), strict=True)
+        return torch.from_numpy(np.stack([self._pixels(number, crop, rng) for number, crop, rng in asked]))
 
-    def _one(self, number: int, view: int, rng: np.random.Generator | None) -> np.ndarray:
+    def _pixels(self, number: int, crop: int, rng: np.random.Generator | None) -> np.ndarray:
         key = self._keys[number]
         data, where = self._shards.jpeg(key), f"{self._shards.folder}: {key}"
         if rng is None or self._crop_scale is None:
             pixels = self._preprocessing.decode(data, where)
         else:
             (pixels,) = random_crops(data, where, self._preprocessing, self._crop_scale, [rng])
-        return pixels[:, ::-1] if view else pixels
+        return pixels[:, ::-1] if crop else pixels
 
 
 class TextIds:
@@ -67,8 +70,8 @@ class TextIds:
         distinct = list(self.number)
         ids, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
         for start in range(0, len(distinct), TEXTS_AT_ONCE):
-            found, mask = encoder.tokenize(distinct[start : start + TEXTS_AT_ONCE])
-            ids.append(found[mask.bool()].numpy().astype(np.int32))
+            padded, mask = encoder.tokenize(distinct[start : start + TEXTS_AT_ONCE])
+            ids.append(padded[mask.bool()].numpy().astype(np.int32))
             lengths.append(mask.sum(dim=1).numpy())
         self._ids, self.lengths = np.concatenate(ids), np.concatenate(lengths)
         self._bounds = np.cumsum([0, *self.lengths])

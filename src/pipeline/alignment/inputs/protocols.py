@@ -1,4 +1,8 @@
-"""Images and texts come as cached tokens or as raw input, behind one protocol each."""
+"""Images and texts come as cached tokens or as raw input, behind one protocol each.
+
+A *crop* is one version of an image. Crop 0 is the whole image; crop 1 is its mirror image where mirror images are used;
+behind them come random crops, if any are cached.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,14 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    def views(self, number: int) -> int:
-        """How many views of an image there are; the second is the mirror image."""
+    def crops(self, number: int) -> int:
+        """How many crops of an image there are."""
         ...
 
     def get(
-        self, numbers: Sequence[int], views: Sequence[int], draws: Sequence[np.random.Generator] | None = None
+        self, numbers: Sequence[int], crops: Sequence[int], rngs: Sequence[np.random.Generator] | None = None
     ) -> Tensor:
-        """Inputs [N, …] of images, each in the view asked for; what is random about one is drawn from `draws`."""
+        """Inputs [N, …] of images, each in the crop asked for; a fresh random crop is drawn from the image's `rngs`."""
         ...
 
 

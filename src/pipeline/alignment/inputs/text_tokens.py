@@ -8,7 +8,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.token_cache import TextTokens
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.core.files import atomic_path
+from pipeline.core.settings import machine
 from pipeline.encoders.text.masked_text import tokenize_masked
+from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
 from pipeline.tables.table import Column, Table
 
@@ -36,7 +39,7 @@ class TextFeatures(Step):
     on_device: ClassVar[bool] = True
 
     origin: Origin
-    layers: list[int] | None
+    layers: Sequence[int] | None
     device: str = "cpu"
     _model: LayeredText | None = field(default=None, repr=False)
 
@@ -78,3 +81,25 @@ def encode(model: LayeredText, texts: Sequence[str], device: str, masked: bool =
             for index, row, length in zip(chosen, tokens, mask.sum(dim=1).tolist(), strict=True):
                 rows[index] = row[:length]
     return rows
+
+
+def cache_texts(
+    texts: Mapping[str, list[str]],
+    encoder: LayeredText,
+    origin: Origin,
+    folder: Path,
+    scratch: Path,
+    masked: bool = False,
+) -> TextTokens:
+    """The tokens of all texts, computed or found in scratch.
+
+    texts: by piece of work, distinct and sorted; encoder: the one that `origin` names; masked: the texts end in masks.
+    """
+    work = []
+    for name, piece in texts.items():
+        path = folder / "texts" / f"{name}.parquet"
+        TEXTS.write(path, [{"text": text} for text in piece])
+        work.append(Shard(name, (path,), {"masked": masked}))
+    step = TextFeatures(origin, encoder.layers, machine().device)
+    map_shards(step, work, {TOKENS: folder / "text_tokens"}, scratch)
+    return TextTokens(folder / "text_tokens", texts)

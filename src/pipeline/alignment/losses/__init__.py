@@ -1,1 +1,1 @@
-"""One loss per module: formula, shapes, source."""
+"""One loss per module: formula, shapes, paper, example."""

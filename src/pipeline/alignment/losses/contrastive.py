@@ -7,10 +7,13 @@ With L2-normalised images u_i and texts v_j, scale s = exp(log_scale) and P(i) t
     loss = ½ (mean_i L_i + mean_j L_j)
 
 so a positive never competes with another positive: several captions of one image, and the captions of two
-copies of one image, are no false negatives. With exactly one positive per row this is CLIP's loss
-(Radford et al. 2021, figure 3). The fraction is softplus(logsumexp over negatives - s u_i·v_j).
+copies of one image, do not count as false negatives. With exactly one positive per row this is CLIP's loss. The
+fraction is softplus(logsumexp over negatives - s u_i·v_j).
 
 The scale is learnable; its logarithm is clamped to [0, ln 100] as in CLIP, so the temperature lies in [0.01, 1].
+
+Source: Radford et al. 2021 (CLIP, https://arxiv.org/abs/2103.00020), figure 3; more than one positive per row is an
+addition.
 """
 
 from __future__ import annotations
@@ -26,7 +29,11 @@ EMPTY_SUM = -1e4
 
 
 class Scale(nn.Module):
-    """A learnable inverse temperature: `forward()` gives exp(log_scale), clamped to [1, 100]."""
+    """An inverse temperature, learnable or fixed: `forward()` gives exp(log_scale), clamped to [1, 100].
+
+    >>> round(float(Scale(0.07, trained=False)()), 3)
+    14.286
+    """
 
     def __init__(self, temperature: float, trained: bool = True) -> None:
         super().__init__()
@@ -45,24 +52,19 @@ class Scale(nn.Module):
         self.log_scale.clamp_(0.0, math.log(MAX_SCALE))
 
 
-def positive_pairs(image_group: Tensor, text_group: Tensor) -> Tensor:
-    """[images, texts] bool: True where a text describes the image, i.e. their groups are equal."""
-    return image_group[:, None] == text_group[None, :]
-
-
-def info_nce(
-    images: Tensor, texts: Tensor, positive: Tensor, scale: Tensor, own_negatives: Tensor | None = None
-) -> Tensor:
+def info_nce(images: Tensor, texts: Tensor, positive: Tensor, scale: Tensor) -> Tensor:
     """Symmetric multi-positive InfoNCE, a scalar.
 
-    images: [B, D] and texts: [N, D], L2-normalised; positive: [B, N] bool; scale: scalar. own_negatives:
-    [B, H] cosine similarities of each image to texts made wrong for this image alone (-inf where absent);
-    they compete in that image's row and nowhere else. Rows without any positive do not count; a batch
-    without positives gives 0.
+    images: [B, D] and texts: [N, D], L2-normalised; positive: [B, N] bool; scale: scalar. Rows without any
+    positive do not count; a batch without positives gives 0.
+
+    >>> images, texts = torch.eye(2), torch.eye(2)
+    >>> loss = info_nce(images, texts, torch.eye(2, dtype=torch.bool), torch.tensor(1.0))
+    >>> round(float(loss), 4)  # log(1 + 1 / e): each image has one negative, at a right angle
+    0.3133
     """
     logits = scale * images @ texts.T
-    extra = None if own_negatives is None else scale * own_negatives
-    rows = mean_over_positives(logits, positive, ~positive, extra)
+    rows = mean_over_positives(logits, positive, ~positive)
     columns = mean_over_positives(logits.T, positive.T, ~positive.T)
     return (rows + columns) / 2
 
@@ -74,6 +76,10 @@ def mean_over_positives(
 
     logits, positive, negative: [rows, columns], the last two bool and disjoint; a column that is neither does
     not count. extra_negatives: [rows, H] logits. Rows without a positive are left out; none at all gives 0.
+
+    >>> logits, positive = torch.tensor([[2.0, 2.0]]), torch.tensor([[True, False]])
+    >>> round(float(mean_over_positives(logits, positive, ~positive)), 4)  # log 2: both are as likely
+    0.6931
     """
     against = logits.masked_fill(~negative, -torch.inf)
     if extra_negatives is not None:

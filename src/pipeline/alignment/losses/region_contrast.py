@@ -7,11 +7,11 @@ pooled over the box) and phrase embeddings p_b of the same image,
 
 and the same from phrases to regions; loss = ½ (mean_a + mean_b) over the regions of images that have at least
 two distinct phrases. Other regions of the *same* image are the hardest honest negatives: they share light,
-background and style, and only the object tells them apart. Two regions with one phrase are no negatives of
+background and style, and only the object tells them apart. Two regions with the same phrase are not negatives of
 each other.
 
-Source: region-word contrast of RegionCLIP (Zhong et al. 2022, equation 2), its negatives limited to the image
-as in the dense-captioning view of JADE's region captions.
+Source: region-word contrast of RegionCLIP (Zhong et al. 2022, https://arxiv.org/abs/2112.09106, equation 2), its
+negatives limited to the image as in the dense-captioning view of JADE's region captions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from pipeline.alignment.losses.contrastive import mean_over_positives
 
 
 def region_contrast(regions: Tensor, phrases: Tensor, phrase_id: Tensor, scale: Tensor) -> Tensor:
-    """Scalar loss. regions, phrases: [B, R, D], L2-normalised; phrase_id: [B, R] int64, negative where padded."""
+    """Scalar loss. regions, phrases: [B, R, D], L2-normalised; phrase_id: [B, R] int64, negative where padded.
+
+    >>> regions, phrases = torch.eye(2)[None], torch.eye(2)[None]
+    >>> loss = region_contrast(regions, phrases, torch.tensor([[0, 1]]), torch.tensor(1.0))
+    >>> round(float(loss), 4)  # log(1 + 1 / e): each region has one negative, at a right angle
+    0.3133
+    """
     real = (phrase_id[:, :, None] >= 0) & (phrase_id[:, None, :] >= 0)
     competes = real & (phrase_id[:, :, None] != phrase_id[:, None, :])
     paired = torch.eye(phrase_id.shape[1], dtype=torch.bool, device=phrase_id.device) & competes.any(dim=2)[:, :, None]

@@ -16,7 +16,7 @@ from torch.nn import functional
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import SharedEncoder
-from pipeline.alignment.model.tta import views
+from pipeline.alignment.model.tta import augmented
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.encoders.image.token_grid import pool_tokens
@@ -37,8 +37,8 @@ class AlignmentModel(nn.Module):
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Embeddings [B, dim] of normalised pixels [B, 3, S, S], as the transform gives them."""
-        found = [weight * self._embed_pixels(view) for weight, view in views(pixels, self.features)]
-        return found[0] if len(found) == 1 else functional.normalize(torch.stack(found).sum(dim=0), dim=-1)
+        parts = [weight * self._embed_pixels(image) for weight, image in augmented(pixels, self.features)]
+        return parts[0] if len(parts) == 1 else functional.normalize(torch.stack(parts).sum(dim=0), dim=-1)
 
     def encode_text(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Embeddings [N, dim] of token ids [N, L], as the tokenizer gives them; mask [N, L], 1 = token.

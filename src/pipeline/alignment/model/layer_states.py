@@ -1,8 +1,8 @@
 """A text encoder whose tokens are the states of several of its layers, side by side.
 
-The last layer of a sentence encoder has forgotten much of the words that it read; a layer further down still knows
-them. Layer 0 is the sum of the embeddings, layer k the output of the k-th Transformer layer. With no layers named,
-tokens are those of the last layer, as the encoder gives them.
+The last layer of a sentence encoder has lost much about the single words; earlier layers still hold it. Layer 0 is the
+sum of the embeddings, layer k the output of the k-th Transformer layer. With no layers named, tokens are those of the
+last layer, as the encoder gives them.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ class LayeredText(nn.Module):
         """Tokens of ids and mask [N, L]; those at padding have no meaning."""
         if self.layers is None:
             return self.encoder(ids, mask)
-        wanted = self._modules_by_layer()
-        found: dict[int, Tensor] = {}
+        modules = self._modules_by_layer()
+        states: dict[int, Tensor] = {}
 
         def keep(layer: int) -> Callable[[nn.Module, Any, Any], None]:
-            return lambda _module, _inputs, output: found.update({layer: first(output)})
+            return lambda _module, _inputs, output: states.update({layer: first(output)})
 
-        hooks = [wanted[layer].register_forward_hook(keep(layer)) for layer in self.layers]
+        hooks = [modules[layer].register_forward_hook(keep(layer)) for layer in self.layers]
         try:
             self.encoder(ids, mask)
         finally:
             for hook in hooks:
                 hook.remove()
-        return torch.cat([found[layer] for layer in self.layers], dim=-1)
+        return torch.cat([states[layer] for layer in self.layers], dim=-1)
 
     def _modules_by_layer(self) -> list[nn.Module]:
         """The embeddings, then each Transformer layer. Raises UserError for a model that hides them."""

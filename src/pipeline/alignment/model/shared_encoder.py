@@ -10,8 +10,9 @@ Per modality, by itself (there is no attention between an image and a text, exce
    LayerScale γ. `separate` gives each modality its own blocks, as a control.
 4. Read out the class token, or the mean or the maximum over tokens, through a final LayerNorm and an optional
    projection. The maximum asks whether a feature is there at all, however little of the picture it covers.
-5. Add a linear map of the pooled encoder tokens (mean, maximum, or both): the pretrained summary, which a small data
-   set cannot teach a block to compute again. It may start from a closed form (`closed_form.py`).
+5. Add the skip path, a linear map of the pooled encoder tokens (mean, maximum, or both): it carries the pretrained
+   features past the blocks, which a small data set cannot teach to compute them again. It may start from ridge CCA
+   (`training/ridge_cca.py`).
 6. L2-normalise.
 
 `fuse` passes the tokens of an image and of a text through 3 as one sequence, with attention over both: the same
@@ -116,7 +117,13 @@ class SharedEncoder(nn.Module):
         if params.summary:
             pooled = {name: dim * len(params.summary) for name, dim in dims.items()}
             self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in pooled.items()})
-        self.summary_dropout = nn.Dropout(params.summary_dropout)
+        self.skip_dropout = nn.Dropout(params.summary_dropout)
+
+    def fit_token_norm(self, modality: Modality, tokens: Tensor) -> None:
+        """Measure the statistics of step 1 on tokens [N, dim] of the training set."""
+        standardise = self.standardise[modality]
+        assert isinstance(standardise, Standardise | Whitening)
+        standardise.fit(tokens)
 
     def embed(self, modality: Modality, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """L2-normalised embeddings [B, output_dim] of encoder tokens [B, T, dim], mask [B, T] bool or None."""
@@ -126,16 +133,16 @@ class SharedEncoder(nn.Module):
     def embed_regions(self, tokens: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Images and their regions at once: [B, output_dim] and [B, R, output_dim].
 
-        tokens: [B, T, image_dim]; weights: [B, R, T], each row the shares of a box in the tokens' places, summing
+        tokens: [B, T, image_dim]; weights: [B, R, T], each row the shares of a box in the tokens' cells, summing
         to 1 (or all 0 where padded). A region is read out like an image, from the tokens in its box.
         """
         standard = self.standardise["image"](tokens)
         states = self._blocks("image", standard, None)
-        places = states[:, states.shape[1] - tokens.shape[1] :]
+        tokens_alone = states[:, states.shape[1] - tokens.shape[1] :]
         pooling = "max" if self.params.pooling == "max" else "mean"
-        pooled = box_pools([pooling], places, weights)
-        found = self._combine("image", pooled, box_pools(self.params.summary, standard, weights))
-        return self.readout("image", states, standard, None), found
+        pooled = box_pools([pooling], tokens_alone, weights)
+        regions = self._combine("image", pooled, box_pools(self.params.summary, standard, weights))
+        return self.readout("image", states, standard, None), regions
 
     def fuse(self, image: Tensor, owner: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """States [P, L, width] of texts' tokens, each text read in one sequence with its image.
@@ -150,20 +157,19 @@ class SharedEncoder(nn.Module):
 
     def readout(self, modality: Modality, states: Tensor, standard: Tensor, mask: Tensor | None) -> Tensor:
         """Embedding from the blocks' states [B, T(+1), width] and the standardised tokens [B, T, dim]."""
-        found = POOLS[self.params.pooling](states, mask)
-        return self._combine(modality, found, self.summarise(standard, mask))
+        return self._combine(modality, POOLS[self.params.pooling](states, mask), self.skip_pool(standard, mask))
 
-    def summarise(self, standard: Tensor, mask: Tensor | None) -> Tensor:
-        """Pooled standardised tokens, [B, dim · poolings]."""
+    def skip_pool(self, standard: Tensor, mask: Tensor | None) -> Tensor:
+        """Input of the skip path: pooled standardised tokens, [B, dim · poolings]."""
         return torch.cat([POOLS[name](standard, mask) for name in self.params.summary] or [standard[:, 0, :0]], dim=1)
 
-    def _combine(self, modality: Modality, states: Tensor, summary: Tensor) -> Tensor:
-        """Normalised sum of the blocks' readout […, width] and the summary's map […, dim · poolings]."""
-        found = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
+    def _combine(self, modality: Modality, states: Tensor, skip: Tensor) -> Tensor:
+        """Normalised sum of the blocks' readout […, width] and the linear map of the skip path […, dim · poolings]."""
+        embedding = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
         if self.params.summary:
             # Divided so that the map's weights, not its outputs, have the size that learning rates are made for.
-            found = found + self.summary[modality](self.summary_dropout(summary)) / self.output_dim**0.5
-        return functional.normalize(found, dim=-1)
+            embedding = embedding + self.summary[modality](self.skip_dropout(skip)) / self.output_dim**0.5
+        return functional.normalize(embedding, dim=-1)
 
     def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
         x = self._enter(modality, standard, self.class_token)
@@ -222,12 +228,12 @@ def box_pools(names: Sequence[str], standard: Tensor, weights: Tensor) -> Tensor
 
     The maximum is over the tokens that a box touches, and 0 for a box that touches none (padding).
     """
-    found = [standard.new_zeros(*weights.shape[:2], 0)]
+    pooled = [standard.new_zeros(*weights.shape[:2], 0)]
     for name in names:
         if name == "mean":
-            found.append(weights @ standard)
+            pooled.append(weights @ standard)
         else:
             touched = (weights > 0)[..., None]
             largest = standard[:, None].masked_fill(~touched, -torch.inf).amax(dim=2)
-            found.append(torch.where(touched.any(dim=2), largest, 0.0))
-    return torch.cat(found, dim=-1)
+            pooled.append(torch.where(touched.any(dim=2), largest, 0.0))
+    return torch.cat(pooled, dim=-1)

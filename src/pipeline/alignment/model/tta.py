@@ -1,9 +1,9 @@
-"""Views of an image over whose embeddings the finished model averages.
+"""Test-time augmentation: an image's embedding as the mean over the image, five crops of it, and their mirror images.
 
-The image as it is; five crops of it, corners and centre, brought back to its size; and the mirror image of each. With
-all of them these are the ten crops of Krizhevsky et al. 2012, and the whole image beside them. An encoder trained on
-random crops has seen things larger than they are in whole images (Touvron et al. 2019, "Fixing the train-test
-resolution discrepancy"); the whole image is what a caption describes. It weighs as much as its crops together.
+The crops are the corners and the centre, enlarged to the image's size; with the mirror images these are the ten crops
+of Krizhevsky et al. 2012. An encoder trained on random crops has seen things larger than they are in whole images
+(Touvron et al. 2019, "Fixing the train-test resolution discrepancy"), whereas a caption describes the whole image. So
+the whole image weighs as much as its five crops together.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch.nn import functional
 from pipeline.alignment.model.params import FeatureParams
 
 
-def views(pixels: Tensor, features: FeatureParams) -> list[tuple[float, Tensor]]:
-    """Images [B, 3, S, S] themselves, and the views of them that the parameters ask for, each with its weight."""
-    found = [(1.0, pixels)]
+def augmented(pixels: Tensor, features: FeatureParams) -> list[tuple[float, Tensor]]:
+    """Images [B, 3, S, S] and the augmented copies that the parameters ask for, each with its weight in the mean."""
+    images = [(1.0, pixels)]
     if features.crop_average:
         crops = five_crops(pixels, features.crop_average)
-        found += [(1 / len(crops), crop) for crop in crops]
-    return found + [(weight, view.flip(-1)) for weight, view in found] if features.mirror_average else found
+        images += [(1 / len(crops), crop) for crop in crops]
+    return images + [(weight, image.flip(-1)) for weight, image in images] if features.mirror_average else images
 
 
 def five_crops(pixels: Tensor, share: float) -> list[Tensor]:

@@ -1,7 +1,7 @@
-"""Reading masked answers off the fused tokens of image and question.
+"""The head that predicts masked answers from the fused tokens of image and question.
 
-The shared blocks read an image's tokens and a masked question's in one sequence (`SharedEncoder.fuse`); a head
-(LayerNorm and a linear map) turns the states at the masks into scores of words. Like the distillation heads it is not
+The shared blocks read the tokens of an image and of a masked question in one sequence (`SharedEncoder.fuse`); the head
+(LayerNorm and a linear map) turns the states at the masks into scores of words. Like the distillation head it is not
 part of the finished model.
 """
 
@@ -21,14 +21,14 @@ class AnswerHead(nn.Module):
         super().__init__()
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, words))
 
-    def forward(self, shared: SharedEncoder, image: Tensor, asked: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Sum of the loss over each image's masked places [B], and their number [B].
+    def forward(self, shared: SharedEncoder, image: Tensor, questions: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Sum of the loss over each image's masks [B], and their number [B].
 
-        image: tokens [B, T, D]; asked: as `MaskedQuestions.batch` gives it.
+        image: tokens [B, T, D]; questions: as `MaskedQuestions.batch` gives them.
         """
-        owner, word = asked["owner"], asked["word"]
+        owner, word = questions["owner"], questions["word"]
         if len(owner) == 0:
             return image.new_zeros(len(image)).float(), image.new_zeros(len(image)).float()
         hidden = word != IGNORED
-        states = shared.fuse(image, owner, asked["tokens"], asked["mask"])
+        states = shared.fuse(image, owner, questions["tokens"], questions["mask"])
         return summed_by_image(self.head(states[hidden]), word[hidden], owner[hidden.nonzero()[:, 0]], len(image))

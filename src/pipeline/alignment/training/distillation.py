@@ -1,4 +1,4 @@
-"""Distillation head, temperature and memory bank: what the stored teacher adds to the training.
+"""Learning from the teacher: its stored targets, and the head, temperature and queue that the training adds.
 
 Each branch predicts what the teacher says of the image, its embedding or its class probabilities, with one shared head
 (LayerNorm and a linear map) on its embedding; the head, like the blocks, is the same for both modalities. It is not
@@ -7,6 +7,9 @@ part of the finished model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,14 +17,14 @@ from torch.nn import functional
 from pipeline.alignment.losses.contrastive import Scale
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
 from pipeline.alignment.losses.kl_divergence import kl_divergence
-from pipeline.alignment.losses.memory_bank import MemoryBank
 from pipeline.alignment.losses.squared_error import squared_error
+from pipeline.alignment.losses.teacher_queue import TeacherQueue
 from pipeline.alignment.params import DistillationParams
 from pipeline.core.errors import UserError
-from pipeline.teacher.params import EmbedTeacherParams
+from pipeline.teacher.table import TeacherEmbeddings, read_teacher
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
-"""Losses that compare each prediction with its own image's target alone."""
+"""Losses that compare each prediction only with the target of its own image."""
 
 
 class Distillation(nn.Module):
@@ -33,7 +36,7 @@ class Distillation(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, teacher.shape[1]))
         if params.kind == "contrastive":
             self.scale = Scale(params.temperature, trained=params.learn_temperature)
-            self.bank = MemoryBank(teacher, groups, params.bank, seed)
+            self.bank = TeacherQueue(teacher, groups, params.bank, seed)
 
     def predict(self, embeddings: Tensor) -> Tensor:
         """From embeddings […, width] L2-normalised predictions […, D] of the teacher's; for `kl` class logits."""
@@ -42,31 +45,44 @@ class Distillation(nn.Module):
 
     def loss(self, image: Tensor, text: Tensor, teacher: Tensor, group: Tensor) -> Tensor:
         """Mean of both branches. image: [B, D] and text: [B, C, D] predictions; teacher: [B, D]; group: [B]."""
-        of_text = group.repeat_interleave(text.shape[1])
-        flat = text.flatten(0, 1)
+        text_group, texts = group.repeat_interleave(text.shape[1]), text.flatten(0, 1)
         if self.kind in ROW_BY_ROW:
-            of_branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
-            return (of_branch(image, teacher) + of_branch(flat, repeated)) / 2
+            branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
+            return (branch(image, teacher) + branch(texts, repeated)) / 2
+        queue, queue_group = self.bank.embeddings, self.bank.groups
         branches = [
-            contrastive_distillation(student, of, teacher, group, self.bank.embeddings, self.bank.groups, self.scale())
-            for student, of in ((image, group), (flat, of_text))
+            contrastive_distillation(student, own, teacher, group, queue, queue_group, self.scale())
+            for student, own in ((image, group), (texts, text_group))
         ]
         return torch.stack(branches).mean()
 
     def after_step(self, teacher: Tensor, group: Tensor) -> None:
-        """Renew the bank from the whole batch, and keep a trained temperature in bounds."""
+        """Push the whole batch into the queue, and keep a trained temperature in bounds."""
         if self.kind == "contrastive":
             self.bank.push(teacher, group)
             self.scale.clamp()
 
 
-def check_teacher(params: DistillationParams, teacher: EmbedTeacherParams) -> None:
-    """Raise UserError if this kind of distillation cannot learn from what the teacher stores."""
-    if (params.kind == "kl") != (teacher.pooling == "class_probabilities"):
+def read_targets(params: DistillationParams, folder: Path, keys: Sequence[str], manifest: Path) -> Tensor:
+    """What the teacher stored of these images, float16 [images, D]: class probabilities, or L2-normalised embeddings.
+
+    Raises UserError if this kind of distillation cannot learn from it, if an image is missing (naming `manifest`, which
+    lists it), or as `read_teacher` does.
+    """
+    teacher = read_teacher(folder)
+    check_pooling(params, teacher)
+    stored = torch.from_numpy(teacher.of(keys, manifest))
+    return stored if params.kind == "kl" else functional.normalize(stored.float(), dim=1).half()
+
+
+def check_pooling(params: DistillationParams, teacher: TeacherEmbeddings) -> None:
+    """Raise UserError unless class probabilities meet `kl`, and embeddings another kind."""
+    pooling = teacher.origin.pooling
+    if (params.kind == "kl") != (pooling == "class_probabilities"):
         raise UserError(
-            "This kind of distillation cannot learn from what the teacher stores.",
-            where="align.distillation.kind and embed_teacher.pooling",
+            "This kind of distillation cannot learn from what the teacher stored.",
+            where=f"align.distillation.kind and {teacher.folder}",
             expected="kind kl with pooling class_probabilities, or another kind with another pooling",
-            found=f"kind {params.kind} with pooling {teacher.pooling}",
-            fix="change one of the two",
+            found=f"kind {params.kind} with pooling {pooling}",
+            fix="change align.distillation.kind, or embed_teacher.pooling and run embed_teacher again",
         )

@@ -1,14 +1,14 @@
 """The objective: the shared encoder on tokens of both encoders, with up to five losses.
 
-    contrastive    images against captions and composed texts      (losses/contrastive.py)
-    distillation   both branches against what the teacher stored   (distillation.py)
+    contrastive    images against captions, real and synthetic     (losses/contrastive.py)
+    distillation   both branches against the teacher's targets     (distillation.py)
     regions        regions against their phrases                   (losses/region_contrast.py)
     questions      statements against wrongly answered copies      (losses/statement_contrast.py)
     answers        masked words, from image and question together  (losses/masked_answers.py)
 
 `outputs` gives embeddings, and sums of the masked words' losses, per image; `losses` joins those of the whole batch. A
-loss of weight 0 is not computed, nor is anything that only it needs. Whether tokens were stored or encoders run along
-is the towers' business (`towers.py`).
+loss of weight 0 is not computed, nor is anything that only it needs. The towers (`inputs/towers.py`) give the tokens,
+whether they were cached or the encoders run.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from pipeline.training.objective import Objective, decay_groups
 
 
 class AlignmentObjective(Objective):
-    """Trains `shared`, and of `towers` what they let be trained.
+    """Trains `shared`, and those weights of `towers` that are not frozen.
 
-    Temperatures, heads and the memory bank are state of the training alone.
+    Temperatures, heads and the teacher queue are state of the training alone.
     """
 
     monitor: ClassVar[str] = "mean_recall"
@@ -100,25 +100,26 @@ class AlignmentObjective(Objective):
         return out
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        image, group, weights, found = outputs["image"], outputs["group"], self.weights, {}
+        image, group, weights = outputs["image"], outputs["group"], self.weights
+        losses: dict[str, Tensor] = {}
         if weights.contrastive:
             texts = outputs["text"].flatten(0, 1)
             positive = same_content(group, outputs["text_number"])
-            found["contrastive"] = weights.contrastive * info_nce(image, texts, positive, self.scale())
+            losses["contrastive"] = weights.contrastive * info_nce(image, texts, positive, self.scale())
         if weights.distillation:
             predicted = outputs["image_teacher"], outputs["text_teacher"]
             loss = self.distillation.loss(*predicted, outputs["teacher"], group)
-            found["distillation"] = weights.distillation * loss
+            losses["distillation"] = weights.distillation * loss
         if weights.regions:
             loss = region_contrast(outputs["region"], outputs["phrase"], outputs["phrase_number"], self.region_scale())
-            found["regions"] = weights.regions * loss
+            losses["regions"] = weights.regions * loss
         if weights.questions:
             # The scale belongs to the contrastive loss, which sees the harder task; here it is given.
             loss = statement_contrast(outputs["right"], outputs["wrong"], outputs["wrong_real"], self.scale().detach())
-            found["questions"] = weights.questions * loss
+            losses["questions"] = weights.questions * loss
         if weights.answers:
-            found["answers"] = weights.answers * masked_answers(outputs["answer_sum"], outputs["answer_count"])
-        return found
+            losses["answers"] = weights.answers * masked_answers(outputs["answer_sum"], outputs["answer_count"])
+        return losses
 
     def after_step(self, outputs: dict[str, Tensor]) -> None:
         self.scale.clamp()

@@ -1,4 +1,4 @@
-"""Retrieval on the validation split, from stored tokens."""
+"""Retrieval on the validation split, from cached tokens or as if from them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ BATCH = 250
 
 
 def embed_images(shared: SharedEncoder, data: ValidationSet, mirror_average: bool) -> np.ndarray:
-    """[images, D] float32; with `mirror_average` each the normalised mean over its views."""
+    """[images, D] float32; with `mirror_average` each the normalised mean of itself and its mirror image."""
     device = next(shared.parameters()).device
     parts = []
     for start in range(0, len(data.images), BATCH):
         numbers = range(start, min(start + BATCH, len(data.images)))
-        found = torch.zeros(())
-        for view in range(data.images.views(0) if mirror_average else 1):
-            tokens = data.images.get(numbers, [view] * len(numbers)).to(device)
-            found = found + shared.embed("image", tokens).float().cpu()
-        parts.append(functional.normalize(found, dim=-1))
+        total = torch.zeros(())
+        for crop in range(data.images.crops(0) if mirror_average else 1):
+            tokens = data.images.get(numbers, [crop] * len(numbers)).to(device)
+            total = total + shared.embed("image", tokens).float().cpu()
+        parts.append(functional.normalize(total, dim=-1))
     return torch.cat(parts).numpy()
 
 
@@ -31,21 +31,21 @@ def embed_texts(shared: SharedEncoder, data: ValidationSet) -> np.ndarray:
     """[captions, D] float32."""
     device = next(shared.parameters()).device
     order = np.argsort(data.texts.lengths[data.captions], kind="stable")
-    found = np.zeros((len(order), shared.output_dim), np.float32)
+    embeddings = np.zeros((len(order), shared.output_dim), np.float32)
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
         tokens, mask = data.texts.get([data.captions[row] for row in rows])
-        found[rows] = shared.embed("text", tokens.to(device), mask.to(device)).float().cpu().numpy()
-    return found
+        embeddings[rows] = shared.embed("text", tokens.to(device), mask.to(device)).float().cpu().numpy()
+    return embeddings
 
 
 def validate(shared: SharedEncoder, data: ValidationSet, mirror_average: bool) -> dict[str, float]:
     """mean_recall, and `i2t_R@k` and `t2i_R@k`, in percent."""
     images, texts = embed_images(shared, data, mirror_average), embed_texts(shared, data)
-    figures = retrieval_metrics(retrieval_ranks(images, texts, data.owner))
-    found = {"mean_recall": float(np.asarray(figures["mean_recall"]))}
+    retrieval = retrieval_metrics(retrieval_ranks(images, texts, data.owner))
+    metrics = {"mean_recall": float(np.asarray(retrieval["mean_recall"]))}
     for short, name in (("i2t", "image_to_text"), ("t2i", "text_to_image")):
-        direction = figures[name]
+        direction = retrieval[name]
         assert isinstance(direction, dict)
-        found |= {f"{short}_R@{k}": direction[f"R@{k}"] for k in RECALL_AT}
-    return found
+        metrics |= {f"{short}_R@{k}": direction[f"R@{k}"] for k in RECALL_AT}
+    return metrics

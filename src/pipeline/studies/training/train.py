@@ -14,17 +14,16 @@ from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, remove, write_json
 from pipeline.core.locks import exclusive
-from pipeline.core.settings import load_params, read_params
+from pipeline.core.settings import read_params
 from pipeline.core.stage import Paths
 from pipeline.evaluation.retrieval.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
 from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
 from pipeline.metrics.retrieval import Ranks, retrieval_ranks
 from pipeline.studies.study.ranks import write_ranks
 from pipeline.studies.study.study import StudyPaths, Variant
-from pipeline.studies.training.teachers import teacher_folder, teacher_params
+from pipeline.studies.training.teachers import teacher_folder
 from pipeline.studies.training.variants import align_params
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
-from pipeline.teacher.params import EmbedTeacherParams
 
 EMBEDDING_BATCH = 100
 BOOTSTRAP_SAMPLES = 1_000
@@ -41,9 +40,8 @@ def train_variant(where: StudyPaths, name: str, seed: int) -> None:
     with exclusive(paths.scratch / "locks" / "align.lock"):
         lab = paths.scratch / "studies"
         remove(lab)
-        paths, teacher = inputs_of(variant, paths, lab)
-        paths = replace(paths, alignment=lab / "model", results=lab / "results")
-        align(params, teacher, paths)
+        paths = replace(inputs_of(variant, paths, lab), alignment=lab / "model", results=lab / "results")
+        align(params, paths)
         benchmark, ranks = benchmark_ranks(paths)
         remove(lab)
         metrics = benchmark_metrics(benchmark, ranks, None, seed=0, samples=BOOTSTRAP_SAMPLES)
@@ -51,15 +49,13 @@ def train_variant(where: StudyPaths, name: str, seed: int) -> None:
         write_json(where.metrics(name, seed), {"retrieval": {benchmark.name: metrics}})
 
 
-def inputs_of(variant: Variant, paths: Paths, lab: Path) -> tuple[Paths, EmbedTeacherParams]:
-    """The paths with the variant's teacher and triplets, and the parameters that its teacher was made with."""
-    teacher = load_params(paths.params, "embed_teacher", EmbedTeacherParams)
+def inputs_of(variant: Variant, paths: Paths, lab: Path) -> Paths:
+    """The paths with the variant's teacher and triplets."""
     if variant.teacher:
-        teacher = teacher_params(paths.root, variant.teacher)
         paths = replace(paths, teacher=teacher_folder(paths.root, variant.teacher))
     if variant.without:
         paths = replace(paths, triplets=triplets_without(paths.triplets, lab / "triplets", variant.without))
-    return paths, teacher
+    return paths
 
 
 def triplets_without(triplets: Path, folder: Path, emptied: Sequence[str]) -> Path:

@@ -1,12 +1,12 @@
-"""A bank of stored teacher embeddings: negatives from far outside the batch, at no cost.
+"""A queue of stored teacher embeddings: negatives from far outside the batch, at no cost.
 
-The teacher is frozen and its embeddings are stored, so an entry never grows stale. The bank holds at most
-65,536 entries and at most one per training image. It is filled at the start with a seeded draw from the
-stored table (not with random vectors), then works as a first-in-first-out ring: each step writes the batch's
-teacher embeddings over the oldest entries. Every entry carries the group of its image, so that a batch can mask
-entries that show one of its own images.
+The teacher is frozen and its embeddings are stored, so an entry never grows stale. The queue holds at most 65,536
+entries and at most one per training image. It is filled at the start with a seeded draw from the stored table (not with
+random vectors), then works first in, first out: each step writes the batch's teacher embeddings over the oldest
+entries. Every entry carries the group of its image, so that a batch can mask entries that show one of its own images.
 
-Source: He et al. 2020 (MoCo) for the queue; the teacher-only bank is the shared-encoder paper's.
+Source: MoCo's queue (He et al. 2020, https://arxiv.org/abs/1911.05722), there of a slowly moving encoder; with a frozen
+teacher it is the memory bank of the shared-encoder paper.
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ import torch
 from torch import Tensor, nn
 
 MAX_ENTRIES = 65_536
+STREAM = 7
+"""Random stream of the draw that fills the queue."""
 
 
-class MemoryBank(nn.Module):
-    """Ring buffer of `embeddings` [size, D] (L2-normalised) and `groups` [size]; all of it is checkpointed."""
+class TeacherQueue(nn.Module):
+    """Ring buffer of `embeddings` [size, D] (L2-normalised) and `groups` [size]; all of it is checkpointed.
+
+    >>> queue = TeacherQueue(torch.eye(3), torch.arange(3), size=2, seed=0)
+    >>> queue.push(torch.tensor([[0.6, 0.8, 0.0]]), torch.tensor([9]))
+    >>> len(queue.groups), int(queue.groups[0])
+    (2, 9)
+    """
 
     embeddings: Tensor
     groups: Tensor
@@ -29,7 +37,7 @@ class MemoryBank(nn.Module):
         """Fill from the stored table: embeddings [rows, D], groups [rows]; size is cut to MAX_ENTRIES and rows."""
         super().__init__()
         size = min(size, MAX_ENTRIES, len(embeddings))
-        chosen = torch.from_numpy(np.sort(np.random.default_rng([seed, 7]).permutation(len(embeddings))[:size]))
+        chosen = torch.from_numpy(np.sort(np.random.default_rng([seed, STREAM]).permutation(len(embeddings))[:size]))
         self.register_buffer("embeddings", embeddings[chosen].clone())
         self.register_buffer("groups", groups[chosen].clone())
         self.register_buffer("position", torch.zeros((), dtype=torch.long))

@@ -1,0 +1,97 @@
+"""The images of each split with their texts, read from the tables of pairs and of kept triplets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.alignment.data.text_sources import ImageTexts, describe_images
+from pipeline.alignment.params import AlignParams
+from pipeline.core.errors import UserError
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
+
+TRAIN, VAL = "train", "val"
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of one split that have a text, in the order of the shards.
+
+    By image: its key, its shard and its row there, the digest of its bytes, its texts.
+    """
+
+    keys: list[str]
+    rows: list[tuple[str, int]]
+    digests: list[str]
+    texts: list[ImageTexts]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training and validation images, and the shards that hold them."""
+
+    shards: ImageShards
+    train: Split
+    val: Split
+
+
+def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
+    """Both splits; triplets that no loss in use needs are not read, and validation has captions alone.
+
+    Raises UserError if a split is empty, or a triplet's image is not among the pairs.
+    """
+    shards = ImageShards(pairs)
+    weights, share = params.loss_weights, params.contrastive.composed_share
+    no_regions, no_qa = KEPT_DC.build([]), KEPT_QA.build([])
+    regions = KEPT_DC.read_folder(triplets, "*-dc.parquet") if weights.regions or share else no_regions
+    qa = KEPT_QA.read_folder(triplets, "*-qa.parquet") if weights.questions or share else no_qa
+    check_known(regions, shards, triplets, "region captions")
+    check_known(qa, shards, triplets, "question-answer pairs")
+    return Splits(
+        shards,
+        train=read_split(shards, TRAIN, regions, qa, params),
+        val=read_split(shards, VAL, no_regions, no_qa, params),
+    )
+
+
+def check_known(table: pa.Table, shards: ImageShards, triplets: Path, rows: str) -> None:
+    """Raise UserError naming both tables if a row's image is not among the pairs; `rows` says what the rows are."""
+    unknown = sorted(set(table["key"].to_pylist()) - set(shards.manifest["key"].to_pylist()))
+    if unknown:
+        raise UserError(
+            f"Kept {rows} belong to images that are not among the pairs.",
+            where=f"{triplets} and {shards.folder / 'manifest.parquet'}",
+            found=f"{len(unknown)} such images, the first is {unknown[0]!r}",
+            fix="run `dvc repro filter`, so that both come from the same pairs",
+        )
+
+
+def read_split(shards: ImageShards, name: str, regions: pa.Table, qa: pa.Table, params: AlignParams) -> Split:
+    """The images of a split that have a text. Raises UserError if there is none."""
+    images = [
+        (shard, row, image) for shard in shards.shards(name) for row, image in enumerate(shards.rows(shard).to_pylist())
+    ]
+    texts = describe_images(
+        {image["key"]: image["captions"] for _, _, image in images},
+        regions.to_pylist(),
+        qa.to_pylist(),
+        params.contrastive,
+        params.questions,
+        params.training.seed,
+    )
+    described = [(shard, row, image) for shard, row, image in images if texts[image["key"]].whole]
+    if not described:
+        raise UserError(
+            f"The pairs hold no images with captions in split '{name}'.",
+            where=shards.folder / "manifest.parquet",
+            fix="let fetch_pairs keep some images out as val",
+        )
+    return Split(
+        keys=[image["key"] for _, _, image in described],
+        rows=[(shard, row) for shard, row, _ in described],
+        digests=[image["sha256"] for _, _, image in described],
+        texts=[texts[image["key"]] for _, _, image in described],
+    )
