@@ -11,12 +11,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.evaluation.params import EvaluateParams
+from pipeline.evaluation.retrieval.params import EvaluateParams
 
 
 @stage()
 def main(params: EvaluateParams, paths: Paths) -> dict:
-    from pipeline.evaluation.judge import true_captions
+    from pipeline.evaluation.common.judge import true_captions
     from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
     from pipeline.evaluation.retrieval.measure import measure_retrieval
     from pipeline.storage.shards import ImageShards

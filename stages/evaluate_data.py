@@ -10,14 +10,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.core.stage import Paths, stage
-from pipeline.evaluation.params import EvaluateDataParams
+from pipeline.evaluation.data_quality.params import EvaluateDataParams
 
 
 @stage()
 def main(params: EvaluateDataParams, paths: Paths) -> dict:
+    from pipeline.evaluation.common.judge import ToyWorldJudge
     from pipeline.evaluation.data_quality.measure_generated import measure_generated
     from pipeline.evaluation.data_quality.measure_held_out import measure_held_out
-    from pipeline.evaluation.judge import ToyWorldJudge
     from pipeline.storage.shards import ImageShards
 
     pairs = ImageShards(paths.pairs).manifest

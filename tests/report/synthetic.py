@@ -12,10 +12,11 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from pipeline.core.files import write_json
+from pipeline.evaluation.common.judge import VERDICTS, Verdict
 from pipeline.evaluation.data_quality.measure_generated import measure_generated
-from pipeline.evaluation.judge import VERDICTS, Verdict
-from pipeline.evaluation.params import EvaluateDataParams, EvaluateParams, GalleryParams
+from pipeline.evaluation.data_quality.params import EvaluateDataParams
 from pipeline.evaluation.retrieval.measure import measure_retrieval
+from pipeline.evaluation.retrieval.params import EvaluateParams, GalleryParams
 from pipeline.report.params import ReportParams
 from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
 from pipeline.tables.pairs import MANIFEST

@@ -6,7 +6,7 @@ import pytest
 from tests.evaluation.data_quality.fake_judge import FakeJudge
 
 from pipeline.evaluation.data_quality.measure_generated import measure_generated
-from pipeline.evaluation.params import EvaluateDataParams
+from pipeline.evaluation.data_quality.params import EvaluateDataParams
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 

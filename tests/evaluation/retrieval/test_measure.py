@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.evaluation.params import EvaluateParams
 from pipeline.evaluation.retrieval.measure import measure_retrieval
+from pipeline.evaluation.retrieval.params import EvaluateParams
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.examples import RETRIEVAL_EXAMPLES
 from pipeline.tables.pairs import MANIFEST

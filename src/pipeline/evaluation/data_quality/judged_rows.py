@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from pipeline.evaluation.common.draw import Stream, draw, draw_each
+from pipeline.evaluation.common.judge import Judge
 from pipeline.evaluation.data_quality.quality import JudgedQa
-from pipeline.evaluation.draw import Stream, draw, draw_each
-from pipeline.evaluation.judge import Judge
 from pipeline.tables.table import Table
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_text
+from pipeline.evaluation.common.judge import VERDICTS, Judge
 from pipeline.evaluation.data_quality.judged_rows import (
     caption_examples,
     chosen_images,
@@ -15,9 +16,8 @@ from pipeline.evaluation.data_quality.judged_rows import (
     qa_examples,
     read_rows,
 )
+from pipeline.evaluation.data_quality.params import EvaluateDataParams
 from pipeline.evaluation.data_quality.quality import caption_quality, qa_quality
-from pipeline.evaluation.judge import VERDICTS, Judge
-from pipeline.evaluation.params import EvaluateDataParams
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 

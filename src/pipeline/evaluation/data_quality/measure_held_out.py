@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluation.common.judge import Judge
 from pipeline.evaluation.data_quality.quality import JudgedQa, table_quality
-from pipeline.evaluation.judge import Judge
 from pipeline.metrics.percentage import percentage
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.evaluation.judge import VERDICTS, Verdict
+from pipeline.evaluation.common.judge import VERDICTS, Verdict
 from pipeline.metrics.percentage import percentage
 from pipeline.metrics.question_only import blind_accuracy
 

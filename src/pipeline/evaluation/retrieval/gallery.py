@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pipeline.evaluation.draw import Stream, draw
-from pipeline.evaluation.params import GalleryParams
+from pipeline.evaluation.common.draw import Stream, draw
 from pipeline.evaluation.retrieval.benchmark import Benchmark
+from pipeline.evaluation.retrieval.params import GalleryParams
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, top_candidates
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.core.files import write_text
-from pipeline.evaluation.params import EvaluateParams
 from pipeline.evaluation.retrieval.benchmark import (
     Benchmark,
     benchmark_metrics,
@@ -20,6 +19,7 @@ from pipeline.evaluation.retrieval.benchmark import (
     shared_images,
 )
 from pipeline.evaluation.retrieval.gallery import retrieval_examples
+from pipeline.evaluation.retrieval.params import EvaluateParams
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
 from pipeline.storage.shards import ImageShards

@@ -19,19 +19,23 @@ from pipeline.core.settings import Params, load_params
 class Variant(Params):
     """What one variant changes; nothing at all: the chain's own alignment."""
 
-    align: dict[str, Any] = Field(default={}, description="keys of the section `align` that get other values")
-    batch_size: int | None = Field(default=None, ge=1, description="another batch size at the same number of samples")
-    teacher: str | None = Field(default=None, description="a name in the section `teachers`; null: the chain's teacher")
+    align: dict[str, Any] = Field(default={}, description="Keys of the section `align` with other values.")
+    batch_size: int | None = Field(default=None, ge=1, description="Another batch size at the same number of samples.")
+    teacher: str | None = Field(
+        default=None, description="A name in the section `teachers`; null: the chain's teacher."
+    )
     without: list[Literal["qa", "dc"]] = Field(
-        default=[], description="tables of data/triplets that are emptied: question-answer pairs, region captions"
+        default=[], description="Tables of data/triplets that are emptied: question-answer pairs, region captions."
     )
 
 
 class Study(Params):
     """A section of studies/params.yaml. The first variant is what the others are compared with."""
 
-    seeds: list[int] = Field(min_length=1, description="seeds of the alignment; generated data stay the same")
-    variants: dict[str, Variant] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1, description="Seeds of the alignment; generated data stay the same.")
+    variants: dict[str, Variant] = Field(
+        min_length=1, description="What each variant changes; the first is what the others are compared with."
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.evaluation.judge import ToyWorldJudge, true_captions
+from pipeline.evaluation.common.judge import ToyWorldJudge, true_captions
 from pipeline.metrics.expected_recall import expected_recall
 
 URLS = [f"toyworld://7/benchmark/{index}" for index in range(40)]

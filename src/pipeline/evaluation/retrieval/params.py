@@ -1,4 +1,4 @@
-"""Parameters of the stages `evaluate` and `evaluate_data`."""
+"""Parameters of the stage `evaluate`."""
 
 from pydantic import Field
 
@@ -19,15 +19,3 @@ class EvaluateParams(Params):
     batch_size: int = Field(ge=1, description="Images or captions encoded together.")
     bootstrap_samples: int = Field(ge=100, le=100_000, description="Resamples for the interval of R@1.")
     gallery: GalleryParams
-
-
-class EvaluateDataParams(Params):
-    """Stage `evaluate_data`: quality of the generated data, and of the models that made it."""
-
-    seed: int = Field(ge=0, description="Seed of the choice of images and examples.")
-    judged_images: int | None = Field(
-        ge=1, description="Images whose generated rows are judged, drawn at random; null: all of them."
-    )
-    rows_per_reason: int = Field(
-        ge=0, description="Examples of kept pairs, and of rejected ones for each reason; captions too."
-    )

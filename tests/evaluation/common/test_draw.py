@@ -1,6 +1,6 @@
 """Examples drawn from a seed."""
 
-from pipeline.evaluation.draw import Stream, draw_each
+from pipeline.evaluation.common.draw import Stream, draw_each
 
 
 def test_examples_are_drawn_for_every_reason():

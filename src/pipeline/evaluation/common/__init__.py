@@ -1,0 +1,1 @@
+"""What both evaluations share: the judge, and drawing examples at random."""

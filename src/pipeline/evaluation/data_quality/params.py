@@ -1,0 +1,17 @@
+"""Parameters of the stage `evaluate_data`."""
+
+from pydantic import Field
+
+from pipeline.core.settings import Params
+
+
+class EvaluateDataParams(Params):
+    """Stage `evaluate_data`: quality of the generated data, and of the models that made it."""
+
+    seed: int = Field(ge=0, description="Seed of the choice of images and examples.")
+    judged_images: int | None = Field(
+        ge=1, description="Images whose generated rows are judged, drawn at random; null: all of them."
+    )
+    rows_per_reason: int = Field(
+        ge=0, description="Examples of kept pairs, and of rejected ones for each reason; captions too."
+    )
