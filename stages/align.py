@@ -1,16 +1,18 @@
 """Train the shared encoder that images and texts both pass, on top of two pretrained encoders.
 
-Reads   data/pairs/  data/teacher/  data/triplets/  and, where the parameters name them, data/raw/encoders/
+Reads   data/pairs/  data/teacher/  the triplets of `inputs.triplets`  and, where named, data/raw/encoders/
 Writes  models/alignment/  results/align/
 Paper   S-SMKE, sections 3.2 to 3.4: contrastive learning, distillation, initialisation
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from pipeline.alignment.params import AlignParams
+from pipeline.core.settings import load_inputs
 from pipeline.core.stage import Paths, stage
 
 
@@ -18,7 +20,8 @@ from pipeline.core.stage import Paths, stage
 def main(params: AlignParams, paths: Paths) -> dict:
     from pipeline.alignment.training.train import align
 
-    return align(params, paths)
+    inputs = load_inputs(paths.params)
+    return align(params, replace(paths, triplets=paths.root / inputs.triplets))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def project(tmp_path: Path, root: Path) -> Path:
 
 
 def start(project: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
-    content = f"inputs: {{datasets: data/raw/a, encoders: data/raw/b}}\ndemo: {{{text}}}\n"
+    content = f"inputs: {{datasets: data/raw/a, encoders: data/raw/b, triplets: data/triplets}}\ndemo: {{{text}}}\n"
     (project / "params.yaml").write_text(content)
     command = [sys.executable, "stages/demo.py", *arguments]
     return subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
-from tests.pipeline.conftest import Clone
+from tests.pipeline.conftest import Clone, make_clone
 
 AFTER_FILTER = {"filter", "align", "evaluate", "evaluate_data", "report"}
 
@@ -80,3 +82,33 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> N
     module.write_text(module.read_text().replace("    main()\n", '    print("edited code runs")\n    main()\n'))
     assert "edited code runs" in smoke.run("dvc", "exp", "run", "--temp")
     smoke.run("git", "checkout", "--", ".")
+
+
+WITHOUT_TRIPLETS = {
+    "align__contrastive__composed_share": 0.0,
+    "align__contrastive__place_share": 0.0,
+    "align__loss_weights__questions": 0.0,
+    "align__loss_weights__regions": 0.0,
+}
+
+
+def test_without_triplets_neither_generator_nor_filter_runs(root: Path, tmp_path: Path) -> None:
+    clone = make_clone(root, tmp_path)
+    clone.edit(inputs__triplets="data/raw/triplets/none")
+    assert "set inputs.triplets to" in clone.run("dvc", "repro", "evaluate", code=None)
+    clone.edit(**WITHOUT_TRIPLETS)
+    assert set(clone.repro("evaluate")) == {"align", "evaluate"}
+    made = {path.name for folder in ("data", "models") for path in (clone.root / folder).iterdir()}
+    assert not made & {"generated", "triplets", "rejected", "generator", "filter", "annotations"}
+
+
+def test_imported_triplets_are_learnt_from_without_the_data_engine(smoke: Clone) -> None:
+    shutil.rmtree(smoke.root / "cc3m-qa-dc", ignore_errors=True)
+    smoke.run("finealign", "export", "cc3m-qa-dc")
+    smoke.run("finealign", "import", "cc3m-qa-dc", "published")
+    smoke.edit(inputs__triplets="data/raw/triplets/published")
+    assert set(smoke.repro("evaluate")) == {"align", "evaluate"}
+    counted = metrics(smoke, "align")["training"]
+    assert counted["region_captions"] == metrics(smoke, "filter")["captions"]["kept"]
+    smoke.run("git", "checkout", "--", ".")
+    smoke.run("dvc", "checkout")

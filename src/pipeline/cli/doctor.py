@@ -25,6 +25,7 @@ from pipeline.core.settings import (
     Needs,
     check_inputs,
     check_sections,
+    load_inputs,
     load_params,
     machine,
     read_params,
@@ -59,7 +60,7 @@ def examine(root: Path, path: Path) -> list[Finding]:
     try:
         sections = stage_params(root, path)
         needs = load_params(path, "needs", Needs)
-        inputs = load_params(path, "inputs", Inputs)
+        inputs = load_inputs(path)
     except UserError as error:
         return [*findings, Finding("lacks", f"valid parameters: {error}")]
     findings.append(Finding("ok", f"parameters of {len(sections)} stages in {path.name} are valid"))
@@ -112,7 +113,9 @@ def files(root: Path, inputs: Inputs, sections: dict[str, BaseModel]) -> Iterato
     """Raw data named by the parameters; what the pipeline draws itself cannot be missing."""
     drawn = "data/raw/toyworld"
     named = {text for values in sections.values() for text in strings(values.model_dump())}
-    wanted = sorted(text for text in named | {inputs.datasets, inputs.encoders} if text.startswith("data/raw/"))
+    wanted = sorted(
+        text for text in named | {inputs.datasets, inputs.encoders, inputs.triplets} if text.startswith("data/raw/")
+    )
     for text in wanted:
         if not (text + "/").startswith(drawn + "/"):
             found = any(root.glob(text))

@@ -57,6 +57,10 @@ class Inputs(Params):
 
     datasets: str = Field(description="Folder that holds all raw data sets, or a link to it.")
     encoders: str = Field(description="Folder that holds pretrained weights, or a link to it.")
+    triplets: str = Field(
+        pattern=r"^data/(triplets|raw/triplets/[^/]+)$",
+        description="Folder of triplets for `align`: data/triplets, or data/raw/triplets/<name or none>.",
+    )
 
 
 class Needs(Params):
@@ -68,13 +72,18 @@ class Needs(Params):
     minutes: float = Field(gt=0, description="Estimated wall time on such a machine, in minutes.")
 
 
+def load_inputs(path: Path) -> Inputs:
+    """The section `inputs`, checked. Raises UserError as `load_params` does."""
+    return load_params(path, "inputs", Inputs)
+
+
 def check_inputs(root: Path, path: Path, values: BaseModel) -> None:
     """Raise UserError if a parameter names raw data that DVC does not watch.
 
     DVC watches the two folders of the section `inputs`, and follows them if they are links; it does not look
     behind links to folders inside them.
     """
-    inputs = load_params(path, "inputs", Inputs)
+    inputs = load_inputs(path)
     for text in strings(values.model_dump()):
         if not text.startswith("data/raw/"):
             continue

@@ -11,6 +11,7 @@ from pipeline.alignment.data.text_sources import ImageTexts, describe_images
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
 from pipeline.storage.shards import ImageShards
+from pipeline.tables.table import Table
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 TRAIN, VAL = "train", "val"
@@ -41,15 +42,14 @@ class Splits:
 def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
     """Both splits; triplets that no loss in use needs are not read, and validation has captions alone.
 
-    Raises UserError if a split is empty, or a triplet's image is not among the pairs.
+    Raises UserError if a split is empty, if there are no triplets but a loss needs them, or if a triplet's image is not
+    among the pairs.
     """
     shards = ImageShards(pairs)
     weights, share = params.loss_weights, params.contrastive.composed_share
     no_regions, no_qa = KEPT_DC.build([]), KEPT_QA.build([])
-    regions = KEPT_DC.read_folder(triplets, "*-dc.parquet") if weights.regions or share else no_regions
-    qa = KEPT_QA.read_folder(triplets, "*-qa.parquet") if weights.questions or share else no_qa
-    check_known(regions, shards, triplets, "region captions")
-    check_known(qa, shards, triplets, "question-answer pairs")
+    regions = read_triplets(KEPT_DC, triplets, shards) if weights.regions or share else no_regions
+    qa = read_triplets(KEPT_QA, triplets, shards) if weights.questions or share else no_qa
     return Splits(
         shards,
         train=read_split(shards, TRAIN, regions, qa, params),
@@ -57,16 +57,30 @@ def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
     )
 
 
-def check_known(table: pa.Table, shards: ImageShards, triplets: Path, rows: str) -> None:
-    """Raise UserError naming both tables if a row's image is not among the pairs; `rows` says what the rows are."""
-    unknown = sorted(set(table["key"].to_pylist()) - set(shards.manifest["key"].to_pylist()))
+def read_triplets(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
+    """All rows of one kind (KEPT_QA or KEPT_DC) in a folder of triplets.
+
+    Raises UserError if there is no such file, or, naming both tables, if a row's image is not among the pairs.
+    """
+    pattern = {KEPT_QA.name: "*-qa.parquet", KEPT_DC.name: "*-dc.parquet"}[table.name]
+    if not any(folder.glob(pattern)):
+        raise UserError(
+            f"The parameters of align ask for {table.name}, but the folder of triplets has none.",
+            where=folder / pattern,
+            expected="the triplets that inputs.triplets names",
+            fix="set inputs.triplets to data/triplets or to an imported set, or set contrastive.composed_share and "
+            "the loss weights of regions, questions and answers to 0",
+        )
+    rows = table.read_folder(folder, pattern)
+    unknown = sorted(set(rows["key"].to_pylist()) - set(shards.manifest["key"].to_pylist()))
     if unknown:
         raise UserError(
-            f"Kept {rows} belong to images that are not among the pairs.",
-            where=f"{triplets} and {shards.folder / 'manifest.parquet'}",
+            f"The {table.name} belong to images that are not among the pairs.",
+            where=f"{folder} and {shards.folder / 'manifest.parquet'}",
             found=f"{len(unknown)} such images, the first is {unknown[0]!r}",
             fix="run `dvc repro filter`, so that both come from the same pairs",
         )
+    return rows
 
 
 def read_split(shards: ImageShards, name: str, regions: pa.Table, qa: pa.Table, params: AlignParams) -> Split:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alignment.data.masked_questions import MaskedQuestions, number_pairs
-from pipeline.alignment.data.splits import Split, Splits, check_known
+from pipeline.alignment.data.splits import Split, Splits, read_triplets
 from pipeline.alignment.inputs.init_from import Origin
 from pipeline.alignment.inputs.text_tokens import cache_texts
 from pipeline.alignment.inputs.token_cache import BYTES_PER_VALUE
@@ -24,12 +24,11 @@ MaskedText = tuple[str, list[int]]
 def read_answers(splits: Splits, triplets: Path, encoder: TextEncoder) -> list[list[MaskedText]]:
     """The masked texts of each training image.
 
-    Raises UserError if the encoder has no mask token, if a pair's image is not among the shards, or if no answer is
-    left to mask.
+    Raises UserError if the encoder has no mask token, if there are no pairs or one's image is not among the shards, or
+    if no answer is left to mask.
     """
     mask_token(encoder)
-    table = KEPT_QA.read_folder(triplets, "*-qa.parquet")
-    check_known(table, splits.shards, triplets, "question-answer pairs")
+    table = read_triplets(KEPT_QA, triplets, splits.shards)
     answers = mask_answers(table.to_pylist(), splits.train.keys, encoder)
     if not any(answers):
         raise UserError(

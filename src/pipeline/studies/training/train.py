@@ -14,7 +14,7 @@ from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, remove, write_json
 from pipeline.core.locks import exclusive
-from pipeline.core.settings import read_params
+from pipeline.core.settings import load_inputs, read_params
 from pipeline.core.stage import Paths
 from pipeline.evaluation.retrieval.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
 from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
@@ -50,7 +50,8 @@ def train_variant(where: StudyPaths, name: str, seed: int) -> None:
 
 
 def inputs_of(variant: Variant, paths: Paths, lab: Path) -> Paths:
-    """The paths with the variant's teacher and triplets."""
+    """The paths with the chain's triplets (`inputs.triplets`), and the variant's teacher and triplets."""
+    paths = replace(paths, triplets=paths.root / load_inputs(paths.params).triplets)
     if variant.teacher:
         paths = replace(paths, teacher=teacher_folder(paths.root, variant.teacher))
     if variant.without:
