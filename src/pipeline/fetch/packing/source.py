@@ -7,7 +7,7 @@ looks up the place of each image's bytes and returns `SourceImage`s, which are p
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,10 @@ class SourceImage:
         return asdict(self)
 
     @staticmethod
-    def from_json(record: dict[str, Any]) -> SourceImage:
+    def from_json(record: Mapping[str, Any]) -> SourceImage:
         """The image from its JSON object."""
-        return SourceImage(**record | {"place": Place(**record["place"])})
+        fields: dict[str, Any] = {**record, "place": Place(**record["place"])}
+        return SourceImage(**fields)
 
 
 def locate(source: ImageSource, images: Sequence[ListedImage], root: Path) -> list[SourceImage]:
