@@ -27,6 +27,8 @@ from pipeline.core.files import atomic_path
 from pipeline.tables.pairs import MANIFEST
 
 IMAGE_SUFFIX = ".jpg"
+DECODING_ERRORS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for bytes that are not a whole image."""
 
 
 def shard_name(split: str, number: int) -> str:
@@ -35,23 +37,28 @@ def shard_name(split: str, number: int) -> str:
 
 
 def decode_image(data: bytes, where: object, least_side: int | None = None) -> Image.Image:
-    """The image as RGB. Raises UserError if the bytes are no image or end early.
+    """The image as RGB. Raises UserError if the bytes are not an image or end early.
 
-    With `least_side`, a JPEG may be decoded smaller, which is faster, but no smaller than so many pixels a side.
+    With `least_side`, a JPEG may be decoded at a reduced size, which is faster, of at least so many pixels a side.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             return image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            "An image cannot be decoded.",
-            where=where,
-            expected="a JPEG, PNG or WebP image",
-            found=f"{len(data)} bytes: {type(error).__name__}",
-            fix="replace or remove it",
-        ) from None
+    except DECODING_ERRORS as error:
+        raise undecodable(data, where, error) from None
+
+
+def undecodable(data: bytes, where: object, error: Exception) -> UserError:
+    """The error for bytes that Pillow cannot decode."""
+    return UserError(
+        "An image cannot be decoded.",
+        where=where,
+        expected="a JPEG, PNG or WebP image",
+        found=f"{len(data)} bytes: {type(error).__name__}",
+        fix="replace or remove it",
+    )
 
 
 class ShardWriter:
@@ -82,7 +89,7 @@ class ShardWriter:
         url: str = "",
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """Append one image with its captions; raises UserError if `jpeg` is no image that decodes."""
+        """Append one image with its captions; raises UserError if `jpeg` cannot be decoded."""
         width, height = decode_image(jpeg, where=f"{self.path.name}: {key}").size
         description = {"key": key, "url": url, "captions": list(captions), "width": width, "height": height}
         offset = self._append(f"{key}{IMAGE_SUFFIX}", jpeg)
@@ -185,7 +192,7 @@ class ImageShards:
     def jpeg(self, key: str) -> bytes:
         """The bytes of one image, as stored. Raises UserError for an unknown key."""
         try:
-            shard, offset, size = self._places[key]
+            shard, offset, size = self._locations[key]
         except KeyError:
             raise UserError("An image is not in the shards.", where=self.folder, found=f"key {key!r}") from None
         with self.path(shard).open("rb") as stream:
@@ -197,7 +204,7 @@ class ImageShards:
         return decode_image(self.jpeg(key), where=f"{self.folder}: {key}")
 
     @cached_property
-    def _places(self) -> dict[str, tuple[str, int, int]]:
+    def _locations(self) -> dict[str, tuple[str, int, int]]:
         columns = (self.manifest[name].to_pylist() for name in ("key", "shard", "offset", "size"))
         return {key: (shard, offset, size) for key, shard, offset, size in zip(*columns, strict=True)}
 

@@ -73,26 +73,26 @@ def visual_genome(root: Path) -> None:
 
 def test_visual_genome(tmp_path: Path) -> None:
     visual_genome(tmp_path)
-    found = read(tmp_path, VG)
-    regions = found.regions.table().to_pylist()
+    annotations = read(tmp_path, VG)
+    regions = annotations.regions.table().to_pylist()
     assert [(row["key"], row["region_id"], row["phrase"]) for row in regions] == [
         ("vg-1", "11", "a dog"),
         ("vg-1", "12", "all"),
     ]
     assert np.allclose(regions[0]["box"], [0, 0.1, 0.5, 0.5])
     assert np.allclose(regions[1]["box"], [0.1, 0, 1, 1])
-    questions = found.questions.table().to_pylist()
+    questions = annotations.questions.table().to_pylist()
     assert np.allclose(questions[0]["box"], [0, 0.1, 0.5, 0.5])
     assert questions[1]["box"] is None
     assert [(row["question_type"], row["answer_type"]) for row in questions] == [
         ("what", "other"),
         ("binary", "yes/no"),
     ]
-    assert {row["reason"]: row["key"] for row in found.dropped} == {
+    assert {row["reason"]: row["key"] for row in annotations.dropped} == {
         "box outside the image": "vg-2/region/21",
         "no phrase": "vg-2/region/22",
     }
-    assert [(image.key, image.file_name, image.url, image.source_image_id) for image in found.images] == [
+    assert [(image.key, image.file_name, image.url, image.source_image_id) for image in annotations.images] == [
         ("vg-1", "VG_100K_2/1.jpg", "https://host/VG_100K_2/1.jpg", "coco:77"),
         ("vg-2", "2.jpg", "toyworld://0/annotations/2", "vg:2"),
     ]
@@ -141,12 +141,12 @@ def vqav2(root: Path, **changes: Any) -> None:
 
 def test_vqav2(tmp_path: Path) -> None:
     vqav2(tmp_path)
-    found = read(tmp_path, VQA)
-    row = found.questions.table().to_pylist()[0]
+    annotations = read(tmp_path, VQA)
+    row = annotations.questions.table().to_pylist()[0]
     assert row["answers"] == ["net"] * 6 + ["mesh"] * 4
     assert (row["question_id"], row["question_type"], row["answer_type"]) == ("4580", "what", "other")
-    assert found.images[0].file_name == "COCO_train2014_000000000458.jpg"
-    assert found.images[0].source_image_id == "coco:458"
+    assert annotations.images[0].file_name == "COCO_train2014_000000000458.jpg"
+    assert annotations.images[0].source_image_id == "coco:458"
     info = {"images": [{"id": 458, "file_name": "x/COCO_train2014_000000000458.jpg", "coco_url": "toyworld://1"}]}
     write_json(tmp_path / "vqa/info.json", info)
     image = read(tmp_path, VQA | {"image_info": "vqa/info.json"}).images[0]
@@ -171,19 +171,19 @@ def test_gqa(tmp_path: Path) -> None:
         tmp_path / "gqa/q.json",
         {"07": gqa("1", "Is it  red?", "yes"), "08": gqa("n9", "What is it?", "a dog"), "09": gqa("1", "", "x")},
     )
-    found = read(tmp_path, GQA)
-    rows = found.questions.table().to_pylist()
+    annotations = read(tmp_path, GQA)
+    rows = annotations.questions.table().to_pylist()
     assert [(row["key"], row["question_id"], row["question"], row["answers"], row["box"]) for row in rows] == [
         ("gqa-1", "07", "Is it red?", ["yes"], None),
         ("gqa-n9", "08", "What is it?", ["a dog"], None),
     ]
     assert [row["answer_type"] for row in rows] == ["yes/no", "other"]
-    assert [(image.file_name, image.source_image_id) for image in found.images] == [
+    assert [(image.file_name, image.source_image_id) for image in annotations.images] == [
         ("1.jpg", "coco:77"),
         ("n9.jpg", "vg:n9"),
     ]
-    assert found.images[0].source_image_id == read(tmp_path, VG).images[0].source_image_id
-    assert [row["reason"] for row in found.dropped] == ["no question"]
+    assert annotations.images[0].source_image_id == read(tmp_path, VG).images[0].source_image_id
+    assert [row["reason"] for row in annotations.dropped] == ["no question"]
 
 
 def test_gqa_in_several_files(tmp_path: Path) -> None:
@@ -207,11 +207,11 @@ def test_coco_boxes_and_captions(tmp_path: Path) -> None:
     write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": categories})
     caption = {"id": 1, "image_id": 5, "caption": "A car ."}
     write_json(tmp_path / "coco/c.json", {"images": images, "annotations": [caption]})
-    found = read(tmp_path, COCO)
-    rows = {row["region_id"]: (row["box"], row["phrase"]) for row in found.regions.table().to_pylist()}
+    annotations = read(tmp_path, COCO)
+    rows = {row["region_id"]: (row["box"], row["phrase"]) for row in annotations.regions.table().to_pylist()}
     assert rows == {"box-1": ([0.25, 0.5, 0.75, 1.0], "car"), "caption-1": ([0, 0, 1, 1], "A car .")}
-    assert [row["reason"] for row in found.dropped] == ["box of a crowd"]
-    assert [image.source_image_id for image in found.images] == ["coco:5"]
+    assert [row["reason"] for row in annotations.dropped] == ["box of a crowd"]
+    assert [image.source_image_id for image in annotations.images] == ["coco:5"]
     write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": []})
     with pytest.raises(UserError, match="unknown category"):
         read(tmp_path, COCO)
@@ -225,13 +225,13 @@ def test_jsonl(tmp_path: Path) -> None:
         '{"image": "b.jpg", "question": "Is it?", "answer": "no", "url": "u"}',
     ]
     write(tmp_path / "own/q.jsonl", "\n".join(lines))
-    found = read(tmp_path, JSONL)
-    rows = found.questions.table().to_pylist()
+    annotations = read(tmp_path, JSONL)
+    rows = annotations.questions.table().to_pylist()
     assert [(row["key"], row["question_id"], row["answers"]) for row in rows] == [
         ("own-a", "10", ["2", "tape_dispenser"]),
         ("own-b", "4", ["no"]),
     ]
-    assert [row["reason"] for row in found.dropped] == ["no answer"]
+    assert [row["reason"] for row in annotations.dropped] == ["no answer"]
     spaced = read(tmp_path, JSONL | {"underscore_is_space": True}).questions.table().to_pylist()
     assert spaced[0]["answers"] == ["2", "tape dispenser"]
     for text in ("{", "[]", '{"image": "a.jpg", "question": "?"}'):

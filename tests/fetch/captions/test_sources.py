@@ -122,11 +122,11 @@ def test_karpathy(tmp_path: Path) -> None:
     ]  # fmt: skip
     write_json(tmp_path / "k.json", {"images": images, "dataset": "toy"})
     source = {"kind": "karpathy", "name": "k", "images": "im", "annotations": "k.json"}
-    found = KarpathySource.model_validate(source | {"select": ["test"]}).read(tmp_path)
-    assert [image.file_name for image in found] == ["val2014/1.jpg", "val2014/2.jpg"]
-    assert [len(image.captions) for image in found] == [6, 7]
-    assert found[0].captions[0] == "text 0"
-    assert found[0].url == "toyworld://0/benchmark/1"
+    listed = KarpathySource.model_validate(source | {"select": ["test"]}).read(tmp_path)
+    assert [image.file_name for image in listed] == ["val2014/1.jpg", "val2014/2.jpg"]
+    assert [len(image.captions) for image in listed] == [6, 7]
+    assert listed[0].captions[0] == "text 0"
+    assert listed[0].url == "toyworld://0/benchmark/1"
     with pytest.raises(UserError, match="no split restval"):
         KarpathySource.model_validate(source | {"select": ["restval"]}).read(tmp_path)
 
@@ -134,8 +134,8 @@ def test_karpathy(tmp_path: Path) -> None:
 def test_flickr8k(tmp_path: Path) -> None:
     flickr8k(tmp_path / "data/raw/f8k", 3)
     source = Flickr8kSource.model_validate(FLICKR8K)
-    found = source.read(tmp_path)
-    assert found[1].captions == ["caption 0 of 1_abc.jpg .", "caption 1 of 1_abc.jpg ."]
+    listed = source.read(tmp_path)
+    assert listed[1].captions == ["caption 0 of 1_abc.jpg .", "caption 1 of 1_abc.jpg ."]
     write(tmp_path / source.image_list, "0_abc.jpg\nother.jpg\n")
     with pytest.raises(UserError, match="no captions") as error:
         source.read(tmp_path)
@@ -153,12 +153,12 @@ def test_coco_captions(tmp_path: Path) -> None:
     }
     write_json(tmp_path / "c.json", content)
     source = CocoSource.model_validate({"kind": "coco", "name": "c", "images": "im", "captions": "c.json"})
-    found = source.read(tmp_path)
-    assert [(image.file_name, list(image.captions)) for image in found] == [
+    listed = source.read(tmp_path)
+    assert [(image.file_name, list(image.captions)) for image in listed] == [
         ("000000000000.jpg", ["c0", "c2", "c4", "c6"]),
         ("000000000001.jpg", ["c1", "c3", "c5"]),
     ]
-    assert found[0].url == "http://coco/0"
+    assert listed[0].url == "http://coco/0"
     write_json(tmp_path / "c.json", content | {"annotations": [{"id": 1, "image_id": 9, "caption": "c"}]})
     with pytest.raises(UserError, match="does not list"):
         source.read(tmp_path)

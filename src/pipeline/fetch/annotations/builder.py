@@ -1,7 +1,7 @@
-"""What every reader of annotations returns, and how long tables are collected.
+"""What every reader of annotations returns, and how its long tables are collected.
 
-A reader turns one source's official files into listed images (by a reference of its own, such as an image
-id), and rows of regions and questions that refer to them. Rows are collected in Arrow chunks, since Visual
+A reader turns one source's official files into listed images, and rows of regions and questions that refer to
+them by key. Rows are collected in Arrow chunks, since Visual
 Genome has 5.4 million regions: as Python objects they would take gigabytes.
 """
 
@@ -91,15 +91,15 @@ class Annotations:
         question: str,
         answers: Sequence[str],
         box: Sequence[float] | None = None,
-        kind: str = "",
+        official_type: str = "",
     ) -> None:
-        """Add a question with its answers (`kind`: the answer type if the source names it), or drop it."""
+        """Add a question with its answers (`official_type`: the answer type, if the source gives it), or drop it."""
         question = " ".join(question.split())
         answers = [text for text in (" ".join(answer.split()) for answer in answers) if text]
         if not question or not answers:
             self.drop(f"{key}/question/{question_id}", NO_ANSWER if question else NO_QUESTION)
             return
-        usual = majority(answers)
+        majority_answer = majority(answers)
         self.questions.add(
             {
                 "key": key,
@@ -107,15 +107,15 @@ class Annotations:
                 "box": box,
                 "question": question,
                 "answers": answers,
-                "question_type": question_type(question, usual),
-                "answer_type": kind or answer_type(usual),
+                "question_type": question_type(question, majority_answer),
+                "answer_type": official_type or answer_type(majority_answer),
                 "source": self.source,
                 "split": "",
             }
         )
 
     def drop(self, key: str, reason: str) -> None:
-        """Count an item that cannot be used."""
+        """Record an item that cannot be used, with the reason."""
         self.dropped.append(dropped_row(self.source, key, "", reason))
 
 

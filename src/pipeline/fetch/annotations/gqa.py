@@ -1,8 +1,8 @@
 """GQA (Hudson and Manning 2019): compositional questions with one answer each, about Visual Genome's images.
 
 `{"<question id>": {"imageId", "question", "answer", …}}`, in one file (`train_balanced_questions.json`) or in the
-files of a folder (`train_all_questions/`). Images are named `<imageId>.jpg`. An `imageId` is Visual Genome's, so the
-original is the one that Visual Genome's reader names, given the same `image_data.json`.
+files of a folder (`train_all_questions/`). Images are named `<imageId>.jpg`. An `imageId` is Visual Genome's, so
+the source image is the one that Visual Genome's reader names, given the same `image_data.json`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Questions in plain JSON lines: `{"question_id"?, "image", "question", "answers": [..] or "answer",
 "url"?}`.
 
-The way in for DAQUAR (Malinowski and Fritz 2014) and for one's own questions. Without `question_id` the
-line's number is taken.
+The layout for DAQUAR (Malinowski and Fritz 2014) and for your own questions. Without `question_id` the number of
+the line is the id.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class JsonlSource(AnnotationSource):
 
 
 def parse(line: bytes, reader: RecordReader) -> Any:
-    """One line as an object. Raises UserError if it is none."""
+    """One line as an object. Raises UserError if it is not one."""
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise UserError("A line is no valid JSON.", where=reader.where, found=str(error)) from None
+        raise UserError("A line is not valid JSON.", where=reader.where, found=str(error)) from None
     reader.get({"line": record}, "line", dict)
     return record
 

@@ -5,7 +5,7 @@ Four files: `image_data.json` (size, url, coco_id), `region_descriptions.json`, 
 `image_id` or `id`, a region's `region_id` or `id`; boxes may be negative or reach over the border. Images are
 named `<id>.jpg`; where the name is not unique, the end of the url's path tells them apart.
 
-Half of the images are COCO's, so an image's original is named by its COCO id where it has one.
+Half of the images are COCO's; the COCO id tells which of them another source holds too.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class BoxIndex:
         """The box of a region, or None."""
         if region_id is None:
             return None
-        at = int(np.searchsorted(self.ids, region_id))
-        return self.boxes[at].tolist() if at < len(self.ids) and self.ids[at] == region_id else None
+        index = int(np.searchsorted(self.ids, region_id))
+        return self.boxes[index].tolist() if index < len(self.ids) and self.ids[index] == region_id else None
 
 
 def listed_image(annotations: Annotations, image_id: str, data: ImageData, listed_in: str) -> ListedImage:
@@ -106,7 +106,7 @@ def listed_image(annotations: Annotations, image_id: str, data: ImageData, liste
 
 
 def source_image_of(image_id: str, data: ImageData) -> str:
-    """The id of the original image, COCO's where it has one."""
+    """The `source_image_id` of an image: COCO's id where it has one."""
     return f"coco:{data.coco_id}" if data.coco_id else f"vg:{image_id}"
 
 
@@ -186,8 +186,8 @@ def read_questions(
 
 def image_of(record: Any, items: list[Any], reader: RecordReader) -> str:
     """The image id of a record: its own, else that of its first item."""
-    own = isinstance(record, Mapping) and ("image_id" in record or "id" in record)
-    return reader.identifier(record, "image_id", "id") if own else reader.identifier(items[0], "image_id")
+    has_id = isinstance(record, Mapping) and ("image_id" in record or "id" in record)
+    return reader.identifier(record, "image_id", "id") if has_id else reader.identifier(items[0], "image_id")
 
 
 def known_data(image_id: str, images: Mapping[str, ImageData], reader: RecordReader) -> ImageData:
@@ -203,6 +203,6 @@ def known_data(image_id: str, images: Mapping[str, ImageData], reader: RecordRea
 
 
 def read_mapping(root: Path, path: str) -> dict[str, int]:
-    """Region id by question id. Raises UserError for values that are no numbers."""
+    """Region id by question id. Raises UserError for values that are not numbers."""
     content, reader = read_object(require_file(root, path), path)
     return {question_id: reader.get({"region_id": value}, "region_id", int) for question_id, value in content.items()}

@@ -59,7 +59,7 @@ class Vqav2Source(AnnotationSource):
                 question_id,
                 reader.get(record, "question", str),
                 [answer_reader.get(item, "answer", str) for item in answer_reader.get(answer, "answers", list)],
-                kind=answer.get("answer_type") or "",
+                official_type=answer.get("answer_type") or "",
             )
         annotations.images = list(images.values())
         return annotations

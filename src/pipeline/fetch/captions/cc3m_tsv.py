@@ -1,8 +1,8 @@
 """CC3M's official list: `caption<TAB>url` per line, no header (Sharma et al. 2018).
 
 The list is read and checked. Its rows go to the table of dropped items as "not downloaded", which is not
-permanent: this source gives no images itself. img2dataset adds a header to such files, which would silently
-become a pair, so one is refused.
+permanent: this source has no images itself. A header, which img2dataset adds to such files, would silently
+become a pair, so it is refused.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ class Cc3mTsvSource(Params):
 def read_tsv(path: Path, where: str) -> Iterator[tuple[str, str]]:
     """Caption and url of every line.
 
-    Raises UserError naming the line: for a header, another number of columns, an empty caption, an address
-    that is none, text that is no UTF-8; and if the file is empty.
+    Raises UserError naming the line for a header, a wrong number of columns, an empty caption, an invalid URL, or
+    invalid UTF-8; and if the file is empty.
     """
     number = 0
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
-            place = f"{where}, line {number}"
+            entry = f"{where}, line {number}"
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                raise bad_line(place, str(error)) from None
+                raise bad_line(entry, str(error)) from None
             cells = line.split("\t")
             if number == 1 and {cell.strip().lower() for cell in cells} <= HEADERS:
                 raise UserError(
                     "A CC3M list begins with a header.",
-                    where=place,
+                    where=entry,
                     expected="the official file, which has none",
                     found=repr(line[:120]),
                     fix="remove the first line",
                 )
             if len(cells) != 2 or not cells[0].strip() or not URL.fullmatch(cells[1].strip()):
-                raise bad_line(place, repr(line[:120]))
+                raise bad_line(entry, repr(line[:120]))
             yield cells[0].strip(), cells[1].strip()
     if number == 0:
         raise UserError("A CC3M list is empty.", where=where, expected="caption<TAB>url lines")
 
 
 def bad_line(where: str, found: str) -> UserError:
-    """The error for a line of another form."""
+    """The error for a line that is not `caption<TAB>url`."""
     return UserError(
         "A line of a CC3M list has another form than expected.",
         where=where,

@@ -84,5 +84,5 @@ def known_image(record: Any, images: dict[str, Any], reader: RecordReader) -> st
 
 
 def image_url(image: Any) -> str:
-    """Where an image comes from, as far as the record says."""
+    """The url of an image, or an empty string if the record has none."""
     return image.get("coco_url") or image.get("flickr_url") or image.get("url") or ""

@@ -1,7 +1,7 @@
 """Flickr8k: a token file with five captions an image, and a list of a split's images.
 
 Token file: `<image>.jpg#<number><TAB><caption>` per line; list: one image name per line. One image of the
-official token file carries a suffix (`….jpg.1#0`) and is in no list, so only listed images are asked for.
+official token file carries a suffix (`….jpg.1#0`) and is in no list, so only captions of listed images are used.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Flickr8kSource(CaptionedSource):
 
 def read_tokens(path: Path, where: str) -> dict[str, list[str]]:
     """Captions by image name, in order of their numbers. Raises UserError for a line of another form."""
-    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    captions: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for number, line in enumerate(read_lines(path, where), start=1):
         if not line.strip():
             continue
@@ -72,13 +72,13 @@ def read_tokens(path: Path, where: str) -> dict[str, list[str]]:
                 expected="<image>#<number><TAB><caption>",
                 found=repr(line[:120]),
             )
-        found[name].append((int(index), clean_caption(caption)))
-    return {name: [caption for _, caption in sorted(numbered)] for name, numbered in found.items()}
+        captions[name].append((int(index), clean_caption(caption)))
+    return {name: [caption for _, caption in sorted(numbered)] for name, numbered in captions.items()}
 
 
 def read_lines(path: Path, where: str) -> list[str]:
-    """Lines of a UTF-8 text file. Raises UserError if it is no such text."""
+    """Lines of a UTF-8 text file. Raises UserError if it is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise UserError("A text file is no UTF-8.", where=where, found=str(error)) from None
+        raise UserError("A text file is not UTF-8.", where=where, found=str(error)) from None

@@ -1,8 +1,8 @@
 """Karpathy's JSON (COCO, Flickr30k, Flickr8k): images with a split and their sentences.
 
 Layout: `{"images": [{"filename", "filepath" (COCO), "split", "sentences": [{"raw"}, …], "url" (optional)},
-…]}`. COCO has five captions for most images and up to seven for some; all are kept, so figures that are
-defined on five per image must choose them themselves.
+…]}`. COCO has five captions for most images and up to seven for some; all are kept, so a metric that is
+defined on five per image must choose them itself.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Packed shards in WebDataset's layout, as img2dataset and pixparse's `cc3m-wds` write them.
 
 A shard is a tar in which files of one stem make a sample: `<key>.jpg` with `<key>.txt`, and in
-img2dataset's shards `<key>.json` (`url`, `caption`, …). Images that could not be fetched are missing or no
-images at all, by the thousands in any crawl: such samples are dropped and counted, not fatal. A shard that
-is cut off, is no tar, or has two images under one key is.
+img2dataset's shards `<key>.json` (`url`, `caption`, …). In any crawl thousands of images could not be fetched
+and are missing or damaged: such samples are dropped and counted. A shard that is cut off, that is not a tar, or
+that has two images with one key is an error.
 
-A shard lies in the repository or behind an HTTP(S) address; then it is fetched into scratch, packed, and
-deleted again, so that the disk holds one unpacked shard per worker. What stands behind an address is taken
-to be unchangeable (name a revision in it, or give check sums).
+A shard lies in the repository or at an HTTP(S) address. The latter is downloaded into scratch, packed, and
+deleted again, so that the disk holds one downloaded shard per worker. The file at an address is taken to be
+unchangeable (name a revision in it, or give check sums).
 """
 
 from __future__ import annotations
@@ -52,10 +52,7 @@ class WebDatasetSource(Params):
 
 
 def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:
-    """Location and SHA-256 (or null) of every shard.
-
-    Raises UserError for none, one twice, or no check sum.
-    """
+    """Location and SHA-256 (or null) of every shard. Raises UserError if there is none, or one without check sum."""
     remote = is_url(source.location)
     locations = expand_braces(source.location) if remote else find_files(root, source.location, ".tar")
     sums = read_checksums(require_file(root, source.checksums), source.checksums) if source.checksums else None
@@ -92,7 +89,7 @@ def read_checksums(path: Path, where: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class PackShards(Step):
-    """Packs one source shard. `downloads` is the folder for shards on their way."""
+    """Packs one source shard. `downloads` holds shards while they are downloaded and packed."""
 
     name: ClassVar[str] = "pack_shards"
 
@@ -148,17 +145,17 @@ class PackShards(Step):
 
 
 def check_sum(path: Path, sha256: str | None, where: str) -> None:
-    """Raise UserError unless the file has the SHA-256 given (None: not asked)."""
+    """Raise UserError unless the file has the given SHA-256 (None: unchecked)."""
     if sha256 is None:
         return
     with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != sha256:
         raise UserError(
             "A shard has another check sum than expected.",
             where=where,
             expected=sha256,
-            found=found,
+            found=digest,
             fix="fetch it again; if its publisher changed it, update the check sums",
         )
 
@@ -211,9 +208,9 @@ def source_images(samples: Mapping[str, Mapping[str, Place]], stream: BinaryIO, 
 
 
 def read_texts(sample: Mapping[str, Place], stream: BinaryIO) -> tuple[list[str], str, str]:
-    """Captions, url and, if the texts are of no use, the reason.
+    """Captions, url, and the reason to drop the sample (empty: keep it).
 
-    The `.txt` goes before the JSON's caption.
+    A `.txt` file takes precedence over the JSON's caption.
     """
     try:
         data = json.loads(read_slice(stream, sample["json"])) if "json" in sample else {}

@@ -17,7 +17,7 @@ NOT_DOWNLOADED = "not downloaded"
 DUPLICATE_URL = "duplicate url"
 
 FAULTS = (NO_IMAGE, IMAGE_MISSING, NO_CAPTION, UNREADABLE)
-"""Reasons that mean a damaged source; the others are filters at work."""
+"""Reasons that mean a damaged source; all others are filters."""
 
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
@@ -26,6 +26,6 @@ def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
 
 
 def dropped_row(source: str, key: str, url: str, reason: str) -> Mapping[str, Any]:
-    """One row of the table; only what was never there to fetch may succeed later."""
+    """One row of the table; an image that is missing or not downloaded may be had later, all else is permanent."""
     permanent = reason not in (NOT_DOWNLOADED, IMAGE_MISSING)
     return {"source": source, "key": key, "url": url, "reason": reason, "permanent": permanent}

@@ -1,6 +1,6 @@
-"""How an image is stored: its own bytes where they serve, else one new JPEG.
+"""How an image is stored: as it came where possible, else as a new JPEG.
 
-An image is encoded again only if it is no JPEG, is larger than the limit, or lies on its side (EXIF
+An image is encoded again only if it is not a JPEG, is larger than the limit, or lies on its side (EXIF
 orientation). Large JPEGs are decoded at a reduced scale by Pillow's `draft`, which halves the time, then
 resized exactly. Transparent images are laid on white.
 """
@@ -10,14 +10,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from pydantic import Field
 
-from pipeline.core.errors import UserError
 from pipeline.core.settings import Params
+from pipeline.storage.shards import DECODING_ERRORS, undecodable
 
 ORIENTATION = 0x0112
-PROBLEMS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class ImageFormat(Params):
@@ -40,9 +39,9 @@ class StoredImage:
 
 
 def stored_image(data: bytes, image_format: ImageFormat, where: object) -> StoredImage:
-    """The bytes under which an image is stored. Raises UserError if it is none.
+    """An image in the form in which it is stored. Raises UserError if it cannot be decoded.
 
-    A JPEG that is kept as it is has only had its header read: the writer of shards decodes it.
+    Of a JPEG that is kept as it is, only the header is read here; the writer of shards decodes it.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -55,14 +54,8 @@ def stored_image(data: bytes, image_format: ImageFormat, where: object) -> Store
             image.draft(image.mode, (size[1], size[0]) if sideways else size)
             upright = ImageOps.exif_transpose(image)
             new = on_white(upright).resize(size, Image.Resampling.LANCZOS)
-    except PROBLEMS as error:
-        raise UserError(
-            "An image cannot be decoded.",
-            where=where,
-            expected="a JPEG, PNG or WebP image",
-            found=f"{len(data)} bytes: {type(error).__name__}",
-            fix="replace or remove it",
-        ) from None
+    except DECODING_ERRORS as error:
+        raise undecodable(data, where, error) from None
     stream = io.BytesIO()
     new.save(stream, "JPEG", quality=image_format.jpeg_quality)
     return StoredImage(stream.getvalue(), width, height, encoded_again=True)

@@ -2,7 +2,7 @@
 
 A key is `<source>-<name>`. WebDataset cuts a member's name at its first dot and file systems dislike
 slashes, so every character but ASCII letters, digits, `_` and `-` is written as its code point between
-tildes (`.` is `~2e~`); the mapping is one to one, so two names never meet in one key.
+tildes (`.` is `~2e~`); the mapping is one to one, so two names never share a key.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def file_key(source: str, file_name: str) -> str:
 
 
 def by_hash(keys: Iterable[str]) -> list[str]:
-    """Keys in the order of their hashes: a fixed shuffle that new keys hardly disturb."""
+    """Keys in the order of their hashes: a fixed shuffle, which additional keys hardly change."""
     return sorted(keys, key=lambda key: (hash_bytes(key.encode()), key))
 
 
 def check_unique(keys: Iterable[tuple[str, str]]) -> None:
-    """Raise UserError naming both places if two of the pairs (key, place) share one key."""
-    places: dict[str, str] = {}
-    for key, place in keys:
-        if key in places:
-            raise duplicate(key, places[key], place)
-        places[key] = place
+    """Raise UserError naming both entries if two of the pairs (key, entry) share one key."""
+    first: dict[str, str] = {}
+    for key, entry in keys:
+        if key in first:
+            raise duplicate(key, first[key], entry)
+        first[key] = entry
 
 
 def duplicate(key: str, first: str, second: str) -> UserError:

@@ -1,4 +1,4 @@
-"""The rows of all shards become one table; keys that meet are named with both their places."""
+"""The rows of all shards as one table, in which no key may come twice."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.fetch.packing.keys import duplicate
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
-def merge_manifests(rows: Path, places: Sequence[str]) -> pa.Table:
+def merge_manifests(rows: Path, origins: Sequence[str]) -> pa.Table:
     """All manifest rows below `rows`, in the order of the shards' numbers.
 
-    `places` says, by number, where a shard came from. Raises UserError naming two places that share a key.
+    `origins` says where the shard of each number came from. Raises UserError naming two origins that share a key.
     """
     parts = [MANIFEST.read(path) for path in sorted(rows.glob("manifest-*.parquet"))]
     manifest = pa.concat_tables([MANIFEST.schema.empty_table(), *parts])
@@ -23,7 +23,7 @@ def merge_manifests(rows: Path, places: Sequence[str]) -> pa.Table:
     repeated = counts.filter(pc.field("shard_count") > 1)["key"]
     if len(repeated):
         first, second, *_ = manifest.filter(pc.field("key") == repeated[0])["shard"].to_pylist()
-        raise duplicate(repeated[0].as_py(), places[number_of(first)], places[number_of(second)])
+        raise duplicate(repeated[0].as_py(), origins[number_of(first)], origins[number_of(second)])
     return manifest.combine_chunks()
 
 

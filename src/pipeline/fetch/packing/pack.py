@@ -49,7 +49,7 @@ class Packing:
     """How one shard is packed.
 
     `tolerant` sources (packed shards from the web) may hold files that are not images: these are dropped and
-    counted. Elsewhere a bad image is a UserError. `filters` None keeps images without captions too.
+    counted. In other sources a bad image raises UserError. `filters` None keeps images without captions too.
     """
 
     source: str
@@ -130,7 +130,7 @@ class Packer:
 def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:
     """Why a pair does not pass the filters, or an empty string.
 
-    Sizes are the original image's. Of several captions the longest decides; all of them stay.
+    Sizes are the original image's. The longest caption decides; all are kept.
     """
     if filters is None:
         return ""
@@ -146,5 +146,5 @@ def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFil
 
 
 def clean_caption(text: str) -> str:
-    """A caption on one line, without outer or repeated blanks."""
+    """A caption on one line, without leading, trailing or repeated spaces."""
     return " ".join(text.split())

@@ -1,13 +1,13 @@
-"""Sources of images: what they have in common, and an image's way from its entry in a list to its bytes.
+"""What sources of images have in common, and the way of an image from its entry in a list to its bytes.
 
-A reader turns a source's official files into `ListedImage`s: which images there are, under which names. `locate` looks
-up where the bytes of each lie, once for all; a `SourceImage` is what is packed.
+A reader turns a source's official files into `ListedImage`s: which images there are, and under which names. `locate`
+looks up the place of each image's bytes and returns `SourceImage`s, which are packed.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from pipeline.fetch.raw.place import Place
 
 
 class ImageSource(Params):
-    """What all sources have in common whose files list images by name."""
+    """What all sources that list images by name have in common."""
 
     name: Name = Field(description="Prefix of the images' keys.")
     images: RawPath = Field(description="Folder with the images, as files or in .tar or .zip archives.")
@@ -39,8 +39,8 @@ class ImageSource(Params):
 class ListedImage:
     """An image as its source lists it.
 
-    `where` is its entry in the list, for messages. `source_image_id` names the original image (`coco:77`), which
-    several sources may hold; entries that show one original are never split between train and val.
+    `where` is its entry in the list, for messages. `source_image_id` (`coco:77`) is equal for all
+    entries, of any source, that show the same image; these are never split between train and val.
     """
 
     key: str
@@ -65,9 +65,10 @@ class SourceImage:
         return asdict(self)
 
     @staticmethod
-    def from_json(record: dict[str, Any]) -> SourceImage:
+    def from_json(record: Mapping[str, Any]) -> SourceImage:
         """The image from its JSON object."""
-        return SourceImage(**record | {"place": Place(**record["place"])})
+        fields: dict[str, Any] = {**record, "place": Place(**record["place"])}
+        return SourceImage(**fields)
 
 
 def locate(source: ImageSource, images: Sequence[ListedImage], root: Path) -> list[SourceImage]:

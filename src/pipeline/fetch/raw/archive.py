@@ -1,4 +1,4 @@
-"""Images by file name, whether they lie as files, in tar files or in zip files of one folder.
+"""Images by file name, in a folder of image files, tar files and zip files.
 
 Official data sets come as zips (COCO, Visual Genome), tars, or unpacked. `ImageArchive` lists all of them
 once and finds an image by its base name, or by as much of its path as is needed to tell two apart. Unpacked
@@ -60,8 +60,7 @@ class ImageArchive:
     def find(self, name: str) -> Place | None:
         """The place of an image by file name or path ending, or None.
 
-        Raises UserError if several match: two places for one name are a mistake that must not decide by
-        chance.
+        Raises UserError if several match: which of them is meant must not be left to chance.
         """
         base = name.rpartition("/")[2]
         for places in self._by_name:
@@ -105,7 +104,7 @@ class ImageReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for archive in self._zips.values():
             archive.close()
@@ -126,10 +125,10 @@ class ImageReader:
 
 
 def walk(top: Path) -> list[Path]:
-    """Images and archives below a folder in a fixed order, links followed once each; or the one file."""
+    """Images and archives below a folder, sorted, with links to folders followed; for a file, the file itself."""
     if top.is_file():
         return [top]
-    found: list[Path] = []
+    paths: list[Path] = []
     seen: set[str] = set()
     for folder, folders, names in os.walk(top, followlinks=True):
         here = os.path.realpath(folder)
@@ -138,12 +137,12 @@ def walk(top: Path) -> list[Path]:
             continue
         seen.add(here)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        found += [Path(folder, name) for name in names if is_wanted(name, (*IMAGE_SUFFIXES, ".tar", ".zip"))]
-    return sorted(found)
+        paths += [Path(folder, name) for name in names if is_wanted(name, (*IMAGE_SUFFIXES, ".tar", ".zip"))]
+    return sorted(paths)
 
 
 def is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
-    """Whether a file name has one of the suffixes and is no hidden file."""
+    """Whether a file name has one of the suffixes and is not hidden."""
     base = name.rpartition("/")[2]
     return base.lower().endswith(suffixes) and not base.startswith(".") and not name.startswith("__MACOSX")
 

@@ -16,18 +16,18 @@ import httpx
 
 from pipeline.core.errors import UserError
 
-TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
+TEMPORARY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
 class TryAgain(Exception):
-    """A refusal that may be over soon."""
+    """A failure that may be temporary."""
 
 
 @dataclass(frozen=True)
 class Downloader:
-    """How patiently files are fetched.
+    """How often and how long a download is tried.
 
-    Pauses double from `first_pause` seconds; `timeout` is for one silence.
+    Pauses between attempts double from `first_pause` seconds; `timeout` is the longest silence in seconds.
     """
 
     attempts: int = 7
@@ -35,7 +35,7 @@ class Downloader:
     timeout: float = 60.0
 
     def fetch(self, url: str, target: Path) -> Path:
-        """Download `url` to `target` (kept if it is there). Raises UserError when it cannot be had."""
+        """Download `url` to `target`, unless it is there. Raises UserError if it is refused or all attempts fail."""
         if target.is_file():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def validator_of(part: Path) -> Path:
 
 
 def fetch_rest(client: httpx.Client, url: str, part: Path) -> None:
-    """Fetch what `part` still lacks. Raises TryAgain, httpx.TransportError, or UserError for a refusal."""
+    """Download the rest of `part`. Raises TryAgain, httpx.TransportError, or UserError for a refusal."""
     have = part.stat().st_size if part.is_file() else 0
     validator = validator_of(part).read_text() if have and validator_of(part).is_file() else ""
     headers = {"Accept-Encoding": "identity"}
@@ -86,14 +86,14 @@ def fetch_rest(client: httpx.Client, url: str, part: Path) -> None:
                 return
             part.unlink()
             raise TryAgain("the server's file is shorter than what was fetched")
-        if status in TEMPORARY:
+        if status in TEMPORARY_STATUS:
             raise TryAgain(f"status {status}")
         if status not in (200, 206):
             raise refused(url, f"status {status} {response.reason_phrase}")
         resumed = status == 206
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             part.unlink()
-            raise TryAgain("the server sent another range than asked for")
+            raise TryAgain("the server sent a different range than requested")
         if not resumed:
             part.unlink(missing_ok=True)
             validator_of(part).write_text(strong_validator(response))
@@ -103,17 +103,17 @@ def fetch_rest(client: httpx.Client, url: str, part: Path) -> None:
 
 
 def strong_validator(response: httpx.Response) -> str:
-    """What identifies this version of the file, or an empty string (then nothing is resumed)."""
+    """The header that identifies this version of the file; empty if there is none, then nothing can be resumed."""
     tag = response.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
 def refused(url: str, found: str) -> UserError:
-    """The error for an address that gives no file."""
+    """The error for an address from which no file can be downloaded."""
     return UserError(
         "A file cannot be downloaded.",
         where=url,
         expected="status 200",
         found=found,
-        fix="check the address and the range of shards in `location`; private files need another way in",
+        fix="check the address and the range of shards in `location`; private files have to be downloaded by hand",
     )

@@ -71,7 +71,7 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
     Sorted within a folder or pattern. Raises UserError if a named file or folder is missing or nothing
     matches.
     """
-    found: list[str] = []
+    files: list[str] = []
     for text in expand_braces(location):
         path = root / text
         if path.is_dir():
@@ -88,8 +88,8 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
                 found="an empty folder" if path.is_dir() else "nothing",
                 fix="put or link the files there (data/raw/datasets/README.md), or correct the location",
             )
-        found += [match.relative_to(root).as_posix() for match in matches]
-    return found
+        files += [match.relative_to(root).as_posix() for match in matches]
+    return files
 
 
 def require_file(root: Path, path: str) -> Path:

@@ -39,13 +39,13 @@ def scan_tar(path: Path, where: str = "") -> list[Place]:
 
 
 def check_end(path: Path, end: int, where: object) -> None:
-    """Raise UserError unless a block of zeros stands behind the last member."""
+    """Raise UserError unless a block of zeros follows the last member, which ends at byte `end`."""
     with path.open("rb") as stream:
         stream.seek(end)
         block = stream.read(BLOCK)
     if len(block) < BLOCK or block.strip(b"\0"):
-        found = "nothing" if not block else "no end mark"
-        raise damaged(where, f"{found} behind byte {end} of {path.stat().st_size}")
+        content = "no end mark" if block else "nothing"
+        raise damaged(where, f"{content} after byte {end} of {path.stat().st_size}")
 
 
 def damaged(where: object, found: str) -> UserError:

@@ -1,9 +1,9 @@
 """Benchmarks, each in a folder of its own: `data/benchmarks/<name>/`.
 
 A retrieval benchmark is image shards whose manifest holds all captions of each image: some images of COCO
-have more than five, and a figure that is defined on five must choose them. A question benchmark has a
+have more than five, and a metric that is defined on five must choose them. A question benchmark has a
 `questions.parquet` beside its shards, in the layout of the annotations. Nothing is filtered: a missing or
-damaged image is an error, since figures over fewer images would not be comparable.
+damaged image is an error, since metrics over fewer images would not be comparable.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def fetch_benchmarks(params: FetchBenchmarksParams, root: Path, into: Path, scra
 def fetch_benchmark(
     benchmark: AnyBenchmark, params: FetchBenchmarksParams, root: Path, into: Path, scratch: Path
 ) -> dict[str, Any]:
-    """Write one benchmark's shards, manifest and, if it asks questions, these; returns the counts."""
+    """Write one benchmark's shards and manifest, and its questions if it has any; returns the counts."""
     content = benchmark.read(root)
     if isinstance(content, Annotations):
         images = locate(benchmark, content.images, root)
@@ -60,13 +60,13 @@ def write_questions(annotations: Annotations, split: str, into: Path) -> dict[st
 
 
 def count_captions(images: Sequence[SourceImage]) -> dict[str, Any]:
-    """Number of captions, in all and of an image."""
+    """Number of captions, in total and per image."""
     numbers = [len(image.captions) for image in images]
     return {"captions": sum(numbers), "captions_per_image": {"least": min(numbers), "most": max(numbers)}}
 
 
 def check_captions(images: Sequence[SourceImage], where: str) -> None:
-    """Raise UserError if an image has no caption: it could not be found by any text."""
+    """Raise UserError if an image has no caption: no text could retrieve it."""
     for image in images:
         if not image.captions:
             raise UserError(

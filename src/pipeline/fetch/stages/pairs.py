@@ -72,7 +72,7 @@ def val_shares(splits: Sequence[str], val_images: int) -> list[int]:
     total = splits.count("train")
     if val_images and not total:
         raise UserError(
-            "There is no train source to keep val images out of.",
+            "There is no train source to take val images from.",
             where="fetch_pairs.val_images",
             found=str(val_images),
             fix="set it to 0, or give a source `split: train`",
@@ -81,8 +81,8 @@ def val_shares(splits: Sequence[str], val_images: int) -> list[int]:
     return [next(shares) if split == "train" else 0 for split in splits]
 
 
-def check_faults(units: Sequence[Unit], manifest: pa.Table, dropped: pa.Table, most: float) -> None:
-    """Raise UserError if more than the share `most` of a source's samples is damaged.
+def check_faults(units: Sequence[Unit], manifest: pa.Table, dropped: pa.Table, max_share: float) -> None:
+    """Raise UserError if more than the share `max_share` of a source's samples is damaged.
 
     Samples that a filter left out count as sound.
     """
@@ -92,11 +92,11 @@ def check_faults(units: Sequence[Unit], manifest: pa.Table, dropped: pa.Table, m
         reasons = count_reasons(dropped.filter(pc.field("source") == name)["reason"].to_pylist())
         faults = sum(reasons.get(fault, 0) for fault in FAULTS)
         total = kept[name] + sum(reasons.values())
-        if faults > most * total:
+        if faults > max_share * total:
             raise UserError(
                 f"{faults} of {total} samples of source '{name}' are damaged.",
                 where=next(unit.where for unit in units if unit.source == name),
-                expected=f"at most {most:.1%} (fetch_pairs.max_dropped_share)",
+                expected=f"at most {max_share:.1%} (fetch_pairs.max_dropped_share)",
                 found=", ".join(f"{count} × {reason}" for reason, count in reasons.items()),
                 fix="fetch the source again, or raise max_dropped_share if that many are known to be damaged",
             )

@@ -1,4 +1,4 @@
-"""Train and val by source image, so that no image is learnt from in one source and judged in another.
+"""Train and val by source image, so that no image serves training in one source and validation in another.
 
 Visual Genome and VQAv2 share tens of thousands of images with COCO. All entries that show one source image go to val
 together: those whose source image is in a val source, and those of a fixed number of others, the ones whose hash is
