@@ -5,6 +5,8 @@ carry boilerplate. The benchmark's five captions per image are true; each is par
 attribute of every thing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

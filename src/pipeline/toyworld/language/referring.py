@@ -1,5 +1,7 @@
 """Finding a noun that means one thing of a scene and no other."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,5 +1,7 @@
 """Counting what was drawn: images, texts, questions by type, and how much of the alt-texts is true."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

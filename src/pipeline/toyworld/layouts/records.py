@@ -4,6 +4,8 @@ Boxes are whole pixels, as Visual Genome has them. An image's id is its scene's 
 Genome and VQAv2 images, which come from one group of scenes, have different ids.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any

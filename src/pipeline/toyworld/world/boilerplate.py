@@ -1,5 +1,7 @@
 """What alt-texts on the web say beside, or instead of, what the picture shows."""
 
+from __future__ import annotations
+
 PREFIXES = (
     "stock photo of",
     "royalty free picture of",
