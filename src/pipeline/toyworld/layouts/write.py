@@ -1,4 +1,4 @@
-"""Drawing the world into the files of the official layouts.
+"""The world, drawn into the files of the official layouts.
 
     cc3m/cc3m-{train,validation}-<shard>.tar     WebDataset as img2dataset writes it: .jpg, .txt, .json
     visual_genome/                               image_data, region_descriptions, question_answers,
@@ -39,7 +39,7 @@ _VG_FILES = ("image_data", "region_descriptions", "question_answers")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the scenes of a layout come from, and what becomes of one."""
+    """A layout: the group that its scenes come from, and the file name and the record of one scene."""
 
     group: str
     name: Callable[[Scene], str]
@@ -56,7 +56,7 @@ _LAYOUTS = {
 
 @dataclass(frozen=True)
 class DrawStep(Step):
-    """Draws the scenes `first` to `stop` of a layout; the shard's argument names the three."""
+    """Draws the scenes `first` to `stop` (exclusive) of a layout; the shard's argument gives all three."""
 
     name: ClassVar[str] = "draw_toyworld"
     seed: int
