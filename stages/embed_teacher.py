@@ -20,12 +20,12 @@ def main(params: EmbedTeacherParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
     from pipeline.teacher.step import OUTPUT, TeacherStep
-    from pipeline.teacher.table import teacher_figures
+    from pipeline.teacher.table import teacher_metrics
 
     pairs = ImageShards(paths.pairs)
     step = TeacherStep(params, paths.root, machine().device)
     map_shards(step, step.shards(pairs), into={OUTPUT: paths.teacher}, scratch=paths.scratch)
-    return teacher_figures(paths.teacher, pairs.manifest)
+    return teacher_metrics(paths.teacher, pairs.manifest)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Embedding shards of pictures: against the obvious way, and the same bytes however it runs."""
+"""Embedding shards of images: against the obvious way, and the same bytes however it runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
-from pipeline.teacher.table import read_teacher, teacher_figures
+from pipeline.teacher.table import read_teacher, teacher_metrics
 
 COUNTS = {"train-00000": 18, "train-00001": 3, "val-00000": 2}
 
@@ -44,8 +44,8 @@ def test_embeddings_are_means_of_tokens(tmp_path: Path, pairs: ImageShards) -> N
     assert teacher.keys == pairs.manifest["key"].to_pylist()
 
     encoder = load_image_encoder(params.encoder, tmp_path)
-    assert teacher.origin.weights == encoder.weights_hash
-    assert teacher.origin.preprocessing == encoder.preprocessing.fingerprint()
+    assert teacher.provenance.weights == encoder.weights_hash
+    assert teacher.provenance.preprocessing == encoder.preprocessing.fingerprint()
     for key in ("train-00000-17", "val-00000-0"):
         pixels = encoder.preprocessing.pixels(pairs.image(key))
         with torch.inference_mode():
@@ -96,8 +96,8 @@ def test_class_probabilities(tmp_path: Path, pairs: ImageShards) -> None:
     map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
 
     teacher = read_teacher(tmp_path / "teacher")
-    assert teacher.origin.pooling == teacher_figures(tmp_path / "teacher", pairs.manifest)["pooling"]
-    assert teacher.origin.pooling == "class_probabilities"
+    assert teacher.provenance.pooling == teacher_metrics(tmp_path / "teacher", pairs.manifest)["pooling"]
+    assert teacher.provenance.pooling == "class_probabilities"
     np.testing.assert_allclose(teacher.embeddings.astype(np.float64).sum(axis=1), 1, atol=2e-3)
     encoder = load_image_encoder(params.encoder, tmp_path)
     pixels = encoder.preprocessing.normalise(encoder.preprocessing.pixels(pairs.image("val-00000-0"))[None])

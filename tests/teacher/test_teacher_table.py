@@ -1,4 +1,4 @@
-"""The table of teacher embeddings and its origin."""
+"""The table of teacher embeddings and its provenance."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.teacher.table import TeacherOrigin, read_teacher, teacher_figures, write_teacher
+from pipeline.teacher.table import TeacherProvenance, read_teacher, teacher_metrics, write_teacher
 
-ORIGIN = TeacherOrigin(model="timm:x", weights="w0", preprocessing="p0", pooling="mean")
+PROVENANCE = TeacherProvenance(model="timm:x", weights="w0", preprocessing="p0", pooling="mean")
 
 
-def write(folder: Path, shard: int, origin: TeacherOrigin = ORIGIN, dim: int = 4, rows: int = 3) -> Path:
+def write(folder: Path, shard: int, provenance: TeacherProvenance = PROVENANCE, dim: int = 4, rows: int = 3) -> Path:
     embeddings = np.random.default_rng(shard).normal(size=(rows, dim)).astype(np.float32)
     path = folder / f"train-{shard:05d}.parquet"
-    write_teacher(path, [f"{shard}-{row}" for row in range(rows)], embeddings, origin)
+    write_teacher(path, [f"{shard}-{row}" for row in range(rows)], embeddings, provenance)
     return path
 
 
@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     for shard in (1, 0):
         write(tmp_path, shard)
     teacher = read_teacher(tmp_path)
-    assert teacher.origin == ORIGIN
+    assert teacher.provenance == PROVENANCE
     assert teacher.keys == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
     assert teacher.embeddings.dtype == np.float16
     expected = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
@@ -37,7 +37,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_probabilities_sum_to_one_up_to_rounding(tmp_path: Path) -> None:
     logits = 4 * np.random.default_rng(0).normal(size=(5, 1000))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    write_teacher(tmp_path / "train-00000.parquet", list("abcde"), probabilities.astype(np.float32), ORIGIN)
+    write_teacher(tmp_path / "train-00000.parquet", list("abcde"), probabilities.astype(np.float32), PROVENANCE)
     found = read_teacher(tmp_path).embeddings
     np.testing.assert_allclose(found.astype(np.float64).sum(axis=1), 1, atol=2e-3)
     np.testing.assert_allclose(found, probabilities, rtol=1e-3, atol=1e-7)
@@ -48,9 +48,9 @@ def test_bytes_are_the_same_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["model", "weights", "preprocessing", "pooling"])
-def test_two_origins_are_refused_by_both_names(tmp_path: Path, field: str) -> None:
+def test_two_provenances_are_refused_by_both_names(tmp_path: Path, field: str) -> None:
     write(tmp_path, 0)
-    write(tmp_path, 1, origin=replace(ORIGIN, **{field: "other"}))
+    write(tmp_path, 1, provenance=replace(PROVENANCE, **{field: "other"}))
     with pytest.raises(UserError, match=r"train-00000\.parquet and .*train-00001\.parquet"):
         read_teacher(tmp_path)
 
@@ -62,7 +62,7 @@ def test_two_widths_are_refused(tmp_path: Path) -> None:
         read_teacher(tmp_path)
 
 
-def test_missing_pictures_are_named(tmp_path: Path) -> None:
+def test_missing_images_are_named(tmp_path: Path) -> None:
     write(tmp_path, 0)
     with pytest.raises(UserError, match=r"manifest[\s\S]*9-9"):
         read_teacher(tmp_path).of(["0-1", "9-9"], tmp_path / "manifest.parquet")
@@ -71,7 +71,7 @@ def test_missing_pictures_are_named(tmp_path: Path) -> None:
 def test_not_finite(tmp_path: Path) -> None:
     for value in (np.nan, np.inf, 1e6):
         with pytest.raises(UserError, match=r"not finite[\s\S]*'b'"):
-            write_teacher(tmp_path / "x.parquet", ["a", "b"], np.array([[1.0], [value]]), ORIGIN)
+            write_teacher(tmp_path / "x.parquet", ["a", "b"], np.array([[1.0], [value]]), PROVENANCE)
     assert not (tmp_path / "x.parquet").exists()
 
 
@@ -85,14 +85,14 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"key": ["a"]}), path)
     with pytest.raises(UserError, match="does not say"):
         read_teacher(tmp_path)
-    pq.write_table(pa.table({"key": ["a"]}).replace_schema_metadata(ORIGIN.metadata()), path)
+    pq.write_table(pa.table({"key": ["a"]}).replace_schema_metadata(PROVENANCE.metadata()), path)
     with pytest.raises(UserError, match="does not have the columns of the table 'teacher'"):
         read_teacher(tmp_path)
 
 
-def test_figures_count_against_the_manifest(tmp_path: Path) -> None:
+def test_images_are_counted_against_the_manifest(tmp_path: Path) -> None:
     write(tmp_path, 0)
     manifest = pa.table({"shard": ["train-00000"] * 3, "split": ["train"] * 3})
-    assert teacher_figures(tmp_path, manifest)["images"] == {"train": 3}
+    assert teacher_metrics(tmp_path, manifest)["images"] == {"train": 3}
     with pytest.raises(UserError, match=r"train-00000\.parquet and the manifest"):
-        teacher_figures(tmp_path, manifest.slice(1))
+        teacher_metrics(tmp_path, manifest.slice(1))

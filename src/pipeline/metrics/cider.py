@@ -1,4 +1,4 @@
-"""CIDEr-D: how much of the references' telling n-grams a caption says (Vedantam et al. 2015).
+"""CIDEr-D: how many of the references' informative n-grams a caption has (Vedantam et al. 2015).
 
 For n = 1 … 4 a text becomes a vector of its n-grams' counts, each times log(N / df): df of the N items have a reference
 with that n-gram. The score of a caption against one reference is, for each n,
@@ -8,9 +8,11 @@ with that n-gram. The score of a caption against one reference is, for each n,
 with lengths l in bigrams (so in the official tool); then the mean over n and over references, times 10. As is usual,
 the mean over captions is given times 100, so a perfect caption scores up to 1000.
 
-Same figures as `pycocoevalcap` (a test holds golden values), apart from its tokeniser: texts here are already words
-separated by blanks.
+The values are those of `pycocoevalcap` (a test holds golden ones), apart from its tokeniser: texts here are already
+words separated by blanks.
 """
+
+from __future__ import annotations
 
 import math
 from collections import Counter
@@ -45,9 +47,9 @@ def cider(captions: Sequence[str], references: Sequence[Sequence[str]]) -> float
     weight = {gram: items - math.log(count) for gram, count in frequency.items()}
     scores = []
     for caption, texts in zip(captions, counted, strict=True):
-        own = weighted(grams(caption), weight, items)
-        against = [similarity(own, weighted(text, weight, items)) for text in texts]
-        scores.append(math.fsum(against) / len(against))
+        candidate = weighted(grams(caption), weight, items)
+        similarities = [similarity(candidate, weighted(text, weight, items)) for text in texts]
+        scores.append(math.fsum(similarities) / len(similarities))
     return 1000 * math.fsum(scores) / len(scores)
 
 
@@ -59,21 +61,21 @@ def grams(text: str) -> Counter[str]:
 
 def weighted(counts: Counter[str], weight: Mapping[str, float], unseen: float) -> Weighted:
     """Counts times weights; an n-gram that no reference has weighs `unseen`."""
-    found: tuple[dict[str, float], ...] = tuple({} for _ in range(LONGEST))
+    by_n: tuple[dict[str, float], ...] = tuple({} for _ in range(LONGEST))
     for gram, count in counts.items():
-        found[gram.count(" ")][gram] = count * weight.get(gram, unseen)
-    norms = tuple(math.sqrt(math.fsum(value**2 for value in part.values())) for part in found)
-    return Weighted(found, norms, sum(count for gram, count in counts.items() if gram.count(" ") == 1))
+        by_n[gram.count(" ")][gram] = count * weight.get(gram, unseen)
+    norms = tuple(math.sqrt(math.fsum(value**2 for value in part.values())) for part in by_n)
+    return Weighted(by_n, norms, sum(count for gram, count in counts.items() if gram.count(" ") == 1))
 
 
 def similarity(caption: Weighted, reference: Weighted) -> float:
     """The score of a caption against one reference, from 0 to 1."""
     total = 0.0
-    for own, other, norm, other_norm in zip(
+    for values, reference_values, norm, reference_norm in zip(
         caption.grams, reference.grams, caption.norms, reference.norms, strict=True
     ):
-        if norm and other_norm:
-            shared = math.fsum(min(value, other.get(gram, 0.0)) * other.get(gram, 0.0) for gram, value in own.items())
-            total += shared / (norm * other_norm)
-    apart = caption.length - reference.length
-    return total / LONGEST * math.exp(-(apart**2) / (2 * LENGTH_DEVIATION**2))
+        if norm and reference_norm:
+            pairs = [(value, reference_values.get(gram, 0.0)) for gram, value in values.items()]
+            total += math.fsum(min(value, other) * other for value, other in pairs) / (norm * reference_norm)
+    difference = caption.length - reference.length
+    return total / LONGEST * math.exp(-(difference**2) / (2 * LENGTH_DEVIATION**2))

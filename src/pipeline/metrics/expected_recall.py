@@ -1,12 +1,12 @@
 """Recall that can be computed rather than measured: of chance, and of a retriever that knows the truth.
 
-A retriever that knows the truth gives all candidates of which the query holds one score and all others a
-lower one, and ties fall at random. On a partial caption ("a red circle") several images are equally right,
-so its recall is below 100: that is the figure to compare a model with. Chance is the same retriever when
-everything holds.
+A retriever that knows the truth gives one score to all candidates of which the caption is true and a lower one to all
+others; ties are broken at random. On a partial caption ("a red circle") several images are equally right, so its
+recall is below 100: this is the bound to compare a model with. Chance is the same retriever when every caption is true
+of every image.
 
-It knows only *whether* a caption holds. A model that also guesses which true things an annotator would
-mention may in principle exceed it by a little.
+It knows only *whether* a caption is true. A model that also guesses which true things an annotator would mention may
+exceed the bound by a little.
 """
 
 from __future__ import annotations

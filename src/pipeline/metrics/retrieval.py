@@ -1,4 +1,4 @@
-"""Exact image-text retrieval figures, computed in chunks.
+"""Exact image-text retrieval metrics, computed in chunks.
 
 Every image is ranked for every caption (text to image) and every caption for every image (image to text) by
 the dot product of their embeddings. Only the rank of the right answer is kept, so memory is one chunk of

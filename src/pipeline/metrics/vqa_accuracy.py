@@ -10,10 +10,12 @@ all alike. Normalisation, in this order:
 2. periods that no digit follows are deleted;
 3. lower case, number words to digits, articles dropped, apostrophes put back into contractions.
 
-Two quirks of the official regular expressions are kept, because published figures contain them: the look-behind of
+Two quirks of the official regular expressions are kept, because published results contain them: the look-behind of
 the period rule is misspelt (`(?!<=\\d)`), so a digit *before* a period does not protect it; and `re.UNICODE` is
 passed where the count belongs, so only the first 32 periods go.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Sequence
@@ -42,7 +44,7 @@ wouldn't wouldn't've y'all y'all'll y'all'd've you'd you'd've you'll you're you'
 
 def without_one_apostrophe(word: str) -> list[str]:
     """The spellings of a contraction that lack exactly one of its apostrophes."""
-    return [word[:place] + word[place + 1 :] for place, letter in enumerate(word) if letter == "'"]
+    return [word[:index] + word[index + 1 :] for index, letter in enumerate(word) if letter == "'"]
 
 
 # The last entry is the official table's own slip, kept for parity.

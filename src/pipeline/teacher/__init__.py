@@ -1,1 +1,1 @@
-"""Embeddings of a frozen image teacher, computed once per picture and stored."""
+"""Embeddings of a frozen image teacher, computed once per image and stored."""

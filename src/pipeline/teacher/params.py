@@ -1,4 +1,4 @@
-"""Parameters of the stage that embeds the pictures with the teacher."""
+"""Parameters of the stage that embeds the images with the teacher."""
 
 from typing import Literal
 

@@ -1,8 +1,9 @@
-"""Embed the pictures of one shard with the teacher, or classify them, and write one file.
+"""The embeddings, or class probabilities, that the teacher gives the images of one shard, in one file.
 
-Batches are small, of a fixed size, and never cross a shard's border, so the bytes do not depend on the
-number of workers.
+Batches have a fixed size and never cross a shard's border, so the bytes do not depend on the number of workers.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,15 +15,14 @@ import numpy as np
 from pipeline.core.errors import UserError
 from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.shards import stream_shard
+from pipeline.storage.shards import ImageShards, stream_shard
 from pipeline.teacher.params import EmbedTeacherParams
-from pipeline.teacher.table import TeacherOrigin, write_teacher
+from pipeline.teacher.table import TeacherProvenance, write_teacher
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.encoders.image.encoder import ImageEncoder
-    from pipeline.storage.shards import ImageShards
 
 BATCH = 16
 OUTPUT = "teacher"
@@ -30,7 +30,7 @@ OUTPUT = "teacher"
 
 @dataclass
 class TeacherStep(Step):
-    """The step; `root` is where the paths of weights start, `device` where to compute."""
+    """One shard of images to `teacher/<shard>.parquet`; `root` is where the paths of weights start."""
 
     name: ClassVar[str] = "embed_teacher"
     on_device: ClassVar[bool] = True
@@ -38,15 +38,15 @@ class TeacherStep(Step):
     params: EmbedTeacherParams
     root: Path
     device: str = "cpu"
-    _encoder: "ImageEncoder | None" = field(default=None, repr=False)
+    _encoder: ImageEncoder | None = field(default=None, repr=False)
 
     @staticmethod
-    def shards(pairs: "ImageShards") -> list[Shard]:
-        """The work: every shard of pictures."""
+    def shards(pairs: ImageShards) -> list[Shard]:
+        """The work: every shard of images."""
         return [Shard(name, (pairs.path(name),)) for name in pairs.shards()]
 
     def parameters(self) -> dict[str, Any]:
-        """Parameters, weights' digest and batch size."""
+        """Parameters, digest of the weights, and batch size."""
         return {
             "params": self.params.model_dump(mode="json"),
             "weights": image_weights_hash(self.params.encoder, self.root),
@@ -54,7 +54,10 @@ class TeacherStep(Step):
         }
 
     def setup(self) -> None:
-        """Load the teacher. Raises UserError if it cannot be, or lacks the class token or classifier to pool with."""
+        """Load the teacher.
+
+        Raises UserError if that fails, or if it lacks the class token or the classifier that the pooling needs.
+        """
         from pipeline.encoders.image.encoder import load_image_encoder
 
         classifier = self.params.pooling == "class_probabilities"
@@ -83,19 +86,19 @@ class TeacherStep(Step):
                 pooled = self._pooled(self._encoder, preprocessing.normalise(pixels).to(self.device))
                 keys += [key for key, _ in batch]
                 parts.append(pooled.float().cpu().numpy())
-        write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.origin())
+        write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.provenance())
 
-    def _pooled(self, encoder: "ImageEncoder", pixels: "Tensor") -> "Tensor":
-        """One vector [B,D] per picture of normalised pixels [B,3,S,S]."""
+    def _pooled(self, encoder: ImageEncoder, pixels: Tensor) -> Tensor:
+        """One vector per image, [B, D]. pixels: normalised, [B, 3, S, S]."""
         if self.params.pooling == "class_probabilities":
             return encoder.class_probabilities(pixels)
         tokens = encoder(pixels)
         return tokens[:, 0] if self.params.pooling == "cls" else encoder.mean_pool(tokens)
 
-    def origin(self) -> TeacherOrigin:
-        """What the files say of how they were made."""
+    def provenance(self) -> TeacherProvenance:
+        """What the files say about how they were made."""
         assert self._encoder is not None
-        return TeacherOrigin(
+        return TeacherProvenance(
             model=self.params.encoder.name,
             weights=self._encoder.weights_hash,
             preprocessing=self._encoder.preprocessing.fingerprint(),

@@ -1,9 +1,11 @@
-"""The table of teacher embeddings: one file per shard of pictures, with its origin in the file's metadata.
+"""The teacher's embeddings: one file per shard of images, with its provenance in the file's metadata.
 
-The origin says which model, which weights, which preprocessing and which pooling made the file. A folder is
-only read if all its files have one origin, for embeddings of two origins are vectors of two spaces. With the
-pooling `class_probabilities` the column holds those, which sum to one up to the rounding of float16.
+The provenance says which model, weights, preprocessing and pooling made the file. A folder is read only if it is the
+same in all files, since different teachers' embeddings lie in different spaces. With the pooling `class_probabilities`
+the column holds the probabilities, which sum to one up to the rounding of float16.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,13 +19,13 @@ from pipeline.core.errors import UserError
 from pipeline.tables.table import Table
 from pipeline.tables.teacher import teacher_table
 
-ORIGIN = "finealign.teacher."
-"""Prefix of the origin's fields in a file's metadata."""
+PREFIX = "finealign.teacher."
+"""Prefix of the provenance's fields in a file's metadata."""
 
 
 @dataclass(frozen=True)
-class TeacherOrigin:
-    """What made a file: model's name, digest of its weights, fingerprint of the preprocessing, pooling."""
+class TeacherProvenance:
+    """What made a file: model's name, digest of its weights, fingerprint of the preprocessing, and pooling."""
 
     model: str
     weights: str
@@ -31,14 +33,14 @@ class TeacherOrigin:
     pooling: str
 
     def metadata(self) -> dict[str, str]:
-        """As metadata of a Parquet file."""
-        return {ORIGIN + name: value for name, value in asdict(self).items()}
+        """The metadata of a Parquet file."""
+        return {PREFIX + name: value for name, value in asdict(self).items()}
 
     @staticmethod
-    def of(metadata: Mapping[str, str], path: Path) -> "TeacherOrigin":
-        """The origin in a file's metadata; raises UserError if it is not there."""
-        names = TeacherOrigin.__dataclass_fields__
-        missing = [name for name in names if ORIGIN + name not in metadata]
+    def of(metadata: Mapping[str, str], path: Path) -> TeacherProvenance:
+        """The provenance in a file's metadata. Raises UserError if a field is missing."""
+        names = TeacherProvenance.__dataclass_fields__
+        missing = [name for name in names if PREFIX + name not in metadata]
         if missing:
             raise UserError(
                 "A teacher file does not say what made it.",
@@ -47,37 +49,40 @@ class TeacherOrigin:
                 found=f"no {', '.join(missing)}",
                 fix="run embed_teacher again",
             )
-        return TeacherOrigin(**{name: metadata[ORIGIN + name] for name in names})
+        return TeacherProvenance(**{name: metadata[PREFIX + name] for name in names})
 
 
 @dataclass(frozen=True)
 class TeacherEmbeddings:
-    """Keys of pictures and their embeddings, float16 [N, D], in the order of the files."""
+    """Keys of images and their embeddings, float16 [N, D], in the order of the files."""
 
     keys: list[str]
     embeddings: np.ndarray
-    origin: TeacherOrigin
+    provenance: TeacherProvenance
     folder: Path
 
     def of(self, keys: Sequence[str], named_in: Path) -> np.ndarray:
-        """Embeddings of these pictures, in this order. Raises UserError (naming both files) if one is missing."""
-        place = {key: index for index, key in enumerate(self.keys)}
-        missing = [key for key in keys if key not in place]
+        """Embeddings of these images, float16 [N, D], in the order of `keys`.
+
+        Raises UserError, with the file `named_in` that lists the keys, if one is missing.
+        """
+        row = {key: index for index, key in enumerate(self.keys)}
+        missing = [key for key in keys if key not in row]
         if missing:
             raise UserError(
-                "Pictures have no teacher embedding.",
+                "Images have no teacher embedding.",
                 where=f"{named_in} and {self.folder}",
-                expected="an embedding for every picture",
+                expected="an embedding for every image",
                 found=f"{len(missing)} without, among them {missing[:3]}",
                 fix="run embed_teacher again",
             )
-        return self.embeddings[[place[key] for key in keys]]
+        return self.embeddings[[row[key] for key in keys]]
 
 
-def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, origin: TeacherOrigin) -> None:
-    """Write one file: keys and embeddings [N, D].
+def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, provenance: TeacherProvenance) -> None:
+    """Write one file. embeddings: [N, D], one row per key.
 
-    Raises UserError if a key comes twice or an embedding does not fit float16 (NaN or beyond 65504).
+    Raises UserError if a key comes twice, or if an embedding does not fit float16 (NaN, or beyond 65504).
     """
     with np.errstate(over="ignore"):
         halves = embeddings.astype(np.float16)
@@ -89,36 +94,37 @@ def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, origi
     table = teacher_table(halves.shape[1])
     values = pa.FixedSizeListArray.from_arrays(pa.array(halves.ravel()), type=table.schema.field("embedding").type)
     rows = pa.table({"key": pa.array(keys, pa.string()), "embedding": values})
-    table.write(path, rows, origin.metadata())
+    table.write(path, rows, provenance.metadata())
 
 
 def read_teacher(folder: Path) -> TeacherEmbeddings:
     """All files of a folder.
 
-    Raises UserError if there is none, if two files differ in origin or width (naming both), or as `Table.read` does.
+    Raises UserError if there are none, if two files differ in provenance or width (naming both), or as `Table.read`
+    does.
     """
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
         raise UserError("There are no teacher embeddings.", where=folder, fix="run embed_teacher")
-    table, origin = _described(paths[0])
+    table, provenance = _described(paths[0])
     for path in paths[1:]:
         other_table, other = _described(path)
-        if other != origin or other_table.schema != table.schema:
+        if other != provenance or other_table.schema != table.schema:
             raise UserError(
                 "Two teacher files were not made in the same way.",
                 where=f"{paths[0]} and {path}",
-                expected=f"{origin}, {table.schema.field('embedding').type}",
+                expected=f"{provenance}, {table.schema.field('embedding').type}",
                 found=f"{other}, {other_table.schema.field('embedding').type}",
                 fix="remove the folder and run embed_teacher again",
             )
     rows = table.read(*paths)
     flat = pa.concat_arrays(chunk.flatten() for chunk in rows["embedding"].chunks)
     embeddings = flat.to_numpy(zero_copy_only=False).reshape(rows.num_rows, -1)
-    return TeacherEmbeddings(rows["key"].to_pylist(), embeddings, origin, folder)
+    return TeacherEmbeddings(rows["key"].to_pylist(), embeddings, provenance, folder)
 
 
-def _described(path: Path) -> tuple[Table, TeacherOrigin]:
-    """The contract and origin of one file."""
+def _described(path: Path) -> tuple[Table, TeacherProvenance]:
+    """The schema and the provenance of one file."""
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
@@ -126,33 +132,33 @@ def _described(path: Path) -> tuple[Table, TeacherOrigin]:
             "A teacher file is damaged.", where=path, found=str(error), fix="run embed_teacher again"
         ) from None
     position = schema.get_field_index("embedding")
-    # A file without such a column is refused when its rows are read.
+    # A file without this column is refused when its rows are read.
     width = getattr(schema.field(position).type, "list_size", 1) if position >= 0 else 1
     table = teacher_table(width)
-    return table, TeacherOrigin.of(table.metadata(path), path)
+    return table, TeacherProvenance.of(table.metadata(path), path)
 
 
-def teacher_figures(folder: Path, manifest: pa.Table) -> dict[str, object]:
-    """What the stage made: pictures by split, width and origin; `manifest` is that of the embedded shards.
+def teacher_metrics(folder: Path, manifest: pa.Table) -> dict[str, object]:
+    """Images by split, width of the embeddings, and provenance. manifest: that of the embedded shards.
 
-    Raises UserError if a file holds fewer or more rows than its shard has pictures.
+    Raises UserError if a file has another number of rows than its shard has images.
     """
     shards = manifest.group_by("shard").aggregate([([], "count_all")]).sort_by("shard").to_pylist()
     for row in shards:
         path = folder / f"{row['shard']}.parquet"
-        found = pq.read_metadata(path).num_rows
-        if found != row["count_all"]:
+        rows = pq.read_metadata(path).num_rows
+        if rows != row["count_all"]:
             raise UserError(
                 "A teacher file does not fit its shard.",
                 where=f"{path} and the manifest of the pairs",
                 expected=f"{row['count_all']} rows",
-                found=f"{found}",
+                found=f"{rows}",
                 fix="run fetch_pairs and embed_teacher again",
             )
-    table, origin = _described(folder / f"{shards[0]['shard']}.parquet")
+    table, provenance = _described(folder / f"{shards[0]['shard']}.parquet")
     counts = manifest.group_by("split").aggregate([([], "count_all")]).sort_by("split").to_pylist()
     return {
         "images": {row["split"]: row["count_all"] for row in counts},
         "dimension": table.schema.field("embedding").type.list_size,
-        **asdict(origin),
+        **asdict(provenance),
     }

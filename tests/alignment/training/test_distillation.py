@@ -14,7 +14,7 @@ from pipeline.alignment.training.distillation import Distillation, check_pooling
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.teacher.table import TeacherEmbeddings, TeacherOrigin
+from pipeline.teacher.table import TeacherEmbeddings, TeacherProvenance
 
 KL = {"distillation": {"kind": "kl"}, "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 0.0,
       "questions": 0.0}}  # fmt: skip
@@ -67,8 +67,8 @@ def test_the_stage_learns_the_teachers_classes(paths: Paths) -> None:
 )
 def test_kind_and_pooling_must_fit(kind: str, pooling: str, fits: bool) -> None:
     params = DistillationParams.model_validate({"kind": kind})
-    origin = TeacherOrigin(model="m", weights="w", preprocessing="p", pooling=pooling)
-    teacher = TeacherEmbeddings([], np.zeros((0, 2), np.float16), origin, Path("data/teacher"))
+    provenance = TeacherProvenance(model="m", weights="w", preprocessing="p", pooling=pooling)
+    teacher = TeacherEmbeddings([], np.zeros((0, 2), np.float16), provenance, Path("data/teacher"))
     if fits:
         check_pooling(params, teacher)
         return

@@ -24,9 +24,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FINEALIGN_WORKERS", "1")
-        figures = draw_world(SMALL, root / "raw", root / "scratch")
-    assert figures["pairs"]["images"] == 30
-    assert figures["benchmark"] == {"captions": 50, "images": 10, "images_in_families": 6}
+        counts = draw_world(SMALL, root / "raw", root / "scratch")
+    assert counts["pairs"]["images"] == 30
+    assert counts["benchmark"] == {"captions": 50, "images": 10, "images_in_families": 6}
     return root
 
 

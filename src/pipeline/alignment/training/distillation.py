@@ -77,7 +77,7 @@ def read_targets(params: DistillationParams, folder: Path, keys: Sequence[str], 
 
 def check_pooling(params: DistillationParams, teacher: TeacherEmbeddings) -> None:
     """Raise UserError unless class probabilities meet `kl`, and embeddings another kind."""
-    pooling = teacher.origin.pooling
+    pooling = teacher.provenance.pooling
     if (params.kind == "kl") != (pooling == "class_probabilities"):
         raise UserError(
             "This kind of distillation cannot learn from what the teacher stored.",

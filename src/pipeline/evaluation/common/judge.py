@@ -57,8 +57,8 @@ class ToyWorldJudge:
 
     def answer(self, url: str, question: str) -> str | None:
         """The oracle's answer; None if it has none."""
-        found = oracle.answer(scene(url), question)
-        return found.text if found.kind == "answer" else None
+        answer = oracle.answer(scene(url), question)
+        return answer.text if answer.kind == "answer" else None
 
     def kind(self, question: str) -> str | None:
         """What the question is about: an attribute, position, counting and so on."""

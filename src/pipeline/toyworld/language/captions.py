@@ -5,6 +5,8 @@ carry boilerplate. The benchmark's five captions per image are true; each is par
 attribute of every thing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -30,7 +32,7 @@ from pipeline.toyworld.world.scenes import MIN_THINGS, Scene, Thing
 from pipeline.toyworld.world.semantics import Noun, referents
 
 ALT_TEXT_SHARES = {"partial": 0.55, "hypernym": 0.25, "wrong": 0.12, "empty": 0.08}
-"""What alt-texts say; `wrong` ones describe what the picture does not show, plainly."""
+"""Shares of the sorts of alt-texts; `wrong` ones describe what the picture plainly does not show."""
 BOILERPLATE_SHARE = 0.25
 """How many alt-texts carry boilerplate, whatever else they say."""
 BARE_SHARE = 0.4
@@ -42,7 +44,7 @@ FUNCTION_WORDS = "and is there a picture of on background , light dark"
 
 
 def alt_text(rng: Random, scene: Scene) -> str:
-    """What a web page may say about the picture of a scene."""
+    """The alt-text that a web page may have for the picture of a scene."""
     kind = pick(rng, list(ALT_TEXT_SHARES), list(ALT_TEXT_SHARES.values()))
     text = {"partial": _partial, "hypernym": _hypernym, "wrong": _wrong, "empty": _empty}[kind](rng, scene)
     if chance(rng, BOILERPLATE_SHARE):

@@ -1,8 +1,10 @@
 """Questions about scenes with their answers, as Visual Genome and VQAv2 have them.
 
-Each question names what it asks about uniquely (`references`), and only where the answer is clear. Answers are one
-or two words. Who, why and when make no sense of such pictures and are not asked.
+Each question refers to its thing uniquely (`referring.reference`), and is asked only where the answer is clear. Answers
+are one or two words. Who, why and when have no answer in such pictures and are not asked.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -57,7 +59,7 @@ SHARES = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionAnswer:
     """A question, its answer, and the indices of the things that it is about (none: the whole picture)."""
 
     question: str
@@ -65,26 +67,26 @@ class Asked:
     things: tuple[int, ...]
 
 
-def questions(rng: Random, scene: Scene, number: int) -> list[Asked]:
+def questions(rng: Random, scene: Scene, number: int) -> list[QuestionAnswer]:
     """At most `number` different questions about a scene."""
-    found: dict[str, Asked] = {}
+    drawn: dict[str, QuestionAnswer] = {}
     for _ in range(2 * number):
         asked = _ASK[pick(rng, list(SHARES), list(SHARES.values()))](rng, scene)
         if asked is not None:
-            found.setdefault(asked.question, asked)
-        if len(found) == number:
+            drawn.setdefault(asked.question, asked)
+        if len(drawn) == number:
             break
-    return list(found.values())
+    return list(drawn.values())
 
 
-def _attribute(attribute: str) -> Callable[[Random, Scene], Asked | None]:
-    def ask(rng: Random, scene: Scene) -> Asked | None:
+def _attribute(attribute: str) -> Callable[[Random, Scene], QuestionAnswer | None]:
+    def ask(rng: Random, scene: Scene) -> QuestionAnswer | None:
         i = _any_thing(rng, scene)
         noun = reference(rng, scene.things, i, hidden=frozenset({attribute}))
         if noun is None:
             return None
         question = pick(rng, FORMS[attribute]).format(noun_words(rng, noun))
-        return Asked(question, getattr(scene.things[i], attribute), (i,))
+        return QuestionAnswer(question, getattr(scene.things[i], attribute), (i,))
 
     return ask
 
@@ -93,52 +95,53 @@ def _any_thing(rng: Random, scene: Scene) -> int:
     return int(rng.integers(len(scene.things)))
 
 
-def _place(rng: Random, scene: Scene) -> Asked | None:
+def _place(rng: Random, scene: Scene) -> QuestionAnswer | None:
     i = _any_thing(rng, scene)
     cell, noun = clear_cell(scene.things[i]), reference(rng, scene.things, i, plain=True)
     if cell is None or noun is None:
         return None
-    return Asked(pick(rng, FORMS["place"]).format(noun_words(rng, noun)), cell, (i,))
+    return QuestionAnswer(pick(rng, FORMS["place"]).format(noun_words(rng, noun)), cell, (i,))
 
 
-def _relation(rng: Random, scene: Scene) -> Asked | None:
-    """`what is left of the star?`, where one thing is, clearly, and all others clearly are not."""
+def _relation(rng: Random, scene: Scene) -> QuestionAnswer | None:
+    """`what is left of the star?`, asked where one thing clearly is and all others clearly are not."""
     j = _any_thing(rng, scene)
     relation = pick(rng, list(RELATIONS))
     other = reference(rng, scene.things, j, plain=True)
     if other is None:
         return None
     noun = Noun(relations=((relation, other),))
-    found = referents(scene.things, noun)
-    if len(found) != 1 or not clear_of(scene.things, noun, relation, j):
+    matches = referents(scene.things, noun)
+    if len(matches) != 1 or not clear_of(scene.things, noun, relation, j):
         return None
     words = f"{relation_words(rng, relation)} {noun_words(rng, other)}"
-    return Asked(pick(rng, FORMS["relation"]).format(words), scene.things[found[0]].shape, (found[0], j))
+    (i,) = matches
+    return QuestionAnswer(pick(rng, FORMS["relation"]).format(words), scene.things[i].shape, (i, j))
 
 
-def _count(rng: Random, scene: Scene) -> Asked:
-    """How many things there are, or how many of those like one; sometimes of a sort that is not there."""
+def _count(rng: Random, scene: Scene) -> QuestionAnswer:
+    """How many things there are, or how many share an attribute with one; sometimes of a sort that is not there."""
     thing = scene.things[_any_thing(rng, scene)]
     if chance(rng, 0.12):
         thing = made_up(rng)
     kind = pick(rng, ("all", "shape", "colour", "pattern", "size"), (0.25, 0.3, 0.25, 0.1, 0.1))
     noun = Noun() if kind == "all" else described(thing, [kind])
-    found = tuple(referents(scene.things, noun))
+    counted = tuple(referents(scene.things, noun))
     words = noun_words(rng, noun, article=False, plural=True)
-    return Asked(pick(rng, FORMS["count"]).format(words), NUMBERS[len(found)], found)
+    return QuestionAnswer(pick(rng, FORMS["count"]).format(words), NUMBERS[len(counted)], counted)
 
 
-def _exists(rng: Random, scene: Scene) -> Asked:
-    """Half of them about something there; of the others, half about something like it."""
+def _exists(rng: Random, scene: Scene) -> QuestionAnswer:
+    """Half of the questions are about something that is there; of the others, half about something like it."""
     i = _any_thing(rng, scene)
     thing = scene.things[i]
     if chance(rng, 0.5):
         thing = _changed(rng, thing) if chance(rng, 0.5) else made_up(rng)
     second = pick(rng, ("colour", "size", "pattern"))
     noun = described(thing, ["shape", second] if chance(rng, 0.7) else ["shape"])
-    found = tuple(referents(scene.things, noun))
+    matches = tuple(referents(scene.things, noun))
     question = pick(rng, FORMS["exists"]).format(noun_words(rng, noun))
-    return Asked(question, _yes(bool(found)), found[:1])
+    return QuestionAnswer(question, _yes(bool(matches)), matches[:1])
 
 
 def _changed(rng: Random, thing: Thing) -> Thing:
@@ -154,12 +157,12 @@ def _yes(truth: bool) -> str:
     return "yes" if truth else "no"
 
 
-def _check(rng: Random, scene: Scene) -> Asked | None:
+def _check(rng: Random, scene: Scene) -> QuestionAnswer | None:
     kind = pick(rng, ("attribute", "relation", "place"), (0.5, 0.3, 0.2))
     return {"attribute": _check_attribute, "relation": _check_relation, "place": _check_place}[kind](rng, scene)
 
 
-def _check_attribute(rng: Random, scene: Scene) -> Asked | None:
+def _check_attribute(rng: Random, scene: Scene) -> QuestionAnswer | None:
     i = _any_thing(rng, scene)
     attribute = pick(rng, list(ATTRIBUTES))
     noun = reference(rng, scene.things, i, hidden=frozenset({attribute}))
@@ -168,10 +171,10 @@ def _check_attribute(rng: Random, scene: Scene) -> Asked | None:
     truth = chance(rng, 0.5)
     value = getattr(scene.things[i], attribute) if truth else _other_value(rng, attribute, scene.things[i])
     said = f"a {value}" if attribute == "shape" else trait_word(rng, trait(attribute, value))
-    return Asked(FORMS["check"][0].format(noun_words(rng, noun), said), _yes(truth), (i,))
+    return QuestionAnswer(FORMS["check"][0].format(noun_words(rng, noun), said), _yes(truth), (i,))
 
 
-def _check_relation(rng: Random, scene: Scene) -> Asked | None:
+def _check_relation(rng: Random, scene: Scene) -> QuestionAnswer | None:
     i, j = rng.permutation(len(scene.things)).tolist()[:2]
     relation = clear_relation(scene.things[i], scene.things[j])
     nouns = [reference(rng, scene.things, k, plain=True) for k in (i, j)]
@@ -180,10 +183,10 @@ def _check_relation(rng: Random, scene: Scene) -> Asked | None:
     truth = chance(rng, 0.5)
     words = relation_words(rng, relation if truth else OPPOSITE[relation])
     said = f"{words} {noun_words(rng, nouns[1])}"
-    return Asked(FORMS["check"][0].format(noun_words(rng, nouns[0]), said), _yes(truth), (i, j))
+    return QuestionAnswer(FORMS["check"][0].format(noun_words(rng, nouns[0]), said), _yes(truth), (i, j))
 
 
-def _check_place(rng: Random, scene: Scene) -> Asked | None:
+def _check_place(rng: Random, scene: Scene) -> QuestionAnswer | None:
     """Whether a thing is in the half in which it clearly is, or in the opposite one."""
     i = _any_thing(rng, scene)
     thing, noun = scene.things[i], reference(rng, scene.things, i, plain=True)
@@ -193,10 +196,10 @@ def _check_place(rng: Random, scene: Scene) -> Asked | None:
         return None
     truth = chance(rng, 0.5)
     said = place_words(rng, low if (lead > 0) == truth else high)
-    return Asked(FORMS["check"][0].format(noun_words(rng, noun), said), _yes(truth), (i,))
+    return QuestionAnswer(FORMS["check"][0].format(noun_words(rng, noun), said), _yes(truth), (i,))
 
 
-def _choice(rng: Random, scene: Scene) -> Asked | None:
+def _choice(rng: Random, scene: Scene) -> QuestionAnswer | None:
     i = _any_thing(rng, scene)
     attribute = pick(rng, ("colour", "size", "pattern"))
     noun = reference(rng, scene.things, i, hidden=frozenset({attribute}))
@@ -205,17 +208,17 @@ def _choice(rng: Random, scene: Scene) -> Asked | None:
     value = getattr(scene.things[i], attribute)
     options = [value, _other_value(rng, attribute, scene.things[i])]
     first, second = options if chance(rng, 0.5) else options[::-1]
-    return Asked(FORMS["choice"][0].format(noun_words(rng, noun), first, second), value, (i,))
+    return QuestionAnswer(FORMS["choice"][0].format(noun_words(rng, noun), first, second), value, (i,))
 
 
-def _tone(rng: Random, scene: Scene) -> Asked:
+def _tone(rng: Random, scene: Scene) -> QuestionAnswer:
     tone = pick(rng, TONES)
     if chance(rng, 0.5):
-        return Asked(FORMS["toned"][0].format(tone), _yes(tone == scene.background.tone), ())
-    return Asked(pick(rng, FORMS["tone"]), scene.background.tone, ())
+        return QuestionAnswer(FORMS["toned"][0].format(tone), _yes(tone == scene.background.tone), ())
+    return QuestionAnswer(pick(rng, FORMS["tone"]), scene.background.tone, ())
 
 
-_ASK: dict[str, Callable[[Random, Scene], Asked | None]] = {
+_ASK: dict[str, Callable[[Random, Scene], QuestionAnswer | None]] = {
     **{attribute: _attribute(attribute) for attribute in ATTRIBUTES},
     "place": _place,
     "relation": _relation,

@@ -1,7 +1,9 @@
-"""Putting nouns into words.
+"""Nouns in words.
 
 Texts speak only of what is *clear*: a relation or a place that holds by a margin, so that no one would argue.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -126,8 +128,8 @@ def clear_relation(thing: Thing, other: Thing) -> str | None:
 
 def clear_cell(thing: Thing) -> str | None:
     """The one of the nine cells in which a thing lies, if it lies well within."""
-    found = cells(thing)
-    return found[0] if len(found) == 1 else None
+    possible = cells(thing)
+    return possible[0] if len(possible) == 1 else None
 
 
 def joined(parts: Sequence[str]) -> str:

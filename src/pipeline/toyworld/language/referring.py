@@ -1,4 +1,6 @@
-"""Finding a noun that means one thing of a scene and no other."""
+"""Referring expressions: a noun that means one thing of a scene and no other."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +12,16 @@ from pipeline.toyworld.world.semantics import Noun, offset, referents
 
 SHAPE_FIRST_SHARE = 0.8
 EXTRA_SHARE = 0.3
-"""How often a reference says one attribute more than it must."""
+"""How often a reference names one attribute more than it must."""
 
 
 def reference(
     rng: Random, things: Sequence[Thing], i: int, hidden: frozenset[str] = frozenset(), plain: bool = False
 ) -> Noun | None:
-    """A definite noun that means thing `i` alone and does not say its `hidden` attributes, or None.
+    """A definite noun that means thing `i` alone and does not name its `hidden` attributes, or None.
 
-    Attributes are added until they single it out; if they cannot, a relation to another thing is tried, unless
-    the noun is to be `plain`.
+    Attributes are added until they single it out. If they cannot, a relation to another thing is tried, unless the noun
+    must be `plain`.
     """
     order = [list(ATTRIBUTES)[k] for k in rng.permutation(len(ATTRIBUTES)).tolist()]
     if chance(rng, SHAPE_FIRST_SHARE):

@@ -4,6 +4,8 @@ Boxes are of four sorts: around one thing, around two related things, loose arou
 grid such as a generator will be asked about. What a phrase names lies mostly (`CLEARLY_IN`) in its box.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -55,8 +57,8 @@ def regions(rng: Random, scene: Scene) -> list[Region]:
     loose = rng.integers(len(scene.things), size=LOOSE_PER_IMAGE).tolist()
     boxes += [_loose(rng, scene.things[i].box) for i in loose]
     boxes += [_window(rng) for _ in range(WINDOWS_PER_IMAGE)]
-    found = (_region(rng, scene, box) for box in boxes)
-    return [region for region in found if region is not None]
+    drawn = (_region(rng, scene, box) for box in boxes)
+    return [region for region in drawn if region is not None]
 
 
 def _region(rng: Random, scene: Scene, box: Box) -> Region | None:

@@ -1,8 +1,10 @@
-"""All texts of a scene, each sort from random numbers of its own, and all words that they are made of.
+"""All texts of a scene, and the vocabulary that they are made of.
 
-Every sort of text draws from a generator seeded by the scene and the sort, so that a change of one sort leaves the
-others as they were.
+Each sort of text draws from its own generator, seeded by the scene and the sort, so that a change of one sort leaves
+the others as they were.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from itertools import chain
 import numpy as np
 
 from pipeline.toyworld.language import captions, questions, realise, regions
-from pipeline.toyworld.language.questions import Asked
+from pipeline.toyworld.language.questions import QuestionAnswer
 from pipeline.toyworld.language.realise import Random, chance
 from pipeline.toyworld.language.regions import Region
 from pipeline.toyworld.world import boilerplate
@@ -40,10 +42,10 @@ _WORD = re.compile(r"[a-z]+|[,?]")
 
 
 @dataclass(frozen=True)
-class Annotated:
+class AnnotatedQuestion:
     """A question with ten annotators' answers and how sure each was (`yes` or `maybe`)."""
 
-    asked: Asked
+    asked: QuestionAnswer
     answers: tuple[str, ...]
     confidences: tuple[str, ...]
 
@@ -63,33 +65,33 @@ def region_phrases(scene: Scene) -> list[Region]:
     return regions.regions(_random(scene, "regions"), scene)
 
 
-def question_answers(scene: Scene) -> list[Asked]:
+def question_answers(scene: Scene) -> list[QuestionAnswer]:
     """Questions with one answer each."""
     return questions.questions(_random(scene, "questions"), scene, questions.QUESTIONS_PER_IMAGE)
 
 
-def mapped_regions(scene: Scene, asked: Sequence[Asked], found: Sequence[Region]) -> list[int | None]:
-    """For each question the index of a region that names all the things asked about, or None where none does.
+def mapped_regions(scene: Scene, asked: Sequence[QuestionAnswer], described: Sequence[Region]) -> list[int | None]:
+    """For each question the index of a region that names all the things asked about, or None if no region does.
 
-    A question about the whole picture is mapped to a region that names nothing but the background.
+    A question about the whole picture is mapped to a region that names only the background.
     """
     rng = _random(scene, "mapping")
     mapped: list[int | None] = []
-    for one in asked:
+    for question in asked:
         fitting = [
             k
-            for k, region in enumerate(found)
-            if set(one.things) <= set(region.things) and bool(one.things) == bool(region.things)
+            for k, region in enumerate(described)
+            if set(question.things) <= set(region.things) and bool(question.things) == bool(region.things)
         ]
         mapped.append(fitting[int(rng.integers(len(fitting)))] if fitting else None)
     return mapped
 
 
-def annotated_questions(scene: Scene) -> list[Annotated]:
+def annotated_questions(scene: Scene) -> list[AnnotatedQuestion]:
     """Questions with the answers of ten annotators, some of whom are wrong."""
     asked = questions.questions(_random(scene, "open_questions"), scene, OPEN_QUESTIONS_PER_IMAGE)
     rng = _random(scene, "annotators")
-    return [_annotated(rng, one) for one in asked]
+    return [_annotated(rng, question) for question in asked]
 
 
 def words(text: str) -> list[str]:
@@ -115,13 +117,13 @@ def _random(scene: Scene, sort: str) -> Random:
     return np.random.default_rng([scene.seed, GROUPS.index(scene.group), scene.index, 1 + SORTS.index(sort)])
 
 
-def _annotated(rng: Random, asked: Asked) -> Annotated:
+def _annotated(rng: Random, asked: QuestionAnswer) -> AnnotatedQuestion:
     answers, confidences = [], []
     for _ in range(ANNOTATORS):
         wrong = chance(rng, NOISE_SHARE)
         answers.append(_mistaken(rng, asked.answer) if wrong else asked.answer)
         confidences.append("maybe" if wrong or chance(rng, UNSURE_SHARE) else "yes")
-    return Annotated(asked, tuple(answers), tuple(confidences))
+    return AnnotatedQuestion(asked, tuple(answers), tuple(confidences))
 
 
 def _mistaken(rng: Random, answer: str) -> str:

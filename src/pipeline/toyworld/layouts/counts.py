@@ -1,4 +1,6 @@
-"""Counting what was drawn: images, texts, questions by type, and how much of the alt-texts is true."""
+"""Counts of what was drawn: images, texts, questions by type, and alt-texts by their truth."""
+
+from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Parameters of the stage that draws the toy world."""
 
+from __future__ import annotations
+
 from pydantic import Field
 
 from pipeline.core.settings import Params

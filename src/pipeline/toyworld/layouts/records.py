@@ -4,6 +4,8 @@ Boxes are whole pixels, as Visual Genome has them. An image's id is its scene's 
 Genome and VQAv2 images, which come from one group of scenes, have different ids.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
@@ -61,11 +63,11 @@ def visual_genome_name(scene: Scene) -> str:
 
 
 def visual_genome_record(scene: Scene) -> dict[str, Any]:
-    """What Visual Genome's four files say of one image, under the names of the files."""
+    """The entries of one image in Visual Genome's four files, by the name of the file."""
     number = image_id(scene)
-    found = texts.region_phrases(scene)
+    regions = texts.region_phrases(scene)
     asked = texts.question_answers(scene)
-    targets = texts.mapped_regions(scene, asked, found)
+    targets = texts.mapped_regions(scene, asked, regions)
     qas = [
         {
             "a_objects": [],
@@ -87,7 +89,7 @@ def visual_genome_record(scene: Scene) -> dict[str, Any]:
             "flickr_id": None,
         },
         "region_descriptions": {
-            "regions": [_region(number, k, region) for k, region in enumerate(found)],
+            "regions": [_region(number, k, region) for k, region in enumerate(regions)],
             "id": number,
         },
         "question_answers": {"id": number, "qas": qas},
@@ -118,7 +120,7 @@ def coco_name(scene: Scene) -> str:
 
 
 def vqav2_record(scene: Scene) -> dict[str, Any]:
-    """What VQAv2's two files, and COCO's list of images, say of one image."""
+    """The entries of one image in VQAv2's two files and in COCO's list of images."""
     number = image_id(scene)
     annotated = texts.annotated_questions(scene)
     identified = [(number * MOST_PER_IMAGE + k, one) for k, one in enumerate(annotated)]

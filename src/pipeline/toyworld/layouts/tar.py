@@ -1,5 +1,7 @@
 """Tar and zip files whose bytes depend on their members alone: fixed dates, owners and modes, no compression."""
 
+from __future__ import annotations
+
 import io
 import tarfile
 import zipfile

@@ -1,4 +1,4 @@
-"""Drawing the world into the files of the official layouts.
+"""The world, drawn into the files of the official layouts.
 
     cc3m/cc3m-{train,validation}-<shard>.tar     WebDataset as img2dataset writes it: .jpg, .txt, .json
     visual_genome/                               image_data, region_descriptions, question_answers,
@@ -12,6 +12,8 @@
 Scenes are drawn in parts of at most a thousand, each by one worker: a finished shard of pairs, or a zip of
 pictures with a list of records. The parts of a layout are then joined in their order.
 """
+
+from __future__ import annotations
 
 import json
 from collections import Counter
@@ -37,7 +39,7 @@ _VG_FILES = ("image_data", "region_descriptions", "question_answers")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the scenes of a layout come from, and what becomes of one."""
+    """A layout: the group that its scenes come from, and the file name and the record of one scene."""
 
     group: str
     name: Callable[[Scene], str]
@@ -54,7 +56,7 @@ _LAYOUTS = {
 
 @dataclass(frozen=True)
 class DrawStep(Step):
-    """Draws the scenes `first` to `stop` of a layout; the shard's argument names the three."""
+    """Draws the scenes `first` to `stop` (exclusive) of a layout; the shard's argument gives all three."""
 
     name: ClassVar[str] = "draw_toyworld"
     seed: int
@@ -64,7 +66,7 @@ class DrawStep(Step):
         return {"seed": self.seed}
 
     def run(self, shard: Shard, folder: Path) -> None:
-        """Write `cc3m/<shard>.tar`, or `parts/<shard>.zip` and `.json`; and `figures/<shard>.json`."""
+        """Write `cc3m/<shard>.tar`, or `parts/<shard>.zip` and `.json`; and `counts/<shard>.json`."""
         layout = _LAYOUTS[shard.argument["layout"]]
         scenes = [
             draw_scene(self.seed, layout.group, index)
@@ -78,7 +80,7 @@ class DrawStep(Step):
             write_zip(folder / "parts" / f"{shard.name}.zip", pictures)
             write_text(folder / "parts" / f"{shard.name}.json", json.dumps(rows))
         counts = counted(shard.argument["layout"], scenes, rows)
-        write_json(folder / "figures" / f"{shard.name}.json", counts)
+        write_json(folder / "counts" / f"{shard.name}.json", counts)
 
 
 def _samples(pictures: Iterator[Member], rows: list[dict[str, Any]]) -> Iterator[Member]:
@@ -89,17 +91,16 @@ def _samples(pictures: Iterator[Member], rows: list[dict[str, Any]]) -> Iterator
 
 
 def draw_world(params: DrawToyworldParams, into: Path, scratch: Path) -> dict[str, Any]:
-    """Draw the world into the folder `into`; returns its figures."""
-    counts = params.model_dump()
-    write_json(into / "world.json", counts)
+    """Draw the world into the folder `into`; returns counts of what was drawn."""
+    write_json(into / "world.json", params.model_dump())
     shards = world_shards(params)
-    parts, sums = scratch / "toyworld-parts", scratch / "toyworld-figures"
+    parts, counts = scratch / "toyworld-parts", scratch / "toyworld-counts"
     total: Counter[str] = Counter()
     if shards:
         remove(parts)
-        remove(sums)
-        where = {"cc3m": into / "cc3m", "parts": parts, "figures": sums}
-        map_shards(DrawStep(params.seed), shards, where, scratch)
+        remove(counts)
+        outputs = {"cc3m": into / "cc3m", "parts": parts, "counts": counts}
+        map_shards(DrawStep(params.seed), shards, outputs, scratch)
         for layout, join in _JOIN.items():
             names = [shard.name for shard in shards if shard.argument["layout"] == layout]
             if names:
@@ -107,9 +108,9 @@ def draw_world(params: DrawToyworldParams, into: Path, scratch: Path) -> dict[st
         if not (params.pairs or params.val_pairs):
             remove(into / "cc3m")
         for shard in shards:
-            total.update(read_json(sums / f"{shard.name}.json"))
+            total.update(read_json(counts / f"{shard.name}.json"))
         remove(parts)
-        remove(sums)
+        remove(counts)
     return nested(total)
 
 

@@ -10,6 +10,8 @@
 where it was and returns None. A relation belongs to the noun right before it.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import replace
 from functools import cache
@@ -50,7 +52,7 @@ ADJECTIVES |= {word: ADJECTIVES[value] for value, word in SYNONYMS.items()}
 ADJECTIVES |= {word: ("shape", values) for word, values in OUTLINES.items()}
 _HEADS: dict[str, Trait | None] = {shape: trait("shape", shape) for shape in SHAPES}
 _HEADS |= dict.fromkeys(HYPERNYMS) | {"one": None}
-_PLURAL_HEADS = {PLURALS.get(word, word + "s"): meaning for word, meaning in _HEADS.items()}
+_PLURAL_HEADS = {PLURALS.get(word, word + "s"): shape for word, shape in _HEADS.items()}
 _PLACE_WORDS = (*SIDES, "center")
 _RELATIONS = {
     **{f"{start}{side} of": side for side in ("left", "right") for start in ("", "to the ", "on the ")},
@@ -62,8 +64,8 @@ _RELATIONS = {
 
 def words_of(text: str) -> list[str]:
     """A text's words in lower case, in the spelling that the grammar knows; commas are words, other marks not."""
-    found: list[str] = re.findall(r"[a-z]+|\d+|,", text.lower())
-    return [RESPELL.get(word, word) for word in found]
+    words: list[str] = re.findall(r"[a-z]+|\d+|,", text.lower())
+    return [RESPELL.get(word, word) for word in words]
 
 
 @cache
@@ -108,9 +110,9 @@ class Reader:
         if head is None:
             self.at = start
             return None
-        meaning, plural = head
+        shape, plural = head
         noun = Noun(
-            traits=(*traits, *([meaning] if meaning else [])),
+            traits=(*traits, *([shape] if shape else [])),
             places=places,
             definite=article in ("the", "all"),
         )
@@ -199,9 +201,9 @@ class Reader:
     def _noun_follows(self) -> bool:
         start = self.at
         self._adjectives()
-        found = self.peek(*_HEADS, *_PLURAL_HEADS) is not None
+        follows = self.peek(*_HEADS, *_PLURAL_HEADS) is not None
         self.at = start
-        return found
+        return follows
 
     def _adjectives(self) -> tuple[tuple[Trait, ...], tuple[str, ...]]:
         traits: list[Trait] = []
@@ -209,9 +211,9 @@ class Reader:
         while True:
             start = self.at
             joined = bool(traits) and self.take("and", ",") is not None
-            found = self.trait()
-            if found is not None:
-                traits.append(found)
+            said = self.trait()
+            if said is not None:
+                traits.append(said)
                 continue
             self.at = start
             if joined or self.peek(*_RELATIONS):

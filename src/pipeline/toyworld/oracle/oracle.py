@@ -1,10 +1,12 @@
 """The oracle: what is true of a scene, asked in words.
 
-A scene is drawn again from its url (`scenes.scene_of`); texts are read by the grammar (`parse`) and judged by their
-meaning (`meaning`). Nothing here knows the templates that wrote a text.
+A scene is drawn again from its url (`world.scenes.scene_of`); texts are parsed (`oracle.parse`) and judged by what they
+mean (`world.semantics`). Nothing here knows the templates that wrote a text.
 
 A question is *unanswerable* if what it presupposes fails: no such thing, or several things with different answers.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Sequence
@@ -129,17 +131,17 @@ def truth_table(scenes: Sequence[Scene], captions: Sequence[str]) -> np.ndarray:
             continue
         possible = np.ones(len(scenes), dtype=bool)
         for noun in _all_nouns(said.nouns):
-            found = present
+            matches = present
             for attribute, values in noun.traits:
-                found = found & np.logical_or.reduce([masks[attribute, value] for value in sorted(values)])
-            possible &= found.sum(axis=1) >= noun.least
+                matches = matches & np.logical_or.reduce([masks[attribute, value] for value in sorted(values)])
+            possible &= matches.sum(axis=1) >= noun.least
         for column in np.flatnonzero(possible).tolist():
             table[row, column] = _true(said, scenes[column].things, scenes[column].background.tone)
     return table
 
 
 def _all_nouns(nouns: Sequence[Noun]) -> list[Noun]:
-    return [found for noun in nouns for found in (noun, *_all_nouns([other for _, other in noun.relations]))]
+    return [inner for noun in nouns for inner in (noun, *_all_nouns([other for _, other in noun.relations]))]
 
 
 def _true(said: Statement, things: Things, tone: str) -> bool:
@@ -154,21 +156,21 @@ def _answer(scene: Scene, asked: Question) -> OracleAnswer:
         return _yes_or_no(scene.background.tone == asked.asks)
     if not presupposed(things, noun):
         return _UNANSWERABLE
-    found = referents(things, noun)
+    matches = referents(things, noun)
     if asked.asks == "count":
-        return _said(NUMBERS[len(found)])
+        return _said(NUMBERS[len(matches)])
     if asked.asks == "exists":
-        return _yes_or_no(in_number(noun, len(found)))
-    if not found or (noun.counted and not in_number(noun, len(found))):
+        return _yes_or_no(in_number(noun, len(matches)))
+    if not matches or (noun.counted and not in_number(noun, len(matches))):
         return _UNANSWERABLE
     if asked.asks == "place":
-        return _place(things, found)
+        return _place(things, matches)
     if asked.asks == "check":
-        truths = {truth for i in found for truth in _truths(things, i, asked.predicate or Noun())}
+        truths = {truth for i in matches for truth in _truths(things, i, asked.predicate or Noun())}
         return _yes_or_no(truths.pop()) if len(truths) == 1 else _UNANSWERABLE
     if asked.asks == "choice":
-        return _choice(things, found, asked)
-    values = {getattr(things[i], asked.asks) for i in found}
+        return _choice(things, matches, asked)
+    values = {getattr(things[i], asked.asks) for i in matches}
     return _said(values.pop()) if len(values) == 1 else _UNANSWERABLE
 
 
@@ -180,8 +182,8 @@ def _yes_or_no(truth: bool) -> OracleAnswer:
     return _said("yes" if truth else "no")
 
 
-def _place(things: Things, found: list[int]) -> OracleAnswer:
-    first, *others = (cells(things[i]) for i in found)
+def _place(things: Things, matches: list[int]) -> OracleAnswer:
+    first, *others = (cells(things[i]) for i in matches)
     common = [cell for cell in first if all(cell in other for other in others)]
     return OracleAnswer("answer", common[0], frozenset(common)) if common else _UNANSWERABLE
 
@@ -199,13 +201,13 @@ def _truths(things: Things, i: int, predicate: Noun) -> set[bool]:
     return truths
 
 
-def _choice(things: Things, found: list[int], asked: Question) -> OracleAnswer:
+def _choice(things: Things, matches: list[int], asked: Question) -> OracleAnswer:
     attribute = asked.options[0][0]
-    fitting = {next((o for o in asked.options if getattr(things[i], attribute) in o[1]), None) for i in found}
+    fitting = {next((o for o in asked.options if getattr(things[i], attribute) in o[1]), None) for i in matches}
     option = fitting.pop()
     if fitting or option is None:
         return _UNANSWERABLE
-    values = {getattr(things[i], attribute) for i in found}
+    values = {getattr(things[i], attribute) for i in matches}
     return OracleAnswer("answer", sorted(values)[0], option[1])
 
 

@@ -1,4 +1,4 @@
-"""Reading statements (captions, region phrases) and questions into what they mean.
+"""Statements (captions, region phrases) and questions parsed into what they mean.
 
 A statement is a list of nouns, each perhaps with a predicate, and perhaps a background:
 
@@ -6,8 +6,10 @@ A statement is a list of nouns, each perhaps with a predicate, and perhaps a bac
     item       = noun [is | are predicate] | [on | against] background
     background = [a | the] [plain] light | dark background
 
-A question is one of a few forms, tried in turn; each must use up all words. Texts that do not fit mean None.
+A question has one of a few forms, which are tried in turn; each must use up all words. A text that fits none is None.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,11 +37,11 @@ def parse_statement(text: str) -> Statement | None:
     nouns: list[Noun] = []
     tone = None
     while True:
-        found = _background(reader)
-        noun = None if found else _clause(reader)
-        if (found and tone) or not (found or noun):
+        background = _background(reader)
+        noun = None if background else _clause(reader)
+        if (background and tone) or not (background or noun):
             return None
-        tone = found or tone
+        tone = background or tone
         nouns += [noun] if noun else []
         if reader.done:
             break
@@ -70,7 +72,7 @@ def _background(reader: Reader) -> str | None:
 
 @lru_cache(maxsize=100_000)
 def parse_question(text: str) -> Question | None:
-    """What a question asks, or None if it is none that has a meaning about a scene."""
+    """What a question asks, or None if it does not fit the grammar."""
     words = words_of(text)
     for form in _FORMS:
         reader = Reader(words)

@@ -4,6 +4,8 @@ What a word says about a thing is a *trait*: an attribute and the values that it
 `("colour", {"red"})`, `warm colored` is `("colour", {"red", "orange", "yellow", "pink"})`.
 """
 
+from __future__ import annotations
+
 Trait = tuple[str, frozenset[str]]
 
 SHAPES = ("circle", "square", "triangle", "diamond", "star", "heart", "cross", "moon")

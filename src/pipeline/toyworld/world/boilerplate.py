@@ -1,4 +1,6 @@
-"""What alt-texts on the web say beside, or instead of, what the picture shows."""
+"""Phrases that alt-texts on the web hold beside, or instead of, a description of the picture."""
+
+from __future__ import annotations
 
 PREFIXES = (
     "stock photo of",

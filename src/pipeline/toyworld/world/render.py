@@ -6,6 +6,8 @@ down, which smooths their edges, and pasted. Everything is integer or scalar ari
 one scene gives the same bytes each time.
 """
 
+from __future__ import annotations
+
 import io
 import math
 from collections.abc import Iterable

@@ -12,6 +12,8 @@ family, whose members differ from its first in one attribute (shape, colour, siz
 one thing.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,12 +1,14 @@
-"""What texts about a scene mean, and whether it is true: no words here, no parsing.
+"""What texts about a scene mean, and whether they are true of it: no words here, no parsing.
 
 A noun phrase is a `Noun`: traits, places and relations that a thing must have, with an article and a count. A
 statement is a list of nouns and perhaps the background's tone; it holds if the scene has *different* things for
-all of them. Places and relations have one crisp meaning each, in image fractions with y downwards:
+all of them. Places and relations are sharply defined, in image fractions with y downwards:
 
 - left, right, top, bottom: the centre lies in that half; center: within `CENTER` of the middle along both axes;
 - left of, right of, above, below: the centres lie at least `APART` from each other along that axis.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +33,7 @@ class Noun:
 
     traits: tuple[Trait, ...] = ()
     places: tuple[str, ...] = ()
-    relations: tuple[tuple[str, "Noun"], ...] = ()
+    relations: tuple[tuple[str, Noun], ...] = ()
     definite: bool = False
     least: int = 1
     most: int | None = None
@@ -97,8 +99,8 @@ def referents(things: Things, noun: Noun) -> list[int]:
         for i, thing in enumerate(things)
         if fits(thing, noun)
         and all(
-            sum(j != i and related(relation, thing, things[j]) for j in found) >= other.least
-            for relation, other, found in others
+            sum(j != i and related(relation, thing, things[j]) for j in matches) >= other.least
+            for relation, other, matches in others
         )
     ]
 
@@ -118,10 +120,10 @@ def in_number(noun: Noun, number: int) -> bool:
 
 def holds(things: Things, nouns: Sequence[Noun]) -> bool:
     """Whether the things satisfy all nouns at once, each noun (nested ones too) by things of its own."""
-    slots: list[_Slot] = []
+    variables: list[_Variable] = []
     for noun in nouns:
-        _lay_out(noun, None, slots)
-    return all(_numbers_hold(things, noun) for noun in nouns) and any(_assignments(things, slots, ()))
+        _add_variables(noun, None, variables)
+    return all(_numbers_hold(things, noun) for noun in nouns) and any(_assignments(things, variables, ()))
 
 
 def _numbers_hold(things: Things, noun: Noun) -> bool:
@@ -131,38 +133,40 @@ def _numbers_hold(things: Things, noun: Noun) -> bool:
 
 
 @dataclass(frozen=True)
-class _Slot:
-    """A thing to be found: its noun, and the relation that earlier slots must have to it."""
+class _Variable:
+    """A thing that is sought: its noun, and the relation in which earlier variables (`parents`) must stand to it."""
 
     noun: Noun
     relation: str
     parents: tuple[int, ...]
 
 
-def _lay_out(noun: Noun, above: tuple[str, tuple[int, ...]] | None, slots: list[_Slot]) -> None:
-    relation, parents = above or ("", ())
-    own = tuple(range(len(slots), len(slots) + noun.least))
-    slots.extend(_Slot(noun, relation, parents) for _ in own)
+def _add_variables(noun: Noun, parent: tuple[str, tuple[int, ...]] | None, variables: list[_Variable]) -> None:
+    """Append one variable for each thing that a noun needs, then those of the nouns that it is related to."""
+    relation, parents = parent or ("", ())
+    added = tuple(range(len(variables), len(variables) + noun.least))
+    variables.extend(_Variable(noun, relation, parents) for _ in added)
     for name, other in noun.relations:
-        _lay_out(other, (name, own), slots)
+        _add_variables(other, (name, added), variables)
 
 
-def _assignments(things: Things, slots: list[_Slot], chosen: tuple[int, ...]) -> Iterator[bool]:
-    if len(chosen) == len(slots):
+def _assignments(things: Things, variables: list[_Variable], chosen: tuple[int, ...]) -> Iterator[bool]:
+    """True for every way to give all variables different things; `chosen` holds the things of the first ones."""
+    if len(chosen) == len(variables):
         yield True
         return
-    slot = slots[len(chosen)]
+    variable = variables[len(chosen)]
     for i, thing in enumerate(things):
-        if i in chosen or not fits(thing, slot.noun):
+        if i in chosen or not fits(thing, variable.noun):
             continue
-        if all(related(slot.relation, things[chosen[parent]], thing) for parent in slot.parents):
-            yield from _assignments(things, slots, (*chosen, i))
+        if all(related(variable.relation, things[chosen[parent]], thing) for parent in variable.parents):
+            yield from _assignments(things, variables, (*chosen, i))
 
 
 def cells(thing: Thing) -> list[str]:
     """Words for the place of a thing's centre among nine, the best first; several where it lies on a border."""
-    ways = [_thirds(thing.y), _thirds(thing.x)]
-    return [CELLS[row][column] for row in ways[0] for column in ways[1]]
+    rows, columns = _thirds(thing.y), _thirds(thing.x)
+    return [CELLS[row][column] for row in rows for column in columns]
 
 
 def _thirds(value: float) -> list[int]:

@@ -55,13 +55,8 @@ def fractions(corners: Sequence[Any], where: Path) -> list[float]:
 
     Raises UserError if these are not four numbers from 0 to 224 with x1 ≤ x2 and y1 ≤ y2.
     """
-    numbers = corners if isinstance(corners, list) and all(isinstance(c, int | float) for c in corners) else []
-    if (
-        len(numbers) != 4
-        or not all(0 <= c <= LOCATION_STEPS for c in numbers)
-        or numbers[0] > numbers[2]
-        or numbers[1] > numbers[3]
-    ):
+    numbers = [corner for corner in corners if isinstance(corner, int | float) and 0 <= corner <= LOCATION_STEPS]
+    if len(corners) != 4 or len(numbers) != 4 or numbers[0] > numbers[2] or numbers[1] > numbers[3]:
         raise UserError(
             "A JADE file has a box that cannot be read.",
             where=where,

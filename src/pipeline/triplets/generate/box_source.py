@@ -1,4 +1,4 @@
-"""One of the ways to find boxes, as the parameters choose: grid, table, or detector."""
+"""The source of boxes that the parameters choose: grid, table, or detector."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ class TableSource:
 
 
 def box_files(params: BoxSourceParams, root: Path) -> tuple[Path, ...]:
-    """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if
-    missing."""
+    """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if it is missing."""
     if isinstance(params, FileBoxes):
         return (box_table(params, root),)
     if isinstance(params, DetectorBoxes):
@@ -55,7 +54,7 @@ def box_files(params: BoxSourceParams, root: Path) -> tuple[Path, ...]:
 
 
 def box_source(params: BoxSourceParams, root: Path) -> BoxSource:
-    """What finds the boxes. Raises UserError if its file is missing or damaged."""
+    """The source that the parameters choose. Raises UserError if its file is missing or damaged."""
     if isinstance(params, FileBoxes):
         return TableSource(read_boxes(box_table(params, root)), params.top_n)
     if isinstance(params, DetectorBoxes):

@@ -1,8 +1,8 @@
 """Boxes from torchvision's Faster R-CNN, with the user's own file of weights.
 
-The model scales and normalises by itself, so it gets plain values in [0, 1]: normalising before, as JADE's
-script does, shifts its input twice. Its own non-maximum suppression stays; what is left is cut to the best
-by score.
+The model scales and normalises its input itself, so it gets plain values in [0, 1]; normalising before, as JADE's
+script does, would shift the input twice. Of the boxes that its own non-maximum suppression leaves, the best by score
+are taken.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ class Detector:
 
     @staticmethod
     def load(params: DetectorBoxes, root: Path, device: str) -> Detector:
-        """The model named by `params`, weights from a path below `root`. Raises UserError if the file does
-        not fit it."""
+        """The model that `params` names, with the weights below `root`.
+
+        Raises UserError if the file of weights is missing or does not fit the model.
+        """
         path = weights_file(params, root)
         model = getattr(detection, params.model)(
             weights=None,
@@ -43,7 +45,7 @@ class Detector:
             state = torch.load(path, map_location="cpu", weights_only=True)
             model.load_state_dict(state)
         except Exception as error:
-            # torch raises errors of many types for a file that is damaged, no archive, or of another model.
+            # torch raises errors of many types for a file that is damaged or of another model.
             raise UserError(
                 "The detector's weights cannot be used.",
                 where=path,
@@ -57,9 +59,9 @@ class Detector:
     def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
         """The best boxes of each image; none where the detector sees nothing."""
         tensors = [pil_to_tensor(image).to(self.device).float() / 255 for image in images]
-        return [self._best(found, image.size) for found, image in zip(self.model(tensors), images, strict=True)]
+        return [self._best(detected, image.size) for detected, image in zip(self.model(tensors), images, strict=True)]
 
-    def _best(self, found: dict[str, Tensor], size: tuple[int, int]) -> list[list[float]]:
-        sides = torch.tensor([*size, *size], device=found["boxes"].device)
-        boxes = (found["boxes"] / sides).clamp(0, 1)
+    def _best(self, detected: dict[str, Tensor], size: tuple[int, int]) -> list[list[float]]:
+        sides = torch.tensor([*size, *size], device=detected["boxes"].device)
+        boxes = (detected["boxes"] / sides).clamp(0, 1)
         return boxes[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)].cpu().tolist()

@@ -1,8 +1,8 @@
-"""Where the generator looks: boxes for every image.
+"""Boxes for every image: windows of a multi-scale grid, or a table from a detector or annotators.
 
-The grid lays windows of several scales over the image. Level `cells`, `overlap` has cells × cells windows
-of side w = 1 / (cells − (cells − 1) · overlap), each w · (1 − overlap) after the last, so that they cover
-the image exactly. A table of boxes serves detectors and annotators; an image that it lacks gets no box.
+A level of the grid with `cells` and `overlap` has cells × cells windows of side w = 1 / (cells − (cells − 1) ·
+overlap), each w · (1 − overlap) after the last, so that they cover the image exactly. An image that the table lacks
+gets no box.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def box_table(params: FileBoxes, root: Path) -> Path:
 
 
 def weights_file(params: DetectorBoxes, root: Path) -> Path:
-    """Where a detector's weights lie. Raises UserError if they do not."""
+    """Where a detector's weights lie. Raises UserError if they are not there."""
     path = root / params.weights
     if not path.is_file():
         raise UserError(
@@ -65,10 +65,10 @@ def read_boxes(path: Path) -> BoxTable:
 
     Raises UserError for a damaged file, or a box outside its image or without area.
     """
-    found: dict[str, list[tuple[float, int, list[float]]]] = defaultdict(list)
+    ranked: dict[str, list[tuple[float, int, list[float]]]] = defaultdict(list)
     for row in BOXES.read(path).to_pylist():
-        found[row["key"]].append((-row["score"], row["box_id"], _checked(row["box"], path, row["key"])))
-    return {key: [box for _, _, box in sorted(boxes)] for key, boxes in found.items()}
+        ranked[row["key"]].append((-row["score"], row["box_id"], _checked(row["box"], path, row["key"])))
+    return {key: [box for _, _, box in sorted(boxes)] for key, boxes in ranked.items()}
 
 
 def check_known(table: BoxTable, keys: Collection[str], path: Path) -> None:

@@ -1,9 +1,9 @@
 """Questions, answers and region captions for every training image of a shard, from the generator.
 
-Per image: boxes, then one sampled caption per box, then for every box the questions of each type, asked
-with the caption in the prompt, each answered greedily (JADE's order: box → caption → question → answer).
-Images are decoded in batches whose composition follows from the shard alone. Sampling is seeded by image
-and box, so a row depends neither on the batch nor on the number of workers.
+JADE's order, for each image: boxes, one sampled caption per box, then questions of the requested types about each box,
+sampled with its caption in the prompt, and a greedy answer to each. Images are decoded in batches whose composition
+follows from the shard alone. Sampling is seeded by image and box, so a row depends neither on the batch nor on the
+number of workers.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class GenerateStep(Step):
         return {"params": self.params.model_dump(), "generator": hash_folder(folder, leave_out=("provenance.json",))}
 
     def setup(self) -> None:
-        """Load the generator and what finds the boxes."""
+        """Load the generator and the source of boxes."""
         from pipeline.questioner.decoding.generator import Generator
 
         self.boxes: BoxSource = box_source(self.params.boxes, self.root)
@@ -102,11 +102,11 @@ def generate_rows(
     for image, key in enumerate(keys):
         for region, box in enumerate(boxes[image]):
             caption = described[image][region]
-            place = {"key": key, "box": list(box)}
-            dc_rows.append({**place, "region_id": region, "caption": caption.text, "confidence": caption.confidence})
+            shared = {"key": key, "box": list(box)}
+            dc_rows.append({**shared, "region_id": region, "caption": caption.text, "confidence": caption.confidence})
             qa_rows += [
                 {
-                    **place,
+                    **shared,
                     "pair_id": region * len(types) + number,
                     "region_caption": caption.text,
                     "question": pair.question,
