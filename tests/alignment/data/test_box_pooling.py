@@ -1,7 +1,7 @@
 """RoI pooling as weights over tokens."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.alignment.data.box_pooling import box_weights, mirrored
@@ -29,6 +29,7 @@ def test_pooling_is_the_mean_over_the_box() -> None:
         assert abs(float(weights[0, 1:] @ image.ravel()) - slow_pooled(image, np.array(box), 120)) < 0.05
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(sides, sides, sides, sides), min_size=1, max_size=4))
 def test_weights_sum_to_one_whatever_the_box(boxes: list[tuple[float, float, float, float]]) -> None:
     weights = box_weights(np.array(boxes), (6, 6), prefix=0)

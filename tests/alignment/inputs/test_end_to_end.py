@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.alignment import end_to_end, world
@@ -216,6 +216,7 @@ def test_the_stage_beats_chance_and_the_folder_holds_the_trained_encoders(paths:
     assert found["mean_recall"] == pytest.approx(retrieval["mean_recall"], abs=0.01)
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 60),
     st.integers(1, 60),

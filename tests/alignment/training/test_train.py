@@ -8,7 +8,6 @@ import torch
 from tests.alignment import world
 from tests.training.objectives import update_gradient
 
-from pipeline.alignment.data.splits import read_splits
 from pipeline.alignment.model.checkpoint import WEIGHTS, load
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.training.objective import AlignmentObjective, same_content
@@ -18,7 +17,6 @@ from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
 from pipeline.encoders.text.encoder import load_text_encoder
 from pipeline.storage.shards import decode_image
-from pipeline.tables.triplets import KEPT_DC
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +83,6 @@ def test_the_stage_trains_saves_and_repeats_itself(paths: Paths) -> None:
         shutil.rmtree(folder)
     align(world.params(), paths)
     assert hash_file(paths.alignment / WEIGHTS) == first
-
-
-def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) -> None:
-    row = {"key": "nowhere", "region_id": 0, "box": [0, 0, 1, 1], "caption": "x", "confidence": 1.0}
-    KEPT_DC.write(tmp_path / "a-dc.parquet", [row])
-    params = world.params(loss_weights__questions=0.0, contrastive={"composed_share": 0.0})
-    with pytest.raises(UserError, match="not among the pairs") as caught:
-        read_splits(paths.pairs, tmp_path, params)
-    assert "nowhere" in str(caught.value) and str(paths.pairs) in str(caught.value)
 
 
 def test_a_missing_or_foreign_model_folder_is_refused(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class MaskedQuestions:
 
 def number_pairs(pairs: Sequence[Sequence[tuple[str, list[int]]]], texts: TextTokens) -> MaskedQuestions:
     """From each image's pairs of a masked text and the ids that it hides."""
-    words = sorted({word for own in pairs for _, ids in own for word in ids})
+    words = sorted({word for image in pairs for _, ids in image for word in ids})
     index = {word: number for number, word in enumerate(words)}
-    numbered = [[(texts.number[text], [index[word] for word in ids]) for text, ids in own] for own in pairs]
+    numbered = [[(texts.number[text], [index[word] for word in ids]) for text, ids in image] for image in pairs]
     return MaskedQuestions(texts, numbered, words)

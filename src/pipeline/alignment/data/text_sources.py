@@ -64,12 +64,12 @@ def describe_images(
     regions_of, qa_of = _grouped(regions, captions), _grouped(qa, captions)
     wrong = WrongAnswers([(row["question"], row["answer"]) for key in captions for row in qa_of[key]])
     texts = {}
-    for number, (key, own) in enumerate(captions.items()):
+    for number, (key, given) in enumerate(captions.items()):
         phrases = [(_box(row), row["caption"]) for row in regions_of[key]]
         statements = _statements(qa_of[key], wrong, questions, np.random.default_rng([seed, ANSWERS, number]))
         rng = np.random.default_rng([seed, SYNTHETIC, number])
         texts[key] = ImageTexts(
-            captions=[caption for caption in own if caption.strip()],
+            captions=[caption for caption in given if caption.strip()],
             synthetic=synthetic_captions(phrases, [right for right, _ in statements], contrastive, rng),
             regions=phrases,
             questions=statements,

@@ -52,16 +52,16 @@ def mask_answers(
     for row in rows:
         if row["key"] in qa:
             qa[row["key"]][_plain(row["question"]), _plain(row["answer"])] = None
-    answers = sorted({answer for own in qa.values() for _, answer in own})
+    answers = sorted({answer for pairs in qa.values() for _, answer in pairs})
     ids = dict(zip(answers, pieces(encoder, answers), strict=True)) if answers else {}
     fits = {answer for answer in answers if 0 < len(ids[answer]) <= encoder.max_length // 2}
     texts = [
-        [(masked(question, len(ids[answer])), ids[answer]) for question, answer in own if answer in fits]
-        for own in qa.values()
+        [(masked(question, len(ids[answer])), ids[answer]) for question, answer in pairs if answer in fits]
+        for pairs in qa.values()
     ]
-    pairs, kept = sum(map(len, qa.values())), sum(map(len, texts))
-    if kept < pairs:
-        print(f"align: {pairs - kept} of {pairs} answers have no word or too many to be masked", flush=True)
+    total, kept = sum(map(len, qa.values())), sum(map(len, texts))
+    if kept < total:
+        print(f"align: {total - kept} of {total} answers have no word or too many to be masked", flush=True)
     return texts
 
 
@@ -70,10 +70,10 @@ def cache_answers(
 ) -> MaskedQuestions:
     """The training images' pairs in numbers, with the tokens of their texts (computed, or found in scratch)."""
     texts: dict[str, set[str]] = {}
-    for (shard, _), own in zip(train.rows, answers, strict=True):
-        texts.setdefault(f"train-answers-{shard}", set()).update(text for text, _ in own)
-    work = {name: sorted(own) for name, own in sorted(texts.items()) if own}
-    tokens = sum(int(tokenize_masked(encoder.encoder, own)[1].sum()) for own in work.values())
+    for (shard, _), masked_texts in zip(train.rows, answers, strict=True):
+        texts.setdefault(f"train-answers-{shard}", set()).update(text for text, _ in masked_texts)
+    work = {name: sorted(piece) for name, piece in sorted(texts.items()) if piece}
+    tokens = sum(int(tokenize_masked(encoder.encoder, piece)[1].sum()) for piece in work.values())
     size = tokens * encoder.dim * BYTES_PER_VALUE
     print(f"align: tokens of {sum(map(len, work.values()))} masked questions take {size / 1e6:.0f} MB", flush=True)
     cached = cache_texts(work, encoder, origin, scratch / "align" / "answers", scratch, masked=True)

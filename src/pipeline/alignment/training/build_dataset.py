@@ -79,14 +79,14 @@ def build_datasets(
     data = TrainingSet(
         images=images,
         texts=tokens,
-        entries=[numbered(own, tokens.number) for own in train.texts],
+        entries=[numbered(described, tokens.number) for described in train.texts],
         groups=group_numbers(train.digests),
         grid=pooled_grid(encoders.image, params.features.image_grid),
         prefix=encoders.image.prefix_tokens,
         teacher=teacher,
         answers=None if answers is None else cache_answers(answers, train, encoders.text, encoders.origin, scratch),
     )
-    captions = [(image, caption) for image, own in enumerate(val.texts) for caption in own.captions]
+    captions = [(image, caption) for image, described in enumerate(val.texts) for caption in described.captions]
     validation = ValidationSet(
         images=val_images,
         texts=tokens,
@@ -99,10 +99,10 @@ def build_datasets(
 def texts_by_shard(split: Split, name: str) -> dict[str, list[str]]:
     """Distinct sorted texts per piece of work: captions apart from what triplets add, which changes more often."""
     work: dict[str, set[str]] = {}
-    for (shard, _), own in zip(split.rows, split.texts, strict=True):
-        captions = set(own.captions)
+    for (shard, _), described in zip(split.rows, split.texts, strict=True):
+        captions = set(described.captions)
         work.setdefault(f"{name}-captions-{shard}", set()).update(captions)
-        work.setdefault(f"{name}-triplets-{shard}", set()).update(set(own.all()) - captions)
+        work.setdefault(f"{name}-triplets-{shard}", set()).update(set(described.all()) - captions)
     return {piece: sorted(texts) for piece, texts in sorted(work.items()) if texts}
 
 

@@ -51,8 +51,8 @@ class Distillation(nn.Module):
             return (branch(image, teacher) + branch(texts, repeated)) / 2
         queue, queue_group = self.bank.embeddings, self.bank.groups
         branches = [
-            contrastive_distillation(student, own, teacher, group, queue, queue_group, self.scale())
-            for student, own in ((image, group), (texts, text_group))
+            contrastive_distillation(student, student_group, teacher, group, queue, queue_group, self.scale())
+            for student, student_group in ((image, group), (texts, text_group))
         ]
         return torch.stack(branches).mean()
 

@@ -53,7 +53,7 @@ def init_skip_pooling(shared: SharedEncoder, data: TrainingSet, params: AlignPar
     ridge = params.shared_encoder.summary_ridge
     if ridge is None or not params.shared_encoder.summary:
         return
-    pairs = [(image, text) for image, own in enumerate(data.entries) for text in own.whole]
+    pairs = [(image, text) for image, entry in enumerate(data.entries) for text in entry.whole]
     texts = pool_texts(shared, data, [text for _, text in pairs])
     images = pool_images(shared, data)
     owner = torch.tensor([image for image, _ in pairs])
