@@ -46,6 +46,7 @@ def read_object(path: Path) -> str:
     return exact(dict(iterate_object(path, "x.json")))
 
 
+@settings(deadline=None)
 @given(st.lists(OBJECTS, max_size=8), LAYOUTS, BYTE_ORDER_MARKS)
 def test_a_list_read_in_parts_equals_the_list_read_whole(
     path: Path, objects: list[dict[str, Any]], layout: dict[str, Any], mark: bytes
@@ -56,6 +57,7 @@ def test_a_list_read_in_parts_equals_the_list_read_whole(
         read_list(write(path, content[:-1]))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXTS, OBJECTS, max_size=8), LAYOUTS, BYTE_ORDER_MARKS)
 def test_an_object_read_in_parts_equals_the_object_read_whole(
     path: Path, fields: dict[str, dict[str, Any]], layout: dict[str, Any], mark: bytes
@@ -80,7 +82,7 @@ def decoded(text: str) -> Any:
     return value
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(OBJECTS, max_size=3) | st.dictionaries(TEXTS, OBJECTS, max_size=3), LAYOUTS, st.lists(EDITS))
 def test_a_damaged_file_is_refused_where_the_standard_decoder_refuses_it(
     path: Path, value: Any, layout: dict[str, Any], edits: list[tuple[int, int, str]]
