@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.clean import clean_repository
+from pipeline.core.errors import UserError
+
 STAGE = '''"""Writes pairs.
 
 Reads   nothing
@@ -101,11 +104,35 @@ def test_wrong_parameters_leave_the_old_outputs(project: Path) -> None:
     assert (project / "data/pairs/a.txt").read_text() == "old"
 
 
-def test_a_second_start_waits_for_the_first(project: Path) -> None:
-    first = start(project, "text: first, seconds: 2")
+def wait_until_it_writes(project: Path) -> None:
     while not (project / ".finealign/staging/demo/data/pairs/a.txt").exists():
         time.sleep(0.02)
+
+
+def test_a_second_start_waits_for_the_first(project: Path) -> None:
+    first = start(project, "text: first, seconds: 2")
+    wait_until_it_writes(project)
     code, out, _ = run(project, "text: second")
     assert first.wait(1) == 0 and code == 0
-    assert f"Waiting for process {first.pid}" in out
+    assert out == f"Waiting for process {first.pid}, which still runs this stage (demo.lock).\n"
     assert (project / "data/pairs/a.txt").read_text() == "second"
+
+
+def test_a_killed_process_holds_no_lock(project: Path) -> None:
+    first = start(project, "text: first, seconds: 60")
+    wait_until_it_writes(project)
+    first.kill()
+    first.communicate()
+    code, out, _ = run(project, "text: second")
+    assert code == 0 and "Waiting" not in out
+    assert (project / "data/pairs/a.txt").read_text() == "second"
+
+
+def test_scratch_is_not_removed_under_a_running_stage(project: Path) -> None:
+    first = start(project, "text: first, seconds: 2")
+    wait_until_it_writes(project)
+    with pytest.raises(UserError, match="A stage is running"):
+        clean_repository(project, dry_run=False)
+    assert first.wait(10) == 0
+    assert "Removed .finealign" in clean_repository(project, dry_run=False)
+    assert not (project / ".finealign").exists()

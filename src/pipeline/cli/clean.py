@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove
@@ -16,14 +17,14 @@ def clean_repository(root: Path, dry_run: bool) -> str:
     Raises UserError while a stage runs, since its work lies there.
     """
     scratch = root / ".finealign"
-    for lock in sorted((scratch / "locks").glob("*.lock")):
-        with lock.open("r+") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    "A stage is running.", where=lock.stem, fix="wait for it or stop it, then clean again"
-                ) from None
+    for file in sorted((scratch / "locks").glob("*.lock")):
+        try:
+            with FileLock(file, blocking=False):
+                pass
+        except Timeout:
+            raise UserError(
+                "A stage is running.", where=file.stem, fix="wait for it or stop it, then clean again"
+            ) from None
     folders = [folder for folder in (scratch, root / "results" / "logs") if folder.is_dir()]
     freed = sum(own_bytes(folder) for folder in folders)
     if not dry_run:

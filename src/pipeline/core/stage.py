@@ -2,7 +2,8 @@
 
 A stage runs in four steps.
 
-1. Take the stage's lock, so that an orphan of a killed `dvc` and its successor never write side by side.
+1. Take the stage's lock. When only the `dvc` process is killed, the stage it started runs on as an orphan; a second
+   `dvc repro` then starts the same stage on the same outputs, and has to wait until the first has ended.
 2. Remove the stage's old outputs. They may be hard links into DVC's cache, so they are unlinked, not written to.
 3. Run the feature with paths whose outputs point into a staging folder.
 4. Move the finished outputs into place by renames, `metrics.json` last. If anything fails before, nothing is
@@ -15,19 +16,20 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 from typer.core import TyperCommand
 
 from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_json
-from pipeline.core.locks import exclusive
 from pipeline.core.params_listing import listing, terminal_width
 from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
 
@@ -172,7 +174,7 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
         function(staged_paths(paths, writes, staging))
         remove(staging)
         return
-    with exclusive(paths.scratch / "locks" / f"{name}.lock", announce=lambda text: print(text, flush=True)):
+    with stage_lock(paths.scratch / "locks" / f"{name}.lock"):
         staging = paths.scratch / "staging" / name
         remove(staging)
         for field in writes:
@@ -183,6 +185,24 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
         for field in writes:
             publish(getattr(staged, field), getattr(paths, field))
         remove(staging)
+
+
+@contextmanager
+def stage_lock(file: Path) -> Iterator[None]:
+    """Hold a stage's lock file; wait, saying so once, while another process holds it.
+
+    The kernel releases the lock when its process ends, however it ends. The file stays, with its last holder's id.
+    """
+    lock = FileLock(file, fallback_to_soft=False)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        holder = file.read_text() or "unknown"
+        print(f"Waiting for process {holder}, which still runs this stage ({file.name}).", flush=True)
+        held = lock.acquire()
+    with held:
+        file.write_text(str(os.getpid()))
+        yield
 
 
 def staged_paths(paths: Paths, writes: Sequence[str], staging: Path) -> Paths:

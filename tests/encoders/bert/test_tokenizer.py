@@ -1,43 +1,76 @@
 """WordPiece: ids and back, against an obvious implementation."""
 
+import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripts.pretraining.vocabulary import build_vocabulary
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.tokenizer import SPECIAL, Tokenizer, words_of
 
 TEXTS = ["a red square above the blue circle", "a large red circle", "what colour is the circle ?"]
+LONGEST_WORD = 100
 TOKENIZER = Tokenizer(build_vocabulary(TEXTS, max_words=20))
+CASED = Tokenizer([*TOKENIZER.tokens, "É", "##É", "Red"], lowercase=False)
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+WORDS = st.lists(st.sampled_from(TOKENIZER.tokens) | st.text(max_size=9) | st.just("a" * 101), max_size=6)
+TEXT = ASCII | WORDS.map(" ".join) | WORDS.map("".join)
+IDS = st.lists(st.integers(0, len(TOKENIZER) - 1), max_size=20)
 
 
-def slow_pieces(text: str, tokens: list[str]) -> list[str]:
+def slow_pieces(text: str, tokenizer: Tokenizer) -> list[str]:
     """Longest match first, word by word (Devlin et al. 2019, appendix; Wu et al. 2016)."""
+    normalised = BertNormalizer(lowercase=tokenizer.lowercase).normalize_str(text)
     found: list[str] = []
-    for word in words_of(text):
+    for word, _ in BertPreTokenizer().pre_tokenize_str(normalised):
         start, pieces = 0, []
-        while start < len(word):
+        while start < len(word) <= LONGEST_WORD:
             for end in range(len(word), start, -1):
                 piece = ("##" if start else "") + word[start:end]
-                if piece in tokens:
+                if piece in tokenizer.ids:
                     break
             else:
-                pieces = ["[UNK]"]
                 break
             pieces.append(piece)
             start = end
-        found += pieces
+        found += pieces if start == len(word) else ["[UNK]"]
     return found
 
 
-@given(ASCII | st.lists(st.sampled_from(TOKENIZER.tokens[330:]), max_size=6).map(" ".join))
-def test_pieces_are_longest_matches(text: str) -> None:
-    pieces = [TOKENIZER.tokens[index] for index in TOKENIZER.pieces(text)]
-    assert pieces == slow_pieces(text, TOKENIZER.tokens)
+def slow_text(ids: list[int], tokenizer: Tokenizer) -> str:
+    words: list[str] = []
+    for token in (tokenizer.tokens[index] for index in ids):
+        if token in SPECIAL or token.startswith("[unused"):
+            continue
+        if token.startswith("##") and words:
+            words[-1] += token.removeprefix("##")
+        else:
+            words.append(token)
+    return " ".join(words)
+
+
+@pytest.mark.parametrize("tokenizer", [TOKENIZER, CASED])
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TEXT, max_size=4), st.integers(2, 12))
+def test_pieces_are_longest_matches(tokenizer: Tokenizer, texts: list[str], max_length: int) -> None:
+    expected = [[tokenizer.ids[piece] for piece in slow_pieces(text, tokenizer)] for text in texts]
+    assert tokenizer.batch_pieces(texts) == [tokenizer.pieces(text) for text in texts] == expected
+    ids, mask = tokenizer.encode(texts, max_length)
+    for row, present, pieces in zip(ids, mask, expected, strict=True):
+        closed = [tokenizer.cls, *pieces[: max_length - 2], tokenizer.sep]
+        assert row.tolist() == closed + [tokenizer.pad] * (len(row) - len(closed))
+        assert present.tolist() == [1] * len(closed) + [0] * (len(row) - len(closed))
+
+
+@settings(deadline=None)
+@given(IDS)
+def test_the_text_of_ids_has_its_pieces_joined_and_no_special_tokens(ids: list[int]) -> None:
+    assert TOKENIZER.decode(ids) == slow_text(ids, TOKENIZER)
 
 
 @given(ASCII)
@@ -47,8 +80,11 @@ def test_any_ascii_text_can_be_spelled(text: str) -> None:
     assert TOKENIZER.decode(ids) == " ".join(words_of(text))
 
 
-def test_special_tokens_cannot_be_written() -> None:
-    assert not set(TOKENIZER.pieces("[MASK] [unused1] [SEP]")) & TOKENIZER.special
+@pytest.mark.parametrize("tokenizer", [TOKENIZER, CASED, pickle.loads(pickle.dumps(TOKENIZER))])
+def test_special_tokens_cannot_be_written(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.pieces("[MASK] [unused1] [SEP][PAD]")
+    assert not set(ids) & (tokenizer.special - {tokenizer.unknown})
+    assert tokenizer.tokens[ids[0]] == "["
 
 
 def test_batch_is_padded_and_cut() -> None:
@@ -71,8 +107,18 @@ def test_vocabulary_order_and_unused() -> None:
 
 
 def test_save_and_load(tmp_path: Path) -> None:
-    TOKENIZER.save(tmp_path)
-    assert Tokenizer.load(tmp_path).tokens == TOKENIZER.tokens
+    for tokenizer in (TOKENIZER, CASED):
+        tokenizer.save(tmp_path)
+        read = Tokenizer.load(tmp_path)
+        assert (read.tokens, read.lowercase) == (tokenizer.tokens, tokenizer.lowercase)
+
+
+def test_the_saved_files_are_these_bytes(tmp_path: Path) -> None:
+    Tokenizer([*SPECIAL, "é"], lowercase=False).save(tmp_path)
+    assert (tmp_path / "vocab.txt").read_bytes() == "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\né\n".encode()
+    assert (tmp_path / "tokenizer_config.json").read_bytes() == (
+        b'{\n  "tokenizer_class": "BertTokenizer",\n  "do_lower_case": false\n}\n'
+    )
 
 
 @pytest.mark.parametrize("content", [None, "[PAD]\n[UNK]\n", "\n".join([*SPECIAL, "a", "a"])])

@@ -19,7 +19,6 @@ from pipeline.fetch.captions.karpathy import KarpathySource
 from pipeline.fetch.packing.keys import image_key
 from pipeline.fetch.packing.source import ListedImage, locate
 from pipeline.fetch.packing.units import even_slices
-from pipeline.fetch.raw import json_stream
 from pipeline.fetch.raw.archive import ImageArchive, ImageReader
 from pipeline.fetch.raw.locations import expand_braces, find_files
 from pipeline.fetch.raw.tar_index import scan_tar
@@ -223,53 +222,6 @@ def test_rows_of_cc3m_are_dropped_as_not_downloaded(tmp_path: Path) -> None:
     assert [row["reason"] for row in rows] == ["not downloaded", "not downloaded", "duplicate url"]
     assert [row["permanent"] for row in rows] == [False, False, True]
     assert rows[1]["key"] == "cc3m-00000002"
-
-
-OBJECTS = st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=30), max_size=4), max_size=8)
-
-
-@settings(max_examples=60)
-@given(OBJECTS, st.integers(1, 40), st.sampled_from([None, 1, 3]))
-def test_a_list_read_in_parts_equals_the_list_read_whole(
-    tmp_path_factory: pytest.TempPathFactory, objects: list[dict[str, object]], chunk: int, indent: int | None
-) -> None:
-    path = tmp_path_factory.mktemp("json") / "list.json"
-    path.write_text(json.dumps(objects, indent=indent, ensure_ascii=False), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "CHUNK", chunk)
-        assert list(json_stream.iterate_list(path, "list.json")) == objects
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text[: len(text) - 1], encoding="utf-8")
-        with pytest.raises(UserError, match="not whole"):
-            list(json_stream.iterate_list(path, "list.json"))
-
-
-@settings(max_examples=60)
-@given(OBJECTS, st.integers(1, 40), st.sampled_from([None, 1, 3]))
-def test_an_object_read_in_parts_equals_the_object_read_whole(
-    tmp_path_factory: pytest.TempPathFactory, objects: list[dict[str, object]], chunk: int, indent: int | None
-) -> None:
-    fields = {f'"{number}{{': value for number, value in enumerate(objects)}
-    path = tmp_path_factory.mktemp("json") / "object.json"
-    path.write_text(json.dumps(fields, indent=indent, ensure_ascii=False), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "CHUNK", chunk)
-        assert dict(json_stream.iterate_object(path, "object.json")) == fields
-        path.write_text(path.read_text(encoding="utf-8")[:-1], encoding="utf-8")
-        with pytest.raises(UserError, match="not whole"):
-            list(json_stream.iterate_object(path, "object.json"))
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a" {}}', '{"a": {},}', '{,"a": {}}', '{"a": {"b": }}'])
-def test_what_is_no_object_of_objects_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UserError, match="not whole"):
-        list(json_stream.iterate_object(write(tmp_path / "x.json", text), "x.json"))
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1, 2]", "[{} {}]", "[{},]", "[,{}]", '[{"a": }]'])
-def test_what_is_no_list_of_objects_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UserError, match="not whole"):
-        list(json_stream.iterate_list(write(tmp_path / "x.json", text), "x.json"))
 
 
 def test_real_lists(real_data: Path) -> None:

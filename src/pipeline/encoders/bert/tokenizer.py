@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer as Pieces
+from tokenizers.decoders import WordPiece as WordPieceDecoder
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -25,6 +26,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 VOCABULARY = "vocab.txt"
 CONFIGURATION = "tokenizer_config.json"
 SPLITTER = BertPreTokenizer()
+JOINER = WordPieceDecoder(cleanup=False)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -50,7 +52,7 @@ class Tokenizer:
         self.special = frozenset(
             index for token, index in self.ids.items() if token in SPECIAL or token.startswith("[unused")
         )
-        # None of them is told to the library as special: see the module's docstring.
+        # The library is not told which tokens are special, or it would find them in a text.
         self._pieces = Pieces(WordPiece(vocab=self.ids, unk_token="[UNK]"))
         self._pieces.normalizer = BertNormalizer(lowercase=lowercase)
         self._pieces.pre_tokenizer = SPLITTER
@@ -115,16 +117,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids: special tokens left out, pieces joined, words separated by one space."""
-        words: list[str] = []
-        for index in ids:
-            if index in self.special:
-                continue
-            token = self.tokens[index]
-            if token.startswith("##") and words:
-                words[-1] += token[2:]
-            else:
-                words.append(token)
-        return " ".join(words)
+        return JOINER.decode([self.tokens[index] for index in ids if index not in self.special])
 
 
 def words_of(text: str) -> list[str]:

@@ -1,25 +1,25 @@
 """Annotation files in JSON: typed access to their records, and files too long to hold at once.
 
 Visual Genome's lists take several times their 700 MB when parsed whole, GQA's objects as well. `iterate_list` and
-`iterate_object` read them item by item, with the standard decoder on a buffer that never holds more than a few items.
+`iterate_object` read them item by item, with ijson. It gives what the standard decoder gives, with three exceptions:
+numbers beyond 64 bits are refused; so are NaN and Infinity, which are not JSON; half a surrogate pair becomes "?".
 """
 
 from __future__ import annotations
 
 import json
-import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
+
+import ijson
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
 
-CHUNK = 1 << 20
-DECODER = json.JSONDecoder()
-NOT_BLANK = re.compile(r"\S")
 T = TypeVar("T")
 
 
@@ -75,102 +75,60 @@ def read_object(path: Path, where: str) -> tuple[dict[str, Any], RecordReader]:
 def iterate_list(path: Path, where: str) -> Iterator[dict[str, Any]]:
     """The objects of a JSON file that holds one list of objects, one after the other.
 
-    Raises UserError if the file is missing, is no such list, or ends early.
+    Raises UserError if the file is missing, is not such a list, or ends early.
     """
-    with opened(path, where) as window:
-        window.take("[")
-        for _ in window.items("{", "]"):
-            yield window.value()
+    with opened(path, where, "start_array") as stream:
+        for item in ijson.items(stream, "item", use_float=True):
+            yield as_object(item, where)
 
 
 def iterate_object(path: Path, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and value of each field of a JSON file that holds one object of objects, one after the other.
 
-    Raises UserError if the file is missing, is no such object, or ends early.
+    Raises UserError if the file is missing, is not such an object, or ends early.
     """
-    with opened(path, where) as window:
-        window.take("{")
-        for _ in window.items('"', "}"):
-            name = window.value()
-            window.take(":")
-            window.expect("{")
-            yield name, window.value()
+    with opened(path, where, "start_map") as stream:
+        for name, value in ijson.kvitems(stream, "", use_float=True):
+            yield name, as_object(value, where)
 
 
 @contextmanager
-def opened(path: Path, where: str) -> Iterator[Window]:
-    """A window over a file. Raises UserError if the file is missing or no text."""
+def opened(path: Path, where: str, begins: str) -> Iterator[BinaryIO]:
+    """A JSON file behind its byte order mark, if it has one. `begins` is the parser's event that it must begin with.
+
+    Raises UserError if the file is missing or begins with something else, or if the block finds it damaged.
+    """
     if not path.is_file():
         raise UserError("An annotation file is missing.", where=where)
-    with path.open(encoding="utf-8-sig") as stream:
+    with path.open("rb") as stream:
+        start = len(BOM_UTF8) if stream.read(len(BOM_UTF8)) == BOM_UTF8 else 0
         try:
-            yield Window(stream, where)
-        except UnicodeDecodeError as error:
-            raise damaged(where, str(error)) from None
+            stream.seek(start)
+            event, _ = next(ijson.basic_parse(stream))
+            if event != begins:
+                raise damaged(where, f"{event} instead of {begins}")
+            stream.seek(start)
+            yield stream
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            raise damaged(where, reason(error)) from None
 
 
-class Window:
-    """A part of a JSON file, of which what lies before `position` is done. Every error names the file."""
+def as_object(value: Any, where: str) -> dict[str, Any]:
+    """`value`, which must be an object. Raises UserError if it is not."""
+    if not isinstance(value, dict):
+        raise damaged(where, f"{json.dumps(value)[:200]} in place of an object")
+    return value
 
-    def __init__(self, stream: TextIO, where: str) -> None:
-        self.stream, self.where = stream, where
-        self.text = ""
-        self.position = 0
 
-    def items(self, begin: str, end: str) -> Iterator[None]:
-        """Stop before each item of the list or object that was opened; items begin with `begin`."""
-        sign = self.expect(begin, end)
-        while sign != end:
-            yield
-            sign = self.take(",", end)
-            if sign != end:
-                self.expect(begin)
-
-    def take(self, *signs: str) -> str:
-        """The next sign, which must be one of `signs`; moves behind it."""
-        sign = self.expect(*signs)
-        self.position += 1
-        return sign
-
-    def expect(self, *signs: str) -> str:
-        """The next sign, which must be one of `signs`; stays before it. Raises UserError for another one."""
-        sign = self.next_sign()
-        if sign not in signs:
-            raise damaged(self.where, f"{sign!r} instead of {' or '.join(signs)}")
-        return sign
-
-    def next_sign(self) -> str:
-        """The next character that is no white space, or an empty string at the end; stays before it."""
-        while True:
-            match = NOT_BLANK.search(self.text, self.position)
-            if match:
-                self.position = match.start()
-                return match.group()
-            self.position = len(self.text)
-            if not self._fill():
-                return ""
-
-    def value(self) -> Any:
-        """The value that begins at the position; moves behind it. Raises UserError if it is damaged."""
-        while True:
-            try:
-                value, self.position = DECODER.raw_decode(self.text, self.position)
-            except json.JSONDecodeError as error:
-                # A value may just be longer than the window: only at the file's end is it an error.
-                if not self._fill():
-                    raise damaged(self.where, str(error)) from None
-            else:
-                return value
-
-    def _fill(self) -> bool:
-        rest = self.text[self.position :]
-        more = self.stream.read(max(CHUNK, len(rest)))
-        self.text, self.position = rest + more, 0
-        return bool(more)
+def reason(error: Exception) -> str:
+    """What a parser found, in one line: its text, and the part of the file that it stopped at."""
+    text = error.args[0] if isinstance(error, ijson.JSONError) else str(error)
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return " ".join(text.partition("(right here)")[0].split())
 
 
 def damaged(where: str, found: str) -> UserError:
-    """The error for a file that is no whole JSON list or object of objects."""
+    """The error for a file that is not a whole JSON list or object of objects."""
     return UserError(
         "An annotation file is not whole.",
         where=where,

@@ -13,9 +13,8 @@ from pathlib import Path
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, remove, write_json
-from pipeline.core.locks import exclusive
 from pipeline.core.settings import load_inputs, read_params
-from pipeline.core.stage import Paths
+from pipeline.core.stage import Paths, stage_lock
 from pipeline.evaluation.retrieval.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
 from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
 from pipeline.metrics.retrieval import Ranks, retrieval_ranks
@@ -37,7 +36,7 @@ def train_variant(where: StudyPaths, name: str, seed: int) -> None:
     """
     paths, variant = Paths.of(where.root, "align"), where.variant(name)
     params = align_params(read_params(paths.params)["align"], variant, seed)
-    with exclusive(paths.scratch / "locks" / "align.lock"):
+    with stage_lock(paths.scratch / "locks" / "align.lock"):
         lab = paths.scratch / "studies"
         remove(lab)
         paths = replace(inputs_of(variant, paths, lab), alignment=lab / "model", results=lab / "results")
