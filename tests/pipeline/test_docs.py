@@ -23,6 +23,6 @@ def test_snippets_run(smoke: Clone, snippet: str) -> None:
 
 def test_files_that_the_page_names_exist(root: Path) -> None:
     text = (root / "docs" / "README.md").read_text()
-    table = text.split("### Where do I change")[1].split("##")[0]
+    table = text.split("### Where do I change")[1].split("|---|---|")[1].split("##")[0]
     for name in re.findall(r"`([a-z_/]+(?:\.py|/))`", table):
         assert (root / "src/pipeline" / name).exists(), name
