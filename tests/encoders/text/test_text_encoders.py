@@ -127,7 +127,7 @@ def test_random_only_when_asked(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], message: str) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=message):
         load_text_encoder(TextEncoderParams(**params), tmp_path)
 
