@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pipeline.core.errors import UserError
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.shard_pixels import shard_pixels
-from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.execution.step import Shard, Step
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, write_teacher
@@ -48,7 +48,7 @@ class TeacherStep(Step):
         """Parameters, weights' digest and batch size."""
         return {
             "params": self.params.model_dump(mode="json"),
-            "weights": image_weights_hash(self.params.encoder, self.root),
+            "weights": resolve(self.params.encoder, self.root).digest,
             "batch": BATCH,
         }
 

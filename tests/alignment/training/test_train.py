@@ -8,7 +8,7 @@ import torch
 from tests.alignment import world
 from tests.training.objectives import update_gradient
 
-from pipeline.alignment.model.checkpoint import WEIGHTS, load
+from pipeline.alignment.model.checkpoint import load
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.training.build_dataset import read_sources
 from pipeline.alignment.training.objective import AlignmentObjective, same_content
@@ -16,6 +16,7 @@ from pipeline.alignment.training.train import align, assemble, teacher_embedding
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.text.encoder import load_text_encoder
 from pipeline.storage.shards import decode_image
 from pipeline.tables.triplets import KEPT_DC

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from pipeline.core.errors import UserError
 from pipeline.encoders.common.blocks import image_stack, text_stack
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
-from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.encoders.text.encoder import load_text_encoder
-from pipeline.encoders.text.weights_file import text_weights_hash
 
 RANDOM = "random"
 VITS: list[dict[str, Any]] = [
@@ -120,8 +119,8 @@ def test_the_last_blocks_and_the_norm_are_trained(tmp_path: Path) -> None:
 
 
 def test_an_encoder_that_was_cut_has_another_digest(tmp_path: Path) -> None:
-    images = [image_weights_hash(ImageEncoderParams(blocks=blocks), tmp_path) for blocks in (None, 1, 2)]
-    texts = [text_weights_hash(TextEncoderParams(layers=layers), tmp_path) for layers in (None, 1, 2)]
+    images = [resolve(ImageEncoderParams(blocks=blocks), tmp_path).digest for blocks in (None, 1, 2)]
+    texts = [resolve(TextEncoderParams(layers=layers), tmp_path).digest for layers in (None, 1, 2)]
     assert len(set(images)) == len(set(texts)) == 3
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.core.files import atomic_path
 from pipeline.encoders.text.masked_text import tokenize_masked
@@ -35,21 +35,21 @@ class TextFeatures(Step):
     name: ClassVar[str] = "align-text-features"
     on_device: ClassVar[bool] = True
 
-    origin: Origin
+    init_from: InitFrom
     layers: list[int] | None
     device: str = "cpu"
     _model: LayeredText | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
         return {
-            "encoder": self.origin.text.model_dump(mode="json"),
-            "weights": self.origin.text_digest(),
+            "encoder": self.init_from.text.model_dump(mode="json"),
+            "weights": self.init_from.digests["text"],
             "layers": self.layers,
             "batch": BATCH,
         }
 
     def setup(self) -> None:
-        self._model = LayeredText(self.origin.load_text(), self.layers).to(self.device)
+        self._model = LayeredText(self.init_from.load_text(), self.layers).to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None

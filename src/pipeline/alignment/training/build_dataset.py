@@ -14,7 +14,7 @@ from pipeline.alignment.data.dataset import TrainingSet, ValidationSet, entry, g
 from pipeline.alignment.data.text_sources import ImageTexts, describe_images
 from pipeline.alignment.inputs import image_tokens, text_tokens
 from pipeline.alignment.inputs.image_tokens import ImageFeatures
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.pixels_and_ids import ImagePixels, TextIds
 from pipeline.alignment.inputs.text_tokens import TEXTS, TextFeatures
 from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
@@ -110,7 +110,7 @@ class Encoders:
 
     image: ImageEncoder
     text: LayeredText
-    origin: Origin
+    init_from: InitFrom
     shared: SharedEncoder | None
 
 
@@ -223,7 +223,7 @@ def compute_images(
     shards: ImageShards, encoders: Encoders, params: AlignParams, stored: int, folder: Path, scratch: Path
 ) -> Path:
     """The folder of what is stored of images (see `stored_images`), one file per shard."""
-    step = ImageFeatures(encoders.origin, params.features, stored, machine().device)
+    step = ImageFeatures(encoders.init_from, params.features, stored, machine().device)
     work = [
         Shard(name, (shards.path(name),), {"flips": flips, "crops": crops})
         for split, flips, crops in (
@@ -250,6 +250,6 @@ def compute_texts(
         path = folder / "texts" / f"{name}.parquet"
         TEXTS.write(path, [{"text": text} for text in own])
         work.append(Shard(name, (path,), {"masked": masked}))
-    step = TextFeatures(encoders.origin, params.features.text_layers, machine().device)
+    step = TextFeatures(encoders.init_from, params.features.text_layers, machine().device)
     map_shards(step, work, {text_tokens.TOKENS: folder / "text_tokens"}, scratch)
     return TextTokens(folder / "text_tokens", texts)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.protocols import Images, Texts
 from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers, stored_images
 from pipeline.alignment.model.aligned_model import AlignmentModel
@@ -29,9 +29,9 @@ from pipeline.alignment.training.readout_init import start_summary
 from pipeline.core.files import hash_file, remove
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.common.token_norm import Whitening
 from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, read_teacher
 from pipeline.training.checkpoint import training_fingerprint
@@ -60,9 +60,9 @@ def assemble(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> 
     if params.loss_weights.distillation:
         check_teacher(params.distillation, teacher)
     shards, training, held_out = read_sources(paths.pairs, paths.triplets, params)
-    origin = Origin.of(params, paths.root)
-    image, text, finished = origin.load()
-    encoders = Encoders(image, LayeredText(text, params.features.text_layers), origin, finished)
+    init_from = InitFrom.of(params, paths.root)
+    image, text, finished = init_from.load()
+    encoders = Encoders(image, LayeredText(text, params.features.text_layers), init_from, finished)
     stored = stored_images(params, encoders.image)
     embeddings = hidden = None
     if params.loss_weights.distillation:
@@ -80,8 +80,8 @@ def align(params: AlignParams, teacher: EmbedTeacherParams, paths: Paths) -> dic
     """Train, write `models/alignment/` and the curves; returns the metrics."""
     found = assemble(params, teacher, paths)
     encoders, objective = found.encoders, found.objective
-    inputs = [*input_files(params, paths), *encoders.origin.files()]
-    described = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders.origin)}
+    inputs = [*input_files(params, paths), *encoders.init_from.files()]
+    described = {"align": params.model_dump(mode="json"), "encoders": encoders.init_from.digests}
     history = train(
         objective,
         params.training,
@@ -104,7 +104,7 @@ def teacher_embeddings(teacher: EmbedTeacherParams, keys: Sequence[str], paths: 
     preprocessing = load_image_encoder(teacher.encoder, paths.root).preprocessing
     origin = TeacherOrigin(
         model=teacher.encoder.name,
-        weights=image_weights_hash(teacher.encoder, paths.root),
+        weights=resolve(teacher.encoder, paths.root).digest,
         preprocessing=preprocessing.fingerprint(),
         pooling=teacher.pooling,
     )
@@ -173,11 +173,6 @@ def input_files(params: AlignParams, paths: Paths) -> Sequence[Path]:
     return [*files, *sorted(paths.triplets.glob("*.parquet"))]
 
 
-def weights_of(origin: Origin) -> dict[str, str]:
-    """Digests of both encoders' weights."""
-    return {"image": origin.image_digest(), "text": origin.text_digest()}
-
-
 def publish(
     params: AlignParams, paths: Paths, encoders: Encoders, objective: AlignmentObjective, inputs: Sequence[Path]
 ) -> None:
@@ -192,10 +187,10 @@ def publish(
     )
     provenance = {
         "params": params.model_dump(mode="json"),
-        "encoders": weights_of(encoders.origin),
+        "encoders": encoders.init_from.digests,
         "inputs": {str(path.relative_to(paths.root)): hash_file(path) for path in inputs},
     }
-    save(paths.alignment, model, config, encoders.origin.tokenizer(), provenance)
+    save(paths.alignment, model, config, encoders.init_from.tokenizer, provenance)
 
 
 def metrics(history: History, objective: AlignmentObjective, training: Sources, held_out: Sources) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Image encoders by name, all with one face: normalised pixels in, tokens out.
+"""Image encoders by name, behind one interface: normalised pixels in, tokens out.
 
 `timm:<model>` takes any model of timm (`pipeline.encoders.image.timm_model`), `builtin:vit` is the small one
 that ships with the package. Weights are never replaced by random ones unless the parameters say `weights:
@@ -15,11 +15,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.core.errors import UserError
 from pipeline.encoders.common.blocks import image_stack
-from pipeline.encoders.common.errors import unknown_encoder
 from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
 from pipeline.encoders.image import builtin_vit, timm_model
 from pipeline.encoders.image.preprocessing import Preprocessing
-from pipeline.encoders.image.weights_file import VIT_FOLDER, image_weights, image_weights_hash
 
 RANDOM_SEED = 0
 
@@ -130,19 +129,16 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
     Raises UserError if the name is unknown, the weights are missing, do not fit or lack the classifier, or if an
     option is wrong.
     """
-    load = {"timm": _load_timm, "builtin": _load_builtin}.get(params.name.partition(":")[0])
-    if load is None:
-        raise unknown_encoder("image", params.name)
+    resolved = resolve(params, root)
+    load = _load_timm if params.name.startswith("timm:") else _load_builtin
     with torch.random.fork_rng(devices=[]):
         # Decides the values of an encoder that is to be random; weights overwrite it in any other.
         torch.manual_seed(RANDOM_SEED)
-        return load(params, root, classifier)
+        return load(params, resolved, classifier)
 
 
-def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
-    path = image_weights(params, root)
-    folder = VIT_FOLDER if path is None else path.parent
-    model = builtin_vit.load_vit(folder, params.name, path is None, classifier)
+def _load_builtin(params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool) -> ImageEncoder:
+    model = builtin_vit.load_vit(resolved, classifier)
     preprocessing = builtin_vit.PREPROCESSING.changed(params)
     if preprocessing.size != model.config.image_size or params.options:
         raise UserError(
@@ -153,18 +149,16 @@ def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> I
         )
     if params.blocks is not None:
         image_stack(model, "blocks").keep_first(params.blocks, "blocks")
-    return ImageEncoder(model, 0, preprocessing, image_weights_hash(params, root))
+    return ImageEncoder(model, 0, preprocessing, resolved.digest)
 
 
-def _load_timm(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
-    model = timm_model.load_timm(params, image_weights(params, root), classifier)
+def _load_timm(params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool) -> ImageEncoder:
+    model = timm_model.load_timm(params, resolved.weights, classifier)
     preprocessing = timm_model.preprocessing_of(model, params.options).changed(params)
     if params.blocks is not None:
         image_stack(model, "blocks").keep_first(params.blocks, "blocks")
     try:
-        return ImageEncoder(
-            model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, image_weights_hash(params, root)
-        )
+        return ImageEncoder(model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, resolved.digest)
     except (AssertionError, RuntimeError) as error:
         raise UserError(
             f"The image encoder '{params.name}' cannot read images of this size.",
