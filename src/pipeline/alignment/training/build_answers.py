@@ -25,7 +25,8 @@ def read_answers(shards: ImageShards, triplets: Path, keys: Sequence[str], encod
     Raises UserError if the encoder has no mask token, if a pair's image is not among the shards, or if no answer is
     left to mask.
     """
-    mask_token(encoder)
+    fix = "choose another text encoder, or set align.loss_weights.answers to 0"
+    mask_token(encoder, where="align.text_encoder", fix=fix)
     table = KEPT_QA.read_folder(triplets, "*-qa.parquet")
     check_known(table, set(shards.manifest["key"].to_pylist()), triplets, shards.folder, "question-answer pairs")
     hidden = hide_answers(table.to_pylist(), keys, encoder)
