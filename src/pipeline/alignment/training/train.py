@@ -19,7 +19,7 @@ from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, Encode
 from pipeline.alignment.model.aligned_model import AlignmentModel
 from pipeline.alignment.model.checkpoint import ModelConfig, save
 from pipeline.alignment.model.layer_states import LayeredText
-from pipeline.alignment.model.shared_encoder import SharedEncoder, Standardise
+from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.build_answers import read_answers, store_answers
 from pipeline.alignment.training.build_dataset import Encoders, Sources, prepare, read_sources
@@ -30,7 +30,7 @@ from pipeline.core.files import hash_file, remove
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.resolve import resolve
-from pipeline.encoders.common.token_norm import Whitening
+from pipeline.encoders.common.token_norm import TokenNorm
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.table import TeacherOrigin, read_teacher
@@ -142,9 +142,9 @@ def build(
 def fit_start(shared: SharedEncoder, data: TrainingSet, params: AlignParams) -> None:
     """Fit what training starts from: the tokens' statistics, and the summary's closed form."""
     for name, tokens in (("image", sample_images(data.images)), ("text", sample_texts(data.texts))):
-        standardise = shared.standardise[name]
-        assert isinstance(standardise, Standardise | Whitening)
-        standardise.fit(tokens)
+        norm = shared.standardise[name]
+        assert isinstance(norm, TokenNorm)
+        norm.fit(tokens)
     start_summary(shared, data, params)
 
 
