@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pipeline.alignment.inputs.protocols import Images, Texts
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.params import AlignParams
-from pipeline.encoders.common.blocks import image_stack, text_stack
+from pipeline.encoders.common.blocks import image_blocks, text_blocks
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.training.grad_cache import autocast
@@ -62,10 +62,10 @@ class EncoderTowers(Towers):
         self.image_encoder, self.text_encoder, self.grid = image, text, params.features.image_grid
         image.requires_grad_(trained.image == "all")
         if isinstance(trained.image, int):
-            image_stack(image.model, IMAGE).train_last(trained.image, IMAGE)
+            image_blocks(image.model, IMAGE).unfreeze_last(trained.image, IMAGE)
         text.requires_grad_(trained.text == "all")
         if isinstance(trained.text, int):
-            text_stack(text.encoder.model, TEXT).train_last(trained.text, TEXT)
+            text_blocks(text.encoder.model, TEXT).unfreeze_last(trained.text, TEXT)
         self.frozen = [encoder for encoder, share in ((image, trained.image), (text, trained.text)) if share is None]
 
     def image(self, inputs: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def stored_images(params: AlignParams, encoder: ImageEncoder) -> int | None:
     if blocks == "all" or (features.crop_scale and not features.crops):
         return None
     if blocks:
-        image_stack(encoder.model, IMAGE).check(blocks, IMAGE)
+        image_blocks(encoder.model, IMAGE).check(blocks, IMAGE)
     return blocks if blocks == 0 or encoder.runs_last_alone(blocks) else None
 
 

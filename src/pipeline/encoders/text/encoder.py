@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.checkpoint import load_bert
 from pipeline.encoders.bert.model import Bert, padding_mask
-from pipeline.encoders.common.blocks import text_stack
+from pipeline.encoders.common.blocks import text_blocks
 from pipeline.encoders.common.params import TextEncoderParams
 from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.text.auto_model import load_auto_model
@@ -90,5 +90,5 @@ def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
         else:
             model, encode, dim, mask_id = load_auto_model(resolved)
     if params.layers is not None:
-        text_stack(model, "layers").keep_first(params.layers, "layers")
+        text_blocks(model, "layers").truncate(params.layers, "layers")
     return TextEncoder(model, encode, dim, params.max_length, mask_id)
