@@ -35,15 +35,15 @@ from scripts.pretraining.vocabulary import build_vocabulary
 
 from pipeline.core.files import hash_json, read_json, write_json
 from pipeline.core.settings import machine
-from pipeline.encoders.bert.folder import load_bert, save_bert
+from pipeline.encoders.bert.checkpoint import load_bert, save_bert
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.encoders.common.safetensors import write_half_tensors
+from pipeline.encoders.common.checkpoint import halved, write_checkpoint
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.resolve import BERT_FOLDER, VIT_FOLDER, resolve
 from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
 from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
-from pipeline.encoders.image.weights_file import VIT_FOLDER
-from pipeline.encoders.text.weights_file import BERT_FOLDER
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, SHAPES
 from pipeline.toyworld.world.render import render
@@ -116,7 +116,7 @@ def bert() -> None:
     learn(objective, BERT_TRAINING, "pretrain_bert")
     save_bert(BERT_FOLDER, model, tokenizer)
 
-    model, _, _ = load_bert(BERT_FOLDER, "builtin:bert")
+    model, _, _ = load_bert(resolve(TextEncoderParams(), ROOT))
     rows, held_out_rows = tokenizer.batch_pieces(train_texts), tokenizer.batch_pieces(held_out)
     note(
         "bert_perplexity",
@@ -137,10 +137,10 @@ def probe_command() -> None:
     pictures, scenes = draw(range(PICTURES, PICTURES + PROBE_TRAIN + PROBE_TEST))
     sets = [(pictures[part], labelled(scenes[part])) for part in (slice(PROBE_TRAIN), slice(PROBE_TRAIN, None))]
     torch.manual_seed(0)
-    untrained = load_vit(VIT_FOLDER, "builtin:vit", random=True).eval()
+    untrained = load_vit(resolve(ImageEncoderParams(weights="random"), ROOT)).eval()
     for name, encoder in (
         ("untrained", untrained),
-        ("self-supervised", load_vit(VIT_FOLDER, "builtin:vit").eval()),
+        ("self-supervised", load_vit(resolve(ImageEncoderParams(), ROOT)).eval()),
         ("supervised", supervised()),
     ):
         (train_x, train_things), (test_x, test_things) = (
@@ -176,8 +176,7 @@ def pairs_in(things: list[Any]) -> set[int]:
 def save_vit(folder: Path, encoder: Vit) -> None:
     """Write an image encoder as `builtin:vit` reads it."""
     folded = fold_batch_norms(encoder)
-    write_json(folder / "config.json", folded.config.json())
-    write_half_tensors(folder / "model.safetensors", folded.state_dict())
+    write_checkpoint(folder, halved(folded.state_dict()), folded.config.json())
 
 
 def supervised() -> Vit:

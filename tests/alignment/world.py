@@ -11,10 +11,9 @@ import torch
 from PIL import Image
 
 from pipeline.alignment.params import AlignParams
-from pipeline.core.files import write_json
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import halved, write_checkpoint
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.safetensors import write_half_tensors
 from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
@@ -98,8 +97,7 @@ def classifier(folder: Path) -> None:
         torch.manual_seed(0)
         model = Vit(VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, classes=CLASSES))
         torch.nn.init.normal_(model.head.weight)
-    write_json(folder / "config.json", model.config.json())
-    write_half_tensors(folder / "model.safetensors", model.state_dict())
+    write_checkpoint(folder, halved(model.state_dict()), model.config.json())
 
 
 def teach(paths: Paths, teacher: EmbedTeacherParams) -> None:

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import write_json
+from pipeline.encoders.common.checkpoint import halved, write_checkpoint
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.safetensors import write_half_tensors
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.execution.shard_map import map_shards
@@ -89,8 +88,7 @@ def test_class_probabilities(tmp_path: Path, pairs: ImageShards) -> None:
     torch.manual_seed(0)
     model = Vit(VitConfig(classes=5))
     torch.nn.init.normal_(model.head.weight)
-    write_json(tmp_path / "weights" / "config.json", model.config.json())
-    write_half_tensors(tmp_path / "weights" / "model.safetensors", model.state_dict())
+    write_checkpoint(tmp_path / "weights", halved(model.state_dict()), model.config.json())
     params = EmbedTeacherParams(encoder=ImageEncoderParams(weights="weights"), pooling="class_probabilities")
     step = TeacherStep(params, tmp_path)
     map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")

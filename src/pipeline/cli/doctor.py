@@ -32,7 +32,10 @@ from pipeline.core.settings import (
     strings,
 )
 from pipeline.core.stage import StageCommand
-from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.checkpoint import WEIGHTS
+from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.common.resolve import BERT_FOLDER, RANDOM, VIT_FOLDER, EncoderParams, Published, locate
+from pipeline.questioner.model.params import TextModelParams
 
 
 @dataclass(frozen=True)
@@ -129,47 +132,39 @@ def weights(root: Path, sections: dict[str, BaseModel]) -> Iterator[Finding]:
     yield from sorted(found, key=lambda finding: finding.text)
 
 
-def weights_of(root: Path, encoder: ImageEncoderParams | TextEncoderParams) -> Finding:
+def weights_of(root: Path, encoder: EncoderParams) -> Finding:
     """Whether one encoder's weights are here, or at least in the hub's cache."""
-    kind, _, model = encoder.name.partition(":")
     label = f"weights of {encoder.name}"
-    if encoder.weights == "random":
+    if encoder.weights == RANDOM:
         return Finding("note", f"{label}: random, on purpose")
-    path = root / (encoder.weights or model)
-    if encoder.weights or (kind == "hf" and (path.exists() or model.startswith("data/"))):
-        return Finding("ok" if path.exists() else "lacks", f"{label}: {encoder.weights or model}")
-    if kind == "builtin":
+    try:
+        location = locate(encoder, root)
+    except UserError as error:
+        return Finding("lacks", f"{label}: {error.problem}")
+    if isinstance(location, Published):
+        return hub_weights(label, location)
+    if location in (VIT_FOLDER, BERT_FOLDER):
         return Finding("ok", f"{label}: packaged")
-    return hub_weights(label, hub_name(kind, model))
+    assert location is not None
+    return Finding("ok" if location.exists() else "lacks", f"{label}: {os.path.relpath(location, root)}")
 
 
-def hub_name(kind: str, model: str) -> str:
-    """The repository on the Hugging Face hub that holds a model's published weights; empty if there is none."""
-    if kind == "hf":
-        return model
-    import timm
-
-    configuration = timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
-    return str(configuration.hf_hub_id or "") if configuration else ""
-
-
-def hub_weights(label: str, repository: str) -> Finding:
-    """Whether a hub repository lies in the local cache."""
+def hub_weights(label: str, published: Published) -> Finding:
+    """Whether published weights lie in the hub's local cache."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if not repository:
-        return Finding("lacks", f"{label}: no such model, or none with published weights")
-    names = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
-    if any(isinstance(try_to_load_from_cache(repository, name), str) for name in names):
+    if isinstance(try_to_load_from_cache(published.repository, published.filename or WEIGHTS), str):
         return Finding("ok", f"{label}: in {constants.HF_HUB_CACHE}")
     text = f"{label}: not in {constants.HF_HUB_CACHE}"
     return Finding("lacks", text) if constants.HF_HUB_OFFLINE else Finding("note", f"{text}; downloaded at first use")
 
 
-def encoders(value: Any) -> Iterator[ImageEncoderParams | TextEncoderParams]:
+def encoders(value: Any) -> Iterator[EncoderParams]:
     """All encoders in nested parameters."""
-    if isinstance(value, ImageEncoderParams | TextEncoderParams):
+    if isinstance(value, EncoderParams):
         yield value
+    elif isinstance(value, TextModelParams):
+        yield TextEncoderParams(name=value.name, weights=value.weights)
     elif isinstance(value, BaseModel):
         for _, item in value:
             yield from encoders(item)

@@ -103,9 +103,7 @@ class StageCommand:
     command: Callable[..., None]
 
     def __call__(self) -> None:
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        app.command(cls=help_followed_by(self.keys), help=self.about)(self.command)
-        run_app(app)
+        run_command(self.command, cls=help_followed_by(self.keys), help=self.about)
 
     def keys(self) -> str:
         """All keys of the section, to read."""
@@ -150,6 +148,13 @@ def help_followed_by(text: Callable[[], str]) -> type[TyperCommand]:
             return f"{super().get_help(ctx)}\n{text()}"
 
     return Command
+
+
+def run_command(command: Callable[..., None], **options: Any) -> None:
+    """Run one function as a Typer application; `options` are those of `typer.Typer.command`."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(**options)(command)
+    run_app(app)
 
 
 def run_app(app: typer.Typer) -> None:

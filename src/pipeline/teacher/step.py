@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.image.weights_file import image_weights_hash
+from pipeline.encoders.common.resolve import resolve
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards, stream_shard
 from pipeline.teacher.params import EmbedTeacherParams
@@ -49,7 +49,7 @@ class TeacherStep(Step):
         """Parameters, digest of the weights, and batch size."""
         return {
             "params": self.params.model_dump(mode="json"),
-            "weights": image_weights_hash(self.params.encoder, self.root),
+            "weights": resolve(self.params.encoder, self.root).digest,
             "batch": BATCH,
         }
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from tests.alignment import end_to_end, world
 
-from pipeline.alignment.model.checkpoint import CONFIG, PROVENANCE, WEIGHTS, load
+from pipeline.alignment.model.checkpoint import load
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import CONFIG, PROVENANCE, WEIGHTS
 from pipeline.storage.shards import ImageShards, decode_image
 
 FOLDER = "data/raw/encoders/finished"
@@ -24,7 +25,7 @@ TRAINED = {"image": 1, "text": 1}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Paths, dict[str, Any]]:
     """A tiny world with a finished model whose encoders were trained along, and its metrics."""
-    paths = end_to_end.make(tmp_path_factory.mktemp("origin"))
+    paths = end_to_end.make(tmp_path_factory.mktemp("init-from"))
     metrics = align(end_to_end.params(train_encoders=TRAINED), paths)
     shutil.copytree(paths.alignment, paths.root / FOLDER)
     return paths, metrics

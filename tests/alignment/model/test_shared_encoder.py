@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.alignment.losses.teacher_queue import MAX_ENTRIES, TeacherQueue
 from pipeline.alignment.model.params import SharedEncoderParams
-from pipeline.alignment.model.shared_encoder import SharedEncoder, Standardise, box_pools
+from pipeline.alignment.model.shared_encoder import SharedEncoder, box_pools
 
 
 def encoder(**changes) -> SharedEncoder:
@@ -51,16 +51,6 @@ def test_tokens_are_dropped_only_while_training() -> None:
     assert torch.equal(model.embed("image", tokens), model.embed("image", tokens))
     model.train()
     assert not torch.equal(model.embed("image", tokens), model.embed("image", tokens))
-
-
-def test_standardise_centres_channels_and_keeps_their_proportions() -> None:
-    tokens = torch.randn(500, 3) * torch.tensor([1.0, 10.0, 0.0]) + 5
-    step = Standardise(3)
-    step.fit(tokens)
-    found = step(tokens)
-    assert torch.allclose(found.mean(0), torch.zeros(3), atol=1e-4)
-    assert torch.allclose(found.square().mean(), torch.tensor(1.0), atol=1e-3)
-    assert torch.allclose(found[:, 1].std() / found[:, 0].std(), tokens[:, 1].std() / tokens[:, 0].std(), rtol=1e-3)
 
 
 def test_boxes_pool_only_what_they_touch() -> None:

@@ -20,7 +20,6 @@ from pipeline.alignment.data.sampler import Sample
 from pipeline.alignment.data.splits import read_splits
 from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
 from pipeline.alignment.losses.masked_answers import masked_answers, summed_by_image
-from pipeline.alignment.model.checkpoint import WEIGHTS
 from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import Block, SharedEncoder
 from pipeline.alignment.training.build_answers import mask_answers, read_answers
@@ -29,6 +28,7 @@ from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
 from pipeline.encoders.text.masked_text import tokenize_masked
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA

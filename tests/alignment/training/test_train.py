@@ -8,13 +8,14 @@ import torch
 from tests.alignment import world
 from tests.training.objectives import update_gradient
 
-from pipeline.alignment.model.checkpoint import WEIGHTS, load
+from pipeline.alignment.model.checkpoint import load
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.training.objective import AlignmentObjective, same_content
 from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.text.encoder import load_text_encoder
 from pipeline.storage.shards import decode_image
 

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.common.blocks import image_stack, text_stack
+from pipeline.encoders.common.blocks import image_blocks, text_blocks
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
-from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.encoders.text.encoder import load_text_encoder
-from pipeline.encoders.text.weights_file import text_weights_hash
 
 RANDOM = "random"
 VITS: list[dict[str, Any]] = [
@@ -45,8 +44,8 @@ def test_an_image_encoder_gives_the_states_of_its_last_block_that_is_left(
     whole, cut = vit(content, tmp_path), vit(content, tmp_path, 2)
     size = whole.preprocessing.size
     pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
-    stack = image_stack(whole.model, "blocks")
-    expected = states_after(stack.blocks[1], lambda: whole(pixels))
+    blocks = image_blocks(whole.model, "blocks")
+    expected = states_after(blocks.modules[1], lambda: whole(pixels))
     with torch.inference_mode():
         assert torch.equal(cut(pixels), expected)
     assert (cut.grid, cut.dim) == (whole.grid, whole.dim)
@@ -56,7 +55,7 @@ def test_an_image_encoder_gives_the_states_of_its_last_block_that_is_left(
 def test_a_convolutional_network_gives_the_map_of_its_last_stage_that_is_left(tmp_path: Path) -> None:
     whole, cut = vit(CNN, tmp_path), vit(CNN, tmp_path, 4)
     pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    expected = states_after(image_stack(whole.model, "blocks").blocks[3], lambda: whole(pixels))
+    expected = states_after(image_blocks(whole.model, "blocks").modules[3], lambda: whole(pixels))
     with torch.inference_mode():
         assert torch.equal(cut(pixels), expected.flatten(2).mT)
     assert (cut.grid, whole.grid) == ((4, 4), (2, 2)) and cut.dim == expected.shape[1]
@@ -64,7 +63,7 @@ def test_a_convolutional_network_gives_the_map_of_its_last_stage_that_is_left(tm
 
 def test_the_last_stages_and_the_last_convolution_are_trained(tmp_path: Path) -> None:
     encoder = vit(CNN, tmp_path).requires_grad_(False)
-    image_stack(encoder.model, "blocks").train_last(2, "blocks")
+    image_blocks(encoder.model, "blocks").unfreeze_last(2, "blocks")
     trained = {name.split(".", 1)[1] for name, p in encoder.named_parameters() if p.requires_grad}
     parts = ("blocks.5.", "blocks.6.", "conv_head.", "bn2.")
     assert trained and trained == {name for name, _ in encoder.model.named_parameters() if name.startswith(parts)}
@@ -86,7 +85,7 @@ def test_a_text_encoder_gives_the_states_of_its_last_layer_that_is_left(tmp_path
     whole = load_text_encoder(TextEncoderParams(), tmp_path)
     cut = load_text_encoder(TextEncoderParams(layers=1), tmp_path)
     ids, mask = whole.tokenize(["a red circle above a square", "red"])
-    expected = states_after(text_stack(whole.model, "layers").blocks[0], lambda: whole(ids, mask))
+    expected = states_after(text_blocks(whole.model, "layers").modules[0], lambda: whole(ids, mask))
     with torch.inference_mode():
         assert torch.equal(cut(ids, mask), expected)
 
@@ -106,22 +105,22 @@ def test_models_of_transformers_are_cut_too(tmp_path: Path) -> None:
     whole = load_text_encoder(TextEncoderParams(name="hf:roberta"), tmp_path)
     cut = load_text_encoder(TextEncoderParams(name="hf:roberta", layers=2), tmp_path)
     ids, mask = torch.tensor([[2, 5, 3]]), torch.ones(1, 3, dtype=torch.long)
-    states = states_after(text_stack(whole.model, "layers").blocks[1], lambda: whole(ids, mask))
+    states = states_after(text_blocks(whole.model, "layers").modules[1], lambda: whole(ids, mask))
     with torch.inference_mode():
         assert torch.equal(cut(ids, mask), states if isinstance(states, Tensor) else states[0])
 
 
 def test_the_last_blocks_and_the_norm_are_trained(tmp_path: Path) -> None:
     encoder = load_image_encoder(ImageEncoderParams(), tmp_path).requires_grad_(False)
-    stack = image_stack(encoder.model, "blocks")
-    stack.train_last(1, "blocks")
+    blocks = image_blocks(encoder.model, "blocks")
+    blocks.unfreeze_last(1, "blocks")
     trained = {name for name, p in encoder.named_parameters() if p.requires_grad}
     assert trained == {name for name, _ in encoder.named_parameters() if "layers.1." in name or ".norm." in name}
 
 
 def test_an_encoder_that_was_cut_has_another_digest(tmp_path: Path) -> None:
-    images = [image_weights_hash(ImageEncoderParams(blocks=blocks), tmp_path) for blocks in (None, 1, 2)]
-    texts = [text_weights_hash(TextEncoderParams(layers=layers), tmp_path) for layers in (None, 1, 2)]
+    images = [resolve(ImageEncoderParams(blocks=blocks), tmp_path).digest for blocks in (None, 1, 2)]
+    texts = [resolve(TextEncoderParams(layers=layers), tmp_path).digest for layers in (None, 1, 2)]
     assert len(set(images)) == len(set(texts)) == 3
 
 
@@ -133,4 +132,4 @@ def test_what_has_no_such_blocks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fewer blocks"):
         load_text_encoder(TextEncoderParams(layers=99), tmp_path)
     with pytest.raises(UserError, match="does not show its blocks"):
-        text_stack(nn.Linear(1, 1), "layers")
+        text_blocks(nn.Linear(1, 1), "layers")

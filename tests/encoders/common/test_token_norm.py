@@ -1,13 +1,25 @@
-"""Whitening against its definition."""
+"""Standardisation and whitening against their definitions."""
 
+import pytest
 import torch
 
-from pipeline.encoders.common.token_norm import FLOOR, Whitening
+from pipeline.encoders.common.token_norm import FLOOR, Standardisation, TokenNorm, Whitening
 
 
-def test_the_identity_until_measured():
+@pytest.mark.parametrize("norm", [Standardisation(4), Whitening(4)])
+def test_the_identity_until_measured(norm: TokenNorm):
     tokens = torch.randn(3, 5, 4)
-    assert torch.equal(Whitening(4)(tokens), tokens)
+    assert torch.equal(norm(tokens), tokens)
+
+
+def test_standardisation_centres_channels_and_keeps_their_proportions():
+    tokens = torch.randn(500, 3) * torch.tensor([1.0, 10.0, 0.0]) + 5
+    norm = Standardisation(3)
+    norm.fit(tokens)
+    found = norm(tokens)
+    assert torch.allclose(found.mean(0), torch.zeros(3), atol=1e-4)
+    assert torch.allclose(found.square().mean(), torch.tensor(1.0), atol=1e-3)
+    assert torch.allclose(found[:, 1].std() / found[:, 0].std(), tokens[:, 1].std() / tokens[:, 0].std(), rtol=1e-3)
 
 
 def test_covariance_becomes_the_identity_up_to_the_floor():

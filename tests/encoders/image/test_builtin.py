@@ -1,15 +1,17 @@
 """What ships with the package: small enough, whole, and useful."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from scripts.pretraining.masked_words import pseudo_perplexity
 from scripts.pretraining.probe import box_features, probe, things_of
 
-from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.checkpoint import load_bert
 from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.resolve import BERT_FOLDER, VIT_FOLDER, resolve
 from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
-from pipeline.encoders.image.weights_file import VIT_FOLDER
-from pipeline.encoders.text.weights_file import BERT_FOLDER
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.world.attributes import ATTRIBUTES
 from pipeline.toyworld.world.render import render
@@ -30,11 +32,11 @@ def test_vocabulary_knows_every_word_of_the_toy_world() -> None:
     assert tokenizer.unused(323)
 
 
-def test_image_encoder_knows_attributes() -> None:
+def test_image_encoder_knows_attributes(root: Path) -> None:
     """A probe on few pictures: far above chance (an eighth, an eighth, a half, a third)."""
     scenes = [draw_scene(WORLD, "pretraining", index) for index in range(500)]
     pictures = np.stack([np.asarray(render(scene)) for scene in scenes])
-    encoder = load_vit(VIT_FOLDER, "builtin:vit").eval()
+    encoder = load_vit(resolve(ImageEncoderParams(), root)).eval()
     parts = []
     for part in (slice(0, 400), slice(400, 500)):
         labels = [
@@ -48,8 +50,8 @@ def test_image_encoder_knows_attributes() -> None:
     assert {name: figures[name] for name in floor if figures[name] < floor[name]} == {}
 
 
-def test_text_encoder_knows_the_language() -> None:
-    model, tokenizer, fresh = load_bert(BERT_FOLDER, "builtin:bert")
+def test_text_encoder_knows_the_language(root: Path) -> None:
+    model, tokenizer, fresh = load_bert(resolve(TextEncoderParams(), root))
     assert fresh == []
     captions = [
         caption for index in range(6) for caption in texts.benchmark_captions(draw_scene(WORLD, "pairs", index))

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file, write_json
 from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
-from pipeline.encoders.image.weights_file import image_weights_hash
 
 
 def pixels(size: int, seed: int = 0) -> torch.Tensor:
@@ -65,7 +65,7 @@ def test_weights_from_a_file_load_exactly(tmp_path: Path) -> None:
         name="timm:test_resnet", weights="data/weights.safetensors", mean=[0.1, 0.2, 0.3], std=[1.0, 1.0, 1.0]
     )
     encoder = load_image_encoder(params, tmp_path)
-    assert encoder.weights_hash == image_weights_hash(params, tmp_path) == hash_file(path)
+    assert encoder.weights_hash == resolve(params, tmp_path).digest == hash_file(path)
     assert encoder.preprocessing.mean == (0.1, 0.2, 0.3)
     with torch.inference_mode():
         expected = source.half().float().forward_features(pixels(64)).flatten(2).transpose(1, 2)

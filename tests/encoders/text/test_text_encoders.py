@@ -10,11 +10,11 @@ import torch
 from scripts.pretraining.vocabulary import build_vocabulary
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert.folder import load_bert, save_bert
+from pipeline.encoders.bert.checkpoint import load_bert, save_bert
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.common.resolve import BERT_FOLDER, resolve
 from pipeline.encoders.text.encoder import load_text_encoder
-from pipeline.encoders.text.weights_file import BERT_FOLDER, text_weights_hash
 
 TEXTS = ["a red circle above a square", "red"]
 
@@ -87,11 +87,11 @@ def test_padding_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_cross_attention_stays_fresh(tmp_path: Path) -> None:
-    folder = bert_folder(tmp_path / "bert")
-    model, tokenizer, fresh = load_bert(folder, "hf:bert", cross_attention=True)
+    bert_folder(tmp_path / "bert")
+    model, tokenizer, fresh = load_bert(resolve(TextEncoderParams(name="hf:bert"), tmp_path), cross_attention=True)
     assert any("crossattention" in name for name in fresh)
     save_bert(tmp_path / "own", model, tokenizer)
-    again, _, fresh = load_bert(tmp_path / "own", "hf:own", cross_attention=True)
+    again, _, fresh = load_bert(resolve(TextEncoderParams(name="hf:own"), tmp_path), cross_attention=True)
     assert fresh == []
     half = {name: tensor.half().float() for name, tensor in model.state_dict().items()}
     torch.testing.assert_close(again.state_dict(), half)
@@ -100,11 +100,11 @@ def test_cross_attention_stays_fresh(tmp_path: Path) -> None:
 def test_hash_tells_weights_and_vocabulary(tmp_path: Path) -> None:
     params = TextEncoderParams(name="hf:bert")
     folder = bert_folder(tmp_path / "bert")
-    before = text_weights_hash(params, tmp_path)
-    assert before == text_weights_hash(params, tmp_path)
-    assert before != text_weights_hash(TextEncoderParams(name="hf:bert", weights="random"), tmp_path)
+    before = resolve(params, tmp_path).digest
+    assert before == resolve(params, tmp_path).digest
+    assert before != resolve(TextEncoderParams(name="hf:bert", weights="random"), tmp_path).digest
     (folder / "vocab.txt").write_text((folder / "vocab.txt").read_text() + "more\n")
-    assert before != text_weights_hash(params, tmp_path)
+    assert before != resolve(params, tmp_path).digest
 
 
 def test_random_only_when_asked(tmp_path: Path) -> None:
@@ -148,10 +148,10 @@ def test_broken_folders(tmp_path: Path) -> None:
         load_text_encoder(params, tmp_path)
 
 
-def test_packaged_bert_reads_in_transformers() -> None:
+def test_packaged_bert_reads_in_transformers(tmp_path: Path) -> None:
     from transformers import BertLMHeadModel
 
-    ours, tokenizer, fresh = load_bert(BERT_FOLDER, "builtin:bert")
+    ours, tokenizer, fresh = load_bert(resolve(TextEncoderParams(), tmp_path))
     assert fresh == []
     theirs = BertLMHeadModel.from_pretrained(BERT_FOLDER, dtype=torch.float32).eval()
     ids = torch.tensor(tokenizer.encode(["a red circle"], 16)[0])

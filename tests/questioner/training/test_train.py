@@ -16,7 +16,7 @@ from tests.questioner import annotated
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.train import Fitting
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS

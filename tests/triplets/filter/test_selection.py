@@ -16,6 +16,7 @@ from pipeline.triplets.filter.params import (
     RuleParams,
     SecondAnswerParams,
 )
+from pipeline.triplets.filter.reasons import Reason
 from pipeline.triplets.filter.rules import caption_fault, qa_fault
 from pipeline.triplets.filter.selection import SecondAnswer, agrees, judge_qa, screen_captions, screen_qa
 
@@ -111,7 +112,7 @@ def test_limits_keep_the_most_confident():
     binary = [("yes", 0.3), ("yes", 0.8), ("no", 0.2)]
     rows += [pair(question="is it red?", answer=a, confidence=c, question_type="binary") for a, c in binary]
     answers = {index: SecondAnswer(row["answer"], 1.0) for index, row in enumerate(rows)}
-    nothing = [None] * len(rows)
+    nothing: list[Reason | None] = [None] * len(rows)
 
     def judged(per_type, yes_no_ratio):
         return judge_qa(rows, nothing, answers, second(), LimitParams(per_type=per_type, yes_no_ratio=yes_no_ratio))

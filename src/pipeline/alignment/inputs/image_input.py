@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.alignment.params import AlignParams
-from pipeline.encoders.common.blocks import image_stack
+from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.token_grid import pool_tokens
 
@@ -84,5 +84,5 @@ def choose_image_input(params: AlignParams, encoder: ImageEncoder) -> ImageInput
         return Pixels()
     if trained is None:
         return Tokens()
-    image_stack(encoder.model, TRAINED).check(trained, TRAINED)
+    image_blocks(encoder.model, TRAINED).check(trained, TRAINED)
     return Activations(trained) if encoder.runs_last_alone(trained) else Pixels()

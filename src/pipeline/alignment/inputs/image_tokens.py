@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from pipeline.alignment.inputs.image_input import Activations, CachedInput
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
 from pipeline.core.files import atomic_path
@@ -43,7 +43,7 @@ class ImageFeatures(Step):
     name: ClassVar[str] = "align-image-features"
     on_device: ClassVar[bool] = True
 
-    origin: Origin
+    init_from: InitFrom
     features: FeatureParams
     image_input: CachedInput
     device: str = "cpu"
@@ -51,8 +51,8 @@ class ImageFeatures(Step):
 
     def parameters(self) -> dict[str, Any]:
         return {
-            "encoder": self.origin.image.model_dump(mode="json"),
-            "weights": self.origin.image_digest(),
+            "encoder": self.init_from.image.model_dump(mode="json"),
+            "weights": self.init_from.digests["image"],
             "grid": None if isinstance(self.image_input, Activations) else self.features.image_grid,
             "cached": str(self.image_input),
             "crop_scale": self.features.crop_scale,
@@ -60,7 +60,7 @@ class ImageFeatures(Step):
         }
 
     def setup(self) -> None:
-        self._model = self.origin.load_image().to(self.device)
+        self._model = self.init_from.load_image().to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None

@@ -1,4 +1,4 @@
-"""Where a training starts: at the encoders that the parameters name, or at a finished model (`start_from`).
+"""What a training starts from: the encoders that the parameters name, or a finished model (`start_from`).
 
 A finished model brings its own encoders, trained along or not, and the shared encoder on top of them, which then starts
 neither at random nor in the closed form. The parameters must describe the same model; what only matters while
@@ -7,22 +7,22 @@ training (dropout, how the weights start) may differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.alignment.model.checkpoint import CONFIG, TEXT, WEIGHTS, load, read_config
+from pipeline.alignment.model.checkpoint import TEXT, load, read_config
 from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.settings import Params
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
-from pipeline.encoders.image.weights_file import image_weights_hash
 from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
-from pipeline.encoders.text.weights_file import text_folder, text_weights_hash
 
 MAY_DIFFER = {
     "image_encoder": {"weights"},
@@ -41,21 +41,33 @@ MAY_DIFFER = {
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Both encoders as the parameters name them below `root`, or those of the finished model in the folder `model`."""
+class InitFrom:
+    """Both encoders as the parameters name them below `root`, or those of the finished model in the folder `model`.
+
+    digests: of the weights of "image" and "text", or of the finished model's. tokenizer: folder of the text encoder's
+    configuration and tokenizer.
+    """
 
     image: ImageEncoderParams
     text: TextEncoderParams
     root: Path
+    digests: Mapping[str, str]
+    tokenizer: Path
     model: Path | None = None
 
     @classmethod
-    def of(cls, params: AlignParams, root: Path) -> Origin:
-        """What the parameters ask for. Raises UserError if the model to start from is missing, or another one."""
-        model = root / params.start_from if params.start_from else None
-        if model:
+    def of(cls, params: AlignParams, root: Path) -> InitFrom:
+        """What the parameters ask for. Raises UserError if files are missing, or the finished model is another one."""
+        if params.start_from:
+            model = root / params.start_from
             check_same(params, model)
-        return cls(params.image_encoder, params.text_encoder, root, model)
+            digest = hash_file(model / WEIGHTS)
+            digests, tokenizer = {"image": digest, "text": digest}, model / TEXT
+            return cls(params.image_encoder, params.text_encoder, root, digests, tokenizer, model)
+        image, text = resolve(params.image_encoder, root), resolve(params.text_encoder, root)
+        assert text.folder is not None
+        digests = {"image": image.digest, "text": text.digest}
+        return cls(params.image_encoder, params.text_encoder, root, digests, text.folder)
 
     def load(self) -> tuple[ImageEncoder, TextEncoder, SharedEncoder | None]:
         """Both encoders, and the finished model's shared encoder if there is one. Raises UserError as below."""
@@ -71,18 +83,6 @@ class Origin:
     def load_text(self) -> TextEncoder:
         """The text encoder. Raises UserError if its files are missing or do not fit."""
         return load(self.model)[0].text_encoder.encoder if self.model else load_text_encoder(self.text, self.root)
-
-    def image_digest(self) -> str:
-        """Digest of the image encoder's weights, or of the finished model's."""
-        return hash_file(self.model / WEIGHTS) if self.model else image_weights_hash(self.image, self.root)
-
-    def text_digest(self) -> str:
-        """Digest of the text encoder's weights, or of the finished model's."""
-        return hash_file(self.model / WEIGHTS) if self.model else text_weights_hash(self.text, self.root)
-
-    def tokenizer(self) -> Path:
-        """The folder of the text encoder's configuration and tokenizer."""
-        return self.model / TEXT if self.model else text_folder(self.text, self.root)
 
     def files(self) -> list[Path]:
         """The files of the finished model."""

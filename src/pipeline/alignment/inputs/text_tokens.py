@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.token_cache import TextTokens
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.core.files import atomic_path
@@ -38,21 +38,21 @@ class TextFeatures(Step):
     name: ClassVar[str] = "align-text-features"
     on_device: ClassVar[bool] = True
 
-    origin: Origin
+    init_from: InitFrom
     layers: Sequence[int] | None
     device: str = "cpu"
     _model: LayeredText | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
         return {
-            "encoder": self.origin.text.model_dump(mode="json"),
-            "weights": self.origin.text_digest(),
+            "encoder": self.init_from.text.model_dump(mode="json"),
+            "weights": self.init_from.digests["text"],
             "layers": self.layers,
             "batch": BATCH,
         }
 
     def setup(self) -> None:
-        self._model = LayeredText(self.origin.load_text(), self.layers).to(self.device)
+        self._model = LayeredText(self.init_from.load_text(), self.layers).to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
         assert self._model is not None
@@ -86,20 +86,20 @@ def encode(model: LayeredText, texts: Sequence[str], device: str, masked: bool =
 def cache_texts(
     texts: Mapping[str, list[str]],
     encoder: LayeredText,
-    origin: Origin,
+    init_from: InitFrom,
     folder: Path,
     scratch: Path,
     masked: bool = False,
 ) -> TextTokens:
     """The tokens of all texts, computed or found in scratch.
 
-    texts: by piece of work, distinct and sorted; encoder: the one that `origin` names; masked: the texts end in masks.
+    texts: by piece of work, distinct and sorted; encoder: the one of `init_from`; masked: the texts end in masks.
     """
     work = []
     for name, piece in texts.items():
         path = folder / "texts" / f"{name}.parquet"
         TEXTS.write(path, [{"text": text} for text in piece])
         work.append(Shard(name, (path,), {"masked": masked}))
-    step = TextFeatures(origin, encoder.layers, machine().device)
+    step = TextFeatures(init_from, encoder.layers, machine().device)
     map_shards(step, work, {TOKENS: folder / "text_tokens"}, scratch)
     return TextTokens(folder / "text_tokens", texts)

@@ -20,7 +20,7 @@ from pipeline.alignment.inputs.image_input import TRAINED, ImageInput
 from pipeline.alignment.inputs.protocols import Images, Texts
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.params import AlignParams
-from pipeline.encoders.common.blocks import image_stack, text_stack
+from pipeline.encoders.common.blocks import image_blocks, text_blocks
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.training.grad_cache import autocast
 from pipeline.training.prefetch import ahead
@@ -57,10 +57,10 @@ class EncoderTowers(Towers):
         self.image_input, self.grid = image_input, params.features.image_grid
         image.requires_grad_(trained.image == "all")
         if isinstance(trained.image, int):
-            image_stack(image.model, TRAINED).train_last(trained.image, TRAINED)
+            image_blocks(image.model, TRAINED).unfreeze_last(trained.image, TRAINED)
         text.requires_grad_(trained.text == "all")
         if isinstance(trained.text, int):
-            text_stack(text.encoder.model, TRAINED_TEXT).train_last(trained.text, TRAINED_TEXT)
+            text_blocks(text.encoder.model, TRAINED_TEXT).unfreeze_last(trained.text, TRAINED_TEXT)
         self.frozen = [encoder for encoder, share in ((image, trained.image), (text, trained.text)) if share is None]
 
     def image(self, inputs: Tensor) -> Tensor:

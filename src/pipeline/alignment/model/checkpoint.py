@@ -19,19 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from pipeline.alignment.model.aligned_model import AlignmentModel, ImageTransform, TextTokenizer
 from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_path, link_or_copy, read_json, write_json
+from pipeline.core.files import link_or_copy, read_json
 from pipeline.core.settings import Params
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, write_checkpoint
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.text.encoder import load_text_encoder
 
-WEIGHTS, CONFIG, PROVENANCE, TEXT = "model.safetensors", "config.json", "provenance.json", "text"
+TEXT = "text"
 TEXT_FILES = ("*.json", "*.txt", "*.model")
 
 
@@ -55,17 +54,14 @@ def save(folder: Path, model: AlignmentModel, config: ModelConfig, tokenizer: Pa
             "text_encoder": config.text_encoder.model_copy(update={"name": f"hf:{TEXT}", "weights": "random"}),
         }
     )
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(state, temporary)
-    write_json(folder / CONFIG, own.model_dump(mode="json"))
-    write_json(folder / PROVENANCE, provenance)
+    write_checkpoint(folder, model.state_dict(), own.model_dump(mode="json"), provenance)
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """What config.json says. Raises UserError if it is missing or does not fit."""
-    if not (folder / CONFIG).is_file():
-        raise no_model(folder, f"no {CONFIG}")
+    """What config.json says. Raises UserError if files are missing, or if it is not an aligned model's."""
+    missing = [name for name in (CONFIG, WEIGHTS, TEXT) if not (folder / name).exists()]
+    if missing:
+        raise no_model(folder, f"no {', '.join(missing)}")
     try:
         return ModelConfig.model_validate(read_json(folder / CONFIG))
     except ValidationError as error:
@@ -86,21 +82,12 @@ def no_model(folder: Path, found: str) -> UserError:
 def load(folder: Path, device: str = "cpu") -> tuple[AlignmentModel, ImageTransform, TextTokenizer]:
     """Model (in eval mode), image transform and tokenizer. Raises UserError if files are missing or do not fit."""
     config = read_config(folder)
-    try:
-        state = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise no_model(folder, str(error)) from None
     model = AlignmentModel(
         load_image_encoder(config.image_encoder, folder),
         load_text_encoder(config.text_encoder, folder),
         config.shared_encoder,
         config.features,
     )
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(
-            "Weights and configuration of an aligned model do not fit.", where=folder, found=str(error)[:300]
-        ) from None
+    fill(model, read_tensors(folder / WEIGHTS), folder)
     model.eval().requires_grad_(False).to(device)
     return model, ImageTransform(model.image_encoder.preprocessing), TextTokenizer(model.text_encoder.encoder)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.common.blocks import inner_text_model, text_stack
+from pipeline.encoders.common.blocks import inner_text_model, text_blocks
 from pipeline.encoders.text.encoder import TextEncoder
 
 
@@ -51,8 +51,8 @@ class LayeredText(nn.Module):
 
     def _modules_by_layer(self) -> list[nn.Module]:
         """The embeddings, then each Transformer layer. Raises UserError for a model that hides them."""
-        stack = text_stack(self.encoder.model, "features.text_layers")
-        return [inner_text_model(self.encoder.model).get_submodule("embeddings"), *stack.blocks]
+        blocks = text_blocks(self.encoder.model, "features.text_layers")
+        return [inner_text_model(self.encoder.model).get_submodule("embeddings"), *blocks.modules]
 
     def _check(self, last: int) -> None:
         wrong = [layer for layer in self.layers or [] if layer > last]

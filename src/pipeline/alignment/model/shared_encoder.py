@@ -32,31 +32,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.alignment.model.params import SharedEncoderParams
-from pipeline.encoders.common.token_norm import Whitening
+from pipeline.encoders.common.token_norm import Standardisation, TokenNorm, Whitening
 
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
-
-
-class Standardise(nn.Module):
-    """(x - mean per channel) / deviation over all channels, with figures measured once; identity until `fit`."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("deviation", torch.ones(()))
-
-    def fit(self, tokens: Tensor) -> None:
-        """Measure on tokens [N, dim]. Channels keep their proportions: those that hardly vary carry little."""
-        self.mean.copy_(tokens.mean(dim=0))
-        self.deviation.copy_((tokens - self.mean).square().mean().sqrt().clamp(min=1e-6))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[…,dim] to […,dim], float32."""
-        return (tokens.float() - self.mean) / self.deviation
 
 
 class Block(nn.Module):
@@ -99,7 +78,7 @@ class SharedEncoder(nn.Module):
         width = params.width or text_dim
         dims = {"image": image_dim, "text": text_dim}
         self.width, self.output_dim = width, params.projection or width
-        measured = Whitening if params.whiten else Standardise
+        measured = Whitening if params.whiten else Standardisation
         self.standardise = nn.ModuleDict({name: measured(dim) for name, dim in dims.items()})
         self.enter = nn.ModuleDict(
             {n: nn.Identity() if dim == width else nn.Linear(dim, width) for n, dim in dims.items()}
@@ -121,9 +100,9 @@ class SharedEncoder(nn.Module):
 
     def fit_token_norm(self, modality: Modality, tokens: Tensor) -> None:
         """Measure the statistics of step 1 on tokens [N, dim] of the training set."""
-        standardise = self.standardise[modality]
-        assert isinstance(standardise, Standardise | Whitening)
-        standardise.fit(tokens)
+        norm = self.standardise[modality]
+        assert isinstance(norm, TokenNorm)
+        norm.fit(tokens)
 
     def embed(self, modality: Modality, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """L2-normalised embeddings [B, output_dim] of encoder tokens [B, T, dim], mask [B, T] bool or None."""

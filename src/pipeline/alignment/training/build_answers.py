@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.alignment.data.masked_questions import MaskedQuestions, number_pairs
 from pipeline.alignment.data.splits import Split, Splits, read_triplets
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.text_tokens import cache_texts
 from pipeline.alignment.inputs.token_cache import BYTES_PER_VALUE
 from pipeline.alignment.model.layer_states import LayeredText
@@ -27,7 +27,8 @@ def read_answers(splits: Splits, triplets: Path, encoder: TextEncoder) -> list[l
     Raises UserError if the encoder has no mask token, if there are no pairs or one's image is not among the shards, or
     if no answer is left to mask.
     """
-    mask_token(encoder)
+    fix = "choose another text encoder, or set align.loss_weights.answers to 0"
+    mask_token(encoder, where="align.text_encoder", fix=fix)
     table = read_triplets(KEPT_QA, triplets, splits.shards)
     answers = mask_answers(table.to_pylist(), splits.train.keys, encoder)
     if not any(answers):
@@ -66,7 +67,7 @@ def mask_answers(
 
 
 def cache_answers(
-    answers: Sequence[Sequence[MaskedText]], train: Split, encoder: LayeredText, origin: Origin, scratch: Path
+    answers: Sequence[Sequence[MaskedText]], train: Split, encoder: LayeredText, init_from: InitFrom, scratch: Path
 ) -> MaskedQuestions:
     """The training images' pairs in numbers, with the tokens of their texts (computed, or found in scratch)."""
     texts: dict[str, set[str]] = {}
@@ -76,7 +77,7 @@ def cache_answers(
     tokens = sum(int(tokenize_masked(encoder.encoder, piece)[1].sum()) for piece in work.values())
     size = tokens * encoder.dim * BYTES_PER_VALUE
     print(f"align: tokens of {sum(map(len, work.values()))} masked questions take {size / 1e6:.0f} MB", flush=True)
-    cached = cache_texts(work, encoder, origin, scratch / "align" / "answers", scratch, masked=True)
+    cached = cache_texts(work, encoder, init_from, scratch / "align" / "answers", scratch, masked=True)
     return number_pairs(answers, cached)
 
 

@@ -15,7 +15,7 @@ from pipeline.alignment.data.splits import TRAIN, VAL, Split, Splits
 from pipeline.alignment.inputs import image_tokens
 from pipeline.alignment.inputs.image_input import CachedInput, ImageInput, Pixels, choose_image_input
 from pipeline.alignment.inputs.image_tokens import ImageFeatures
-from pipeline.alignment.inputs.init_from import Origin
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.pixels_and_ids import ImagePixels, TextIds
 from pipeline.alignment.inputs.text_tokens import cache_texts
 from pipeline.alignment.inputs.token_cache import BYTES_PER_VALUE, ImageTokens, TextTokens
@@ -42,7 +42,7 @@ class Encoders:
     image: ImageEncoder
     image_input: ImageInput
     text: LayeredText
-    origin: Origin
+    init_from: InitFrom
     shared: SharedEncoder | None
 
 
@@ -51,10 +51,10 @@ def load_encoders(params: AlignParams, root: Path) -> Encoders:
 
     Raises UserError if files are missing or do not fit, or if an encoder has fewer blocks or layers than asked for.
     """
-    origin = Origin.of(params, root)
-    image, text, shared = origin.load()
+    init_from = InitFrom.of(params, root)
+    image, text, shared = init_from.load()
     layered = LayeredText(text, params.features.text_layers)
-    return Encoders(image, choose_image_input(params, image), layered, origin, shared)
+    return Encoders(image, choose_image_input(params, image), layered, init_from, shared)
 
 
 def build_datasets(
@@ -84,7 +84,7 @@ def build_datasets(
         grid=pooled_grid(encoders.image, params.features.image_grid),
         prefix=encoders.image.prefix_tokens,
         teacher=teacher,
-        answers=None if answers is None else cache_answers(answers, train, encoders.text, encoders.origin, scratch),
+        answers=None if answers is None else cache_answers(answers, train, encoders.text, encoders.init_from, scratch),
     )
     captions = [(image, caption) for image, described in enumerate(val.texts) for caption in described.captions]
     validation = ValidationSet(
@@ -142,7 +142,7 @@ def build_images(
     """Training and validation images: their cached tokens or activations, or their pixels."""
     if isinstance(encoders.image_input, Pixels):
         return image_pixels(splits, encoders.image, params)
-    step = ImageFeatures(encoders.origin, params.features, encoders.image_input, machine().device)
+    step = ImageFeatures(encoders.init_from, params.features, encoders.image_input, machine().device)
     work = [
         Shard(name, (splits.shards.path(name),), {"mirror": mirror, "random_crops": crops})
         for split, mirror, crops in (
@@ -172,4 +172,4 @@ def build_texts(
     """The texts of both splits: their cached tokens, or their ids where an encoder is trained."""
     if params.train_encoders.end_to_end:
         return TextIds((text for piece in texts.values() for text in piece), encoders.text.encoder)
-    return cache_texts(texts, encoders.text, encoders.origin, scratch / "align", scratch)
+    return cache_texts(texts, encoders.text, encoders.init_from, scratch / "align", scratch)

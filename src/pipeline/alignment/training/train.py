@@ -11,7 +11,6 @@ import torch
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
 from pipeline.alignment.data.splits import Splits, read_splits
-from pipeline.alignment.inputs.init_from import Origin
 from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.model.aligned_model import AlignmentModel
 from pipeline.alignment.model.checkpoint import ModelConfig, save
@@ -43,8 +42,8 @@ def align(params: AlignParams, paths: Paths) -> dict[str, Any]:
     """Train, write `models/alignment/` and the curves; returns the metrics."""
     assembled = assemble(params, paths)
     encoders, objective = assembled.encoders, assembled.objective
-    inputs = [*input_files(params, paths), *encoders.origin.files()]
-    decisive = {"align": params.model_dump(mode="json"), "encoders": weights_of(encoders.origin)}
+    inputs = [*input_files(params, paths), *encoders.init_from.files()]
+    decisive = {"align": params.model_dump(mode="json"), "encoders": encoders.init_from.digests}
     history = train(
         objective,
         params.training,
@@ -106,11 +105,6 @@ def input_files(params: AlignParams, paths: Paths) -> Sequence[Path]:
     return [*files, *sorted(paths.triplets.glob("*.parquet"))]
 
 
-def weights_of(origin: Origin) -> dict[str, str]:
-    """Digests of both encoders' weights."""
-    return {"image": origin.image_digest(), "text": origin.text_digest()}
-
-
 def publish(
     params: AlignParams, paths: Paths, encoders: Encoders, objective: AlignmentObjective, inputs: Sequence[Path]
 ) -> None:
@@ -125,10 +119,10 @@ def publish(
     )
     provenance = {
         "params": params.model_dump(mode="json"),
-        "encoders": weights_of(encoders.origin),
+        "encoders": encoders.init_from.digests,
         "inputs": {str(path.relative_to(paths.root)): hash_file(path) for path in inputs},
     }
-    save(paths.alignment, model, config, encoders.origin.tokenizer(), provenance)
+    save(paths.alignment, model, config, encoders.init_from.tokenizer, provenance)
 
 
 def metrics(history: History, objective: AlignmentObjective, splits: Splits) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """BERT in plain torch: text in, one vector per token out, optionally looking at image tokens.
 
+It is written by hand instead of taken from transformers because decoding many texts of one image reaches into it: the
+projection of the image's keys and values is shared by all boxes, prompts are read in one pass, the queries of texts
+that look at the same box are stacked, and the last layer is pruned to the words that are predicted.
+
 Each layer is the post-norm Transformer layer of BERT (Devlin et al. 2019): self-attention, then, where the
 configuration asks for it, cross-attention to the states of another encoder, then a feed-forward network;
 every one is followed by dropout, a residual sum and a LayerNorm. The language-model head is tied to the
 word embeddings. Parameter names are those of transformers' BertModel and BertLMHeadModel, so their
-checkpoints load (`pipeline.encoders.bert.model.checkpoint`).
+checkpoints load (`pipeline.encoders.bert.checkpoint`).
 
 Decoding word by word needs the keys and values of what was read before. `Bert.run_layers` is the whole
 computation in one place: it takes the keys and values of earlier tokens (`past`) and of the other encoder

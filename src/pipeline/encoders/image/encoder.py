@@ -1,4 +1,4 @@
-"""Image encoders by name, all with one face: normalised pixels in, tokens out.
+"""Image encoders by name, behind one interface: normalised pixels in, tokens out.
 
 `timm:<model>` takes any model of timm (`pipeline.encoders.image.timm_model`), `builtin:vit` is the small one
 that ships with the package. Weights are never replaced by random ones unless the parameters say `weights:
@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.common.blocks import image_stack
-from pipeline.encoders.common.errors import unknown_encoder
+from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
 from pipeline.encoders.image import builtin_vit, timm_model
 from pipeline.encoders.image.preprocessing import Preprocessing
-from pipeline.encoders.image.weights_file import VIT_FOLDER, image_weights, image_weights_hash
 
 RANDOM_SEED = 0
 
@@ -41,25 +40,25 @@ class ImageEncoder(nn.Module):
         self.layout = torch.contiguous_format
         self.eval()
         with torch.no_grad():
-            found = self._features(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
-        if found.ndim == 4:
+            features = self._features(torch.zeros(1, 3, preprocessing.size, preprocessing.size))
+        if features.ndim == 4:
             # Convolutions run faster with a pixel's channels side by side.
             self.layout = torch.channels_last
-        self.dim = found.shape[-1]
-        self.grid = self._grid(found)
+        self.dim = features.shape[-1]
+        self.grid = self._grid(features)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Tokens [B,N,dim] of normalised pixels [B,3,S,S]: `prefix_tokens`, then the grid row by row."""
         return flat(self._features(pixels))
 
     def states_before(self, blocks: int, pixels: Tensor) -> Tensor:
-        """What reaches the last blocks [B,…] of normalised pixels. Raises UserError if the model hides its blocks."""
-        return image_stack(self.model, "blocks").states_before(blocks, lambda: self._own_features(pixels))
+        """Input [B,…] of the last blocks, of normalised pixels. Raises UserError if the model hides its blocks."""
+        return image_blocks(self.model, "blocks").states_before(blocks, lambda: self._model_features(pixels))
 
     def run_last(self, blocks: int, states: Tensor) -> Tensor:
         """The tokens that `forward` gives, from what `states_before` gave, by the last blocks alone."""
         states = states.contiguous(memory_format=self.layout) if states.ndim == 4 else states
-        return flat(self._arranged(image_stack(self.model, "blocks").run_last(blocks, states)))
+        return flat(self._channels_last(image_blocks(self.model, "blocks").run_last(blocks, states)))
 
     def runs_last_alone(self, blocks: int) -> bool:
         """Whether `run_last` gives what `forward` does; not where blocks are told more than the states before them."""
@@ -81,7 +80,7 @@ class ImageEncoder(nn.Module):
         Only of an encoder that was loaded with its classifier.
         """
         head: Any = self.model.forward_head
-        return head(self._own_features(pixels)).softmax(dim=1)
+        return head(self._model_features(pixels)).softmax(dim=1)
 
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Training mode, in which batch norms keep their pretrained statistics."""
@@ -93,30 +92,30 @@ class ImageEncoder(nn.Module):
 
     def _features(self, pixels: Tensor) -> Tensor:
         """[B,N,D], or [B,H,W,D] of a model with a feature map."""
-        return self._arranged(self._own_features(pixels))
+        return self._channels_last(self._model_features(pixels))
 
-    def _arranged(self, found: Tensor) -> Tensor:
-        """A feature map with its channels last, whatever the model's own layout."""
-        if found.ndim == 4 and getattr(self.model, "output_fmt", "NCHW") != "NHWC":
-            found = found.permute(0, 2, 3, 1)
-        return found
+    def _channels_last(self, features: Tensor) -> Tensor:
+        """A feature map with its channels last, whatever the model's own layout; tokens as they are."""
+        if features.ndim == 4 and getattr(self.model, "output_fmt", "NCHW") != "NHWC":
+            features = features.permute(0, 2, 3, 1)
+        return features
 
-    def _own_features(self, pixels: Tensor) -> Tensor:
-        """What the model itself gives: tokens, or a feature map in its own layout."""
+    def _model_features(self, pixels: Tensor) -> Tensor:
+        """Output of the model itself: tokens, or a feature map in its own layout."""
         features: Callable[[Tensor], Tensor] = getattr(self.model, "forward_features", self.model)
         return features(pixels.contiguous(memory_format=self.layout))
 
-    def _grid(self, found: Tensor) -> tuple[int, int]:
-        if found.ndim == 4:
-            return found.shape[1], found.shape[2]
+    def _grid(self, features: Tensor) -> tuple[int, int]:
+        if features.ndim == 4:
+            return features.shape[1], features.shape[2]
         embedding = getattr(self.model, "patch_embed", None)
-        rows, columns = getattr(embedding, "grid_size", None) or _square(found.shape[1] - self.prefix_tokens)
+        rows, columns = getattr(embedding, "grid_size", None) or _square(features.shape[1] - self.prefix_tokens)
         return rows, columns
 
 
-def flat(found: Tensor) -> Tensor:
-    """Tokens [B,N,D] of these, or of a feature map [B,H,W,D]."""
-    return found.flatten(1, 2) if found.ndim == 4 else found
+def flat(features: Tensor) -> Tensor:
+    """Tokens [B,N,D] of a feature map [B,H,W,D]; tokens as they are."""
+    return features.flatten(1, 2) if features.ndim == 4 else features
 
 
 def _square(tokens: int) -> tuple[int, int]:
@@ -130,19 +129,16 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
     Raises UserError if the name is unknown, the weights are missing, do not fit or lack the classifier, or if an
     option is wrong.
     """
-    load = {"timm": _load_timm, "builtin": _load_builtin}.get(params.name.partition(":")[0])
-    if load is None:
-        raise unknown_encoder("image", params.name)
+    resolved = resolve(params, root)
+    load = _load_timm if params.name.startswith("timm:") else _load_builtin
     with torch.random.fork_rng(devices=[]):
         # Decides the values of an encoder that is to be random; weights overwrite it in any other.
         torch.manual_seed(RANDOM_SEED)
-        return load(params, root, classifier)
+        return load(params, resolved, classifier)
 
 
-def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
-    path = image_weights(params, root)
-    folder = VIT_FOLDER if path is None else path.parent
-    model = builtin_vit.load_vit(folder, params.name, path is None, classifier)
+def _load_builtin(params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool) -> ImageEncoder:
+    model = builtin_vit.load_vit(resolved, classifier)
     preprocessing = builtin_vit.PREPROCESSING.changed(params)
     if preprocessing.size != model.config.image_size or params.options:
         raise UserError(
@@ -152,19 +148,17 @@ def _load_builtin(params: ImageEncoderParams, root: Path, classifier: bool) -> I
             found=f"image_size {params.image_size}, options {params.options}",
         )
     if params.blocks is not None:
-        image_stack(model, "blocks").keep_first(params.blocks, "blocks")
-    return ImageEncoder(model, 0, preprocessing, image_weights_hash(params, root))
+        image_blocks(model, "blocks").truncate(params.blocks, "blocks")
+    return ImageEncoder(model, 0, preprocessing, resolved.digest)
 
 
-def _load_timm(params: ImageEncoderParams, root: Path, classifier: bool) -> ImageEncoder:
-    model = timm_model.load_timm(params, image_weights(params, root), classifier)
+def _load_timm(params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool) -> ImageEncoder:
+    model = timm_model.load_timm(params, resolved.weights, classifier)
     preprocessing = timm_model.preprocessing_of(model, params.options).changed(params)
     if params.blocks is not None:
-        image_stack(model, "blocks").keep_first(params.blocks, "blocks")
+        image_blocks(model, "blocks").truncate(params.blocks, "blocks")
     try:
-        return ImageEncoder(
-            model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, image_weights_hash(params, root)
-        )
+        return ImageEncoder(model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, resolved.digest)
     except (AssertionError, RuntimeError) as error:
         raise UserError(
             f"The image encoder '{params.name}' cannot read images of this size.",

@@ -11,11 +11,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
+from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.encoders.common.errors import no_classifier
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.encoders.common.resolve import known_to_timm
 from pipeline.encoders.image.preprocessing import FILTERS, Preprocessing
-from pipeline.encoders.image.weights_file import known_to_timm
 
 
 def load_timm(params: ImageEncoderParams, weights: Path | None, classifier: bool = False) -> nn.Module:

@@ -1,14 +1,13 @@
 """Text models of other kinds than BERT, through transformers' AutoModel and AutoTokenizer, from a folder."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.common.errors import existing
+from pipeline.encoders.common.resolve import ResolvedEncoder
 
 
 class AutoTokens(nn.Module):
@@ -24,7 +23,7 @@ class AutoTokens(nn.Module):
 
 
 def load_auto_model(
-    folder: Path, name: str, random: bool
+    resolved: ResolvedEncoder,
 ) -> tuple[AutoTokens, Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]], int, int | None]:
     """Model, encoding function (texts, max_length → ids, mask), width of a token, and the mask token's id or None.
 
@@ -32,12 +31,12 @@ def load_auto_model(
     """
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-    if not random:
-        existing("text", name, folder / "model.safetensors")
+    name, folder = resolved.params.name, resolved.folder
+    assert folder is not None
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if random:
+        if resolved.weights is None:
             model: Any = AutoModel.from_config(config)
             missing: list[str] = []
         else:

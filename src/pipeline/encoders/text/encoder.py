@@ -1,4 +1,4 @@
-"""Text encoders by name, all with one face: texts to ids and mask, ids and mask to tokens.
+"""Text encoders by name, behind one interface: texts to ids and mask, ids and mask to tokens.
 
 `builtin:bert` is the small one that ships with the package. `hf:<folder or model>` takes a folder below the
 repository's root, or a model of the Hugging Face hub: BERT checkpoints run on our own BERT (equal to
@@ -14,14 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import read_json
-from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.checkpoint import load_bert
 from pipeline.encoders.bert.model import Bert, padding_mask
-from pipeline.encoders.common.blocks import text_stack
-from pipeline.encoders.common.errors import existing
+from pipeline.encoders.common.blocks import text_blocks
 from pipeline.encoders.common.params import TextEncoderParams
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.text.auto_model import load_auto_model
-from pipeline.encoders.text.weights_file import RANDOM, text_folder, text_weights_hash
 
 RANDOM_SEED = 0
 
@@ -32,19 +30,16 @@ Encode = Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]]
 class TextEncoder(nn.Module):
     """A text encoder.
 
-    model: (ids, mask) to tokens. dim: width of a token. max_length: longest text in tokens. weights_hash:
-    digest of the files it was loaded from. mask_id: id of the token that stands for a hidden one, or None.
+    model: (ids, mask) to tokens. dim: width of a token. max_length: longest text in tokens. mask_id: id of the token
+    that stands for a hidden one, or None.
     """
 
-    def __init__(
-        self, model: nn.Module, encode: Encode, dim: int, max_length: int, weights_hash: str, mask_id: int | None
-    ) -> None:
+    def __init__(self, model: nn.Module, encode: Encode, dim: int, max_length: int, mask_id: int | None) -> None:
         super().__init__()
         self.model = model
         self.encode = encode
         self.dim = dim
         self.max_length = max_length
-        self.weights_hash = weights_hash
         self.mask_id = mask_id
         self.eval()
 
@@ -76,9 +71,8 @@ def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
     Raises UserError if the name is unknown, files are missing or do not fit, or max_length is too long for
     it.
     """
-    folder = text_folder(params, root)
-    config = read_json(existing("text", params.name, folder / "config.json"))
-    positions = config.get("max_position_embeddings", params.max_length)
+    resolved = resolve(params, root)
+    positions = resolved.config.get("max_position_embeddings", params.max_length)
     if params.max_length > positions:
         raise UserError(
             f"The text encoder '{params.name}' reads no texts of this length.",
@@ -86,17 +80,15 @@ def load_text_encoder(params: TextEncoderParams, root: Path) -> TextEncoder:
             expected=f"at most {positions}",
             found=params.max_length,
         )
-    digest = text_weights_hash(params, root)
-    random = params.weights == RANDOM
     with torch.random.fork_rng(devices=[]):
         # Decides the values of an encoder that is to be random; weights overwrite it in any other.
         torch.manual_seed(RANDOM_SEED)
-        if config.get("model_type") == "bert":
-            language_model, tokenizer, _ = load_bert(folder, params.name, random=random)
+        if resolved.config.get("model_type") == "bert":
+            language_model, tokenizer, _ = load_bert(resolved)
             model, encode, mask_id = BertTokens(language_model.bert), tokenizer.encode, tokenizer.mask
             dim = language_model.config.hidden_size
         else:
-            model, encode, dim, mask_id = load_auto_model(folder, params.name, random)
+            model, encode, dim, mask_id = load_auto_model(resolved)
     if params.layers is not None:
-        text_stack(model, "layers").keep_first(params.layers, "layers")
-    return TextEncoder(model, encode, dim, params.max_length, digest, mask_id)
+        text_blocks(model, "layers").truncate(params.layers, "layers")
+    return TextEncoder(model, encode, dim, params.max_length, mask_id)

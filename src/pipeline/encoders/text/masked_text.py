@@ -57,14 +57,14 @@ def pieces(encoder: TextEncoder, texts: Sequence[str]) -> list[list[int]]:
     return [row[1:-1].tolist() for row in _rows(encoder, texts)]
 
 
-def mask_token(encoder: TextEncoder) -> int:
-    """Id of the encoder's mask token; raises UserError if it has none."""
+def mask_token(encoder: TextEncoder, where: str = "", fix: str = "choose another text encoder") -> int:
+    """Id of the encoder's mask token. Raises UserError (naming `where` and `fix`) if it has none."""
     if encoder.mask_id is None:
         raise UserError(
             "The text encoder cannot hide words: its tokenizer has no mask token.",
-            where="align.text_encoder",
+            where=where,
             expected="a BERT or one of its relatives",
-            fix="choose another text encoder, or set loss_weights.answers to 0",
+            fix=fix,
         )
     return encoder.mask_id
 

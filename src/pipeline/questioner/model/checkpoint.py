@@ -9,16 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_path, hash_file, hash_json, read_json, write_json
+from pipeline.core.files import hash_file, hash_json, read_json
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, write_checkpoint
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.safetensors import read_tensors
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
@@ -86,14 +85,8 @@ class Loaded:
 
 
 def save_model(folder: Path, setup: Setup, parts: Parts, tokenizer: Tokenizer, provenance: Mapping[str, Any]) -> None:
-    """Write the folder. Parameters are sorted by name; weights that two modules share are written once."""
-    from safetensors.torch import save_file
-
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(parts.state_dict().items())}
-    with atomic_path(folder / "model.safetensors") as temporary:
-        save_file(state, temporary)
-    write_json(folder / "config.json", setup.json())
-    write_json(folder / "provenance.json", provenance)
+    """Write the folder."""
+    write_checkpoint(folder, parts.state_dict(), setup.json(), provenance)
     tokenizer.save(folder)
 
 
@@ -103,7 +96,7 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> Loaded:
     Raises UserError if files are missing or damaged, if the model is of another task, or if the image encoder's
     weights are not those it was trained with.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     setup = Setup.from_json(read_json(path), path)
     if setup.task != task:
         raise UserError("This model is for another task.", where=path, expected=task, found=setup.task)
@@ -121,21 +114,13 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> Loaded:
     tokenizer = Tokenizer.load(folder)
     questioner = Questioner(BertLM(setup.text), encoder.dim, token_grid(encoder), setup.cue == "feature")
     parts = Parts(Sight(encoder, setup.image_trained, setup.cue == "pixel"), questioner)
-    state = read_tensors(folder / "model.safetensors")
-    load_state(parts, state, folder)
-    digest = hash_json([hash_file(folder / "model.safetensors"), hash_file(folder / "vocab.txt"), setup.json()])
+    load_weights(parts, folder)
+    digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), setup.json()])
     prompts = Prompts(tokenizer, setup.max_tokens)
     return Loaded(setup, parts.sight, parts.model, prompts, digest)
 
 
-def load_state(parts: Parts, state: Mapping[str, torch.Tensor], where: Path) -> None:
-    """Fill the parts; raises UserError if the weights do not fit."""
-    try:
-        parts.load_state_dict(dict(state))
-    except RuntimeError as error:
-        raise UserError(
-            "These weights do not fit their configuration.",
-            where=where,
-            found=str(error)[:300],
-            fix="train the model again, or start_from a model of the same shape",
-        ) from None
+def load_weights(parts: Parts, folder: Path) -> None:
+    """Take the weights of the finished model in `folder`. Raises UserError if they do not fit."""
+    fix = "train the model again, or start_from a model of the same shape"
+    fill(parts, read_tensors(folder / WEIGHTS), folder, fix)

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.bert.folder import load_bert
+from pipeline.encoders.bert.checkpoint import load_bert
 from pipeline.encoders.bert.layers import BertSelfAttention
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import TextEncoderParams
-from pipeline.encoders.text.weights_file import RANDOM, text_folder
+from pipeline.encoders.common.resolve import resolve
 from pipeline.questioner.model.params import TextModelParams
 from pipeline.questioner.model.prompts import longest_prompt
 
@@ -32,9 +32,7 @@ def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: 
     named = TextEncoderParams(name=params.name, weights=params.weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, tokenizer, fresh = load_bert(
-            text_folder(named, root), params.name, cross_attention=True, random=params.weights == RANDOM
-        )
+        model, tokenizer, fresh = load_bert(resolve(named, root), cross_attention=True)
         draw_cross_attention(model, set(fresh))
     found = model.config
     if params.layers is not None and params.layers > found.num_hidden_layers:

@@ -9,13 +9,13 @@ import torch
 from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.common.params import TextEncoderParams
-from pipeline.encoders.common.safetensors import read_tensors
+from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
-from pipeline.encoders.text.weights_file import text_weights_hash
 from pipeline.questioner.decoding.filter_model import Answerer
 from pipeline.questioner.decoding.generator import Generator
-from pipeline.questioner.model.checkpoint import FILTER, GENERATOR, Loaded, Parts, Setup, load_state, save_model
+from pipeline.questioner.model.checkpoint import FILTER, GENERATOR, Loaded, Parts, Setup, load_weights, save_model
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
@@ -79,8 +79,7 @@ class Fitting:
         self.pictures = [self.pictures_of(encoder, shards, samples) for samples in (self.train, self.val)]
         model.whiten.fit(self.sample_tokens().flatten(0, 1))
         if params.model.start_from:
-            folder = paths.root / params.model.start_from
-            load_state(self.parts, read_tensors(folder / "model.safetensors"), folder)
+            load_weights(self.parts, paths.root / params.model.start_from)
 
     def sample_tokens(self) -> torch.Tensor:
         """Tokens [I,N,W] of training images spread evenly over all of them."""
@@ -172,7 +171,7 @@ class Fitting:
         """What decides the result: code, parameters, weights, data."""
         weights = [self.setup.image_hash, self.text_hash()]
         start = self.params.model.start_from
-        more = [self.paths.root / start / "model.safetensors"] if start else []
+        more = [self.paths.root / start / WEIGHTS] if start else []
         return training_fingerprint(
             Path(__file__),
             [self.params.model_dump(), weights, str(self.device.type)],
@@ -193,4 +192,4 @@ class Fitting:
     def text_hash(self) -> str:
         """Digest of the text model's weights."""
         text = self.params.model.text
-        return text_weights_hash(TextEncoderParams(name=text.name, weights=text.weights), self.paths.root)
+        return resolve(TextEncoderParams(name=text.name, weights=text.weights), self.paths.root).digest

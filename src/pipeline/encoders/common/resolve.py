@@ -1,0 +1,135 @@
+"""Where the files of an encoder lie, and the digest that stands for its weights, without loading the model.
+
+An encoder's files are
+
+    given       below the repository's root: the file or folder in `weights`, or the folder in `hf:<folder>`
+    packaged    beside this code: `builtin:vit`, `builtin:bert`
+    published   on the Hugging Face hub: in its cache, or fetched
+    random      no weights at all, on purpose: `weights: random`
+
+`locate` says which, and fetches nothing; `resolve` also fetches what is published. For given and packaged files neither
+imports torch, so a stage can compute its fingerprint cheaply.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.files import hash_file, hash_json, read_json
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
+from pipeline.encoders.common.errors import existing, missing_weights, unknown_encoder
+from pipeline.encoders.common.hub import TEXT_MODEL_FILES, hub_file, hub_folder
+from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
+
+EncoderParams = ImageEncoderParams | TextEncoderParams
+RANDOM = "random"
+VIT_FOLDER, BERT_FOLDER = (Path(__file__).parents[1] / "weights" / name for name in ("vit", "bert"))
+"""The packaged encoders. The modules that load them declare them (`PACKAGED`), so that a stage depends on its own."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One file of a repository on the Hugging Face hub, or all its model files."""
+
+    repository: str
+    filename: str | None = None
+
+
+@dataclass(frozen=True)
+class ResolvedEncoder:
+    """An encoder whose files are here.
+
+    folder: of config.json and tokenizer, None for timm, which has neither. weights: safetensors file, None if they are
+    random. config: content of config.json.
+    """
+
+    params: EncoderParams
+    folder: Path | None
+    weights: Path | None
+    config: Mapping[str, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """Stands for the weights (of a text encoder also its tokenizer), and for how many blocks are taken of them."""
+        if isinstance(self.params, ImageEncoderParams):
+            digest = hash_file(self.weights) if self.weights else RANDOM
+            return digest if self.params.blocks is None else f"{digest} blocks {self.params.blocks}"
+        assert self.folder is not None
+        files = sorted({path for pattern in TEXT_MODEL_FILES for path in self.folder.glob(pattern)})
+        digest = hash_json([self.weights is None, [[path.name, hash_file(path)] for path in files]])
+        return digest if self.params.layers is None else f"{digest} layers {self.params.layers}"
+
+
+def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
+    """The encoder's files, fetched if need be; paths in the parameters start at `root`, the repository.
+
+    Raises UserError if the name is unknown, or if files are missing and cannot be fetched.
+    """
+    location = locate(params, root)
+    if location is None:
+        return ResolvedEncoder(params, None, None, {})
+    kind = "image" if isinstance(params, ImageEncoderParams) else "text"
+    path = fetch(kind, params.name, location) if isinstance(location, Published) else location
+    existing(kind, params.name, path)
+    if params.name.startswith("timm:"):
+        return ResolvedEncoder(params, None, path, {})
+    config = read_json(existing(kind, params.name, path / CONFIG))
+    weights = None if params.weights == RANDOM else existing(kind, params.name, path / WEIGHTS)
+    return ResolvedEncoder(params, path, weights, config)
+
+
+def locate(params: EncoderParams, root: Path) -> Path | Published | None:
+    """Weights file of a timm model (None if they are random), folder of any other encoder; neither need be there.
+
+    Raises UserError if the name is unknown.
+    """
+    library, _, model = params.name.partition(":")
+    given = root / params.weights if params.weights not in (None, RANDOM) else None
+    if isinstance(params, ImageEncoderParams):
+        if params.name == "builtin:vit":
+            return given or VIT_FOLDER
+        if library == "timm":
+            return None if params.weights == RANDOM else given or published_by_timm(params.name, model)
+        raise unknown_encoder("image", params.name)
+    if params.name == "builtin:bert":
+        return given or BERT_FOLDER
+    if library != "hf":
+        raise unknown_encoder("text", params.name)
+    if given:
+        raise unknown_encoder("text", params.name, "`weights`, which hf: does not take: its name is the folder")
+    folder = root / model
+    on_the_hub = model.count("/") <= 1 and not model.startswith((".", "/", "data/"))
+    return Published(model) if on_the_hub and not folder.is_dir() else folder
+
+
+def fetch(kind: str, name: str, published: Published) -> Path:
+    """The file, or the folder, of a published encoder. Raises UserError if it is not here and cannot be had."""
+    if published.filename:
+        return hub_file(kind, name, published.repository, published.filename)
+    return hub_folder(kind, name, published.repository)
+
+
+def published_by_timm(full_name: str, name: str) -> Published:
+    """The weights that timm lists for a model. Raises UserError if it knows no such model, or lists none for it."""
+    from timm.models import get_pretrained_cfg
+
+    known_to_timm(full_name, name)
+    config = get_pretrained_cfg(name)
+    if config is None or not config.hf_hub_id:
+        raise missing_weights("image", full_name, "timm's list of models", "timm lists no weights for it")
+    return Published(config.hf_hub_id, config.hf_hub_filename or WEIGHTS)
+
+
+def known_to_timm(full_name: str, name: str) -> None:
+    """Raise UserError, with suggestions, if timm has no model or no published weights of this name."""
+    import timm
+
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = ", ".join(timm.list_models(f"*{architecture.split('_')[0]}*")[:5]) or "none"
+        raise unknown_encoder("image", full_name, f"timm {timm.__version__} has no '{architecture}'; near: {near}")
+    if tag and name not in timm.list_pretrained(f"{architecture}.*"):
+        tags = ", ".join(timm.list_pretrained(f"{architecture}.*")) or "none"
+        raise unknown_encoder("image", full_name, f"no tag '{tag}'; published: {tags}")
