@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,15 @@ from pipeline.core.stage import Paths, stage
 
 class DemoParams(Params):
     text: str
-    seconds: float = 0.0
+    until: str | None = None
     fail: bool = False
 
 @stage(writes=["pairs"])
 def main(params: DemoParams, paths: Paths) -> dict:
     paths.pairs.mkdir(parents=True)
     (paths.pairs / "a.txt").write_text(params.text)
-    time.sleep(params.seconds)
+    while params.until and not os.path.exists(params.until):
+        time.sleep(0.02)
     if params.fail:
         raise UserError("It failed.", where="here", fix="do better")
     return {{"length": len(params.text)}}
@@ -104,35 +106,39 @@ def test_wrong_parameters_leave_the_old_outputs(project: Path) -> None:
     assert (project / "data/pairs/a.txt").read_text() == "old"
 
 
-def wait_until_it_writes(project: Path) -> None:
+@pytest.fixture
+def first(project: Path) -> Iterator[subprocess.Popen[str]]:
+    """A start that has begun to write and goes on until there is a file `go`."""
+    process = start(project, "text: first, until: go")
     while not (project / ".finealign/staging/demo/data/pairs/a.txt").exists():
         time.sleep(0.02)
+    yield process
+    process.kill()
+    process.communicate()
 
 
-def test_a_second_start_waits_for_the_first(project: Path) -> None:
-    first = start(project, "text: first, seconds: 2")
-    wait_until_it_writes(project)
-    code, out, _ = run(project, "text: second")
-    assert first.wait(1) == 0 and code == 0
-    assert out == f"Waiting for process {first.pid}, which still runs this stage (demo.lock).\n"
+def test_a_second_start_waits_for_the_first(project: Path, first: subprocess.Popen[str]) -> None:
+    second = start(project, "text: second")
+    assert second.stdout
+    assert second.stdout.readline() == f"Waiting for process {first.pid}, which still runs this stage (demo.lock).\n"
+    (project / "go").touch()
+    assert second.communicate(timeout=60)[0] == ""
+    assert first.wait(60) == second.returncode == 0
     assert (project / "data/pairs/a.txt").read_text() == "second"
 
 
-def test_a_killed_process_holds_no_lock(project: Path) -> None:
-    first = start(project, "text: first, seconds: 60")
-    wait_until_it_writes(project)
+def test_a_killed_process_holds_no_lock(project: Path, first: subprocess.Popen[str]) -> None:
     first.kill()
-    first.communicate()
+    first.wait(60)
     code, out, _ = run(project, "text: second")
     assert code == 0 and "Waiting" not in out
     assert (project / "data/pairs/a.txt").read_text() == "second"
 
 
-def test_scratch_is_not_removed_under_a_running_stage(project: Path) -> None:
-    first = start(project, "text: first, seconds: 2")
-    wait_until_it_writes(project)
+def test_scratch_is_not_removed_under_a_running_stage(project: Path, first: subprocess.Popen[str]) -> None:
     with pytest.raises(UserError, match="A stage is running"):
         clean_repository(project, dry_run=False)
-    assert first.wait(10) == 0
+    (project / "go").touch()
+    assert first.wait(60) == 0
     assert "Removed .finealign" in clean_repository(project, dry_run=False)
     assert not (project / ".finealign").exists()
