@@ -1,7 +1,5 @@
 """One message each for encoders whose name is unknown, or whose weights or classifier are not here."""
 
-from pathlib import Path
-
 from pipeline.core.errors import UserError
 
 KNOWN = {
@@ -43,10 +41,3 @@ def no_classifier(name: str, where: object, found: str) -> UserError:
         fix="name such weights in `weights` (for timm a supervised model's, for builtin:vit a folder made by "
         "`python scripts/pretrain_builtin.py classifier FOLDER`); or pool tokens instead",
     )
-
-
-def existing(kind: str, name: str, path: Path) -> Path:
-    """`path` if something is there, else the error for missing weights."""
-    if not path.exists():
-        raise missing_weights(kind, name, path, "no such file or folder")
-    return path

@@ -13,13 +13,12 @@ imports torch, so a stage can compute its fingerprint cheaply.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import hash_file, hash_json, read_json
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
-from pipeline.encoders.common.errors import existing, missing_weights, unknown_encoder
+from pipeline.encoders.common.errors import missing_weights, unknown_encoder
 from pipeline.encoders.common.hub import TEXT_MODEL_FILES, hub_file, hub_folder
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 
@@ -42,24 +41,15 @@ class ResolvedEncoder:
     """An encoder whose files are here.
 
     folder: of config.json and tokenizer, None for timm, which has neither. weights: safetensors file, None if they are
-    random. config: content of config.json.
+    random. config: content of config.json. digest: stands for the weights (of a text encoder also its tokenizer), and
+    for how many blocks are taken of them.
     """
 
     params: EncoderParams
     folder: Path | None
     weights: Path | None
     config: Mapping[str, Any]
-
-    @cached_property
-    def digest(self) -> str:
-        """Stands for the weights (of a text encoder also its tokenizer), and for how many blocks are taken of them."""
-        if isinstance(self.params, ImageEncoderParams):
-            digest = hash_file(self.weights) if self.weights else RANDOM
-            return digest if self.params.blocks is None else f"{digest} blocks {self.params.blocks}"
-        assert self.folder is not None
-        files = sorted({path for pattern in TEXT_MODEL_FILES for path in self.folder.glob(pattern)})
-        digest = hash_json([self.weights is None, [[path.name, hash_file(path)] for path in files]])
-        return digest if self.params.layers is None else f"{digest} layers {self.params.layers}"
+    digest: str
 
 
 def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
@@ -67,17 +57,27 @@ def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
 
     Raises UserError if the name is unknown, or if files are missing and cannot be fetched.
     """
-    location = locate(params, root)
-    if location is None:
-        return ResolvedEncoder(params, None, None, {})
     kind = "image" if isinstance(params, ImageEncoderParams) else "text"
+    location = locate(params, root)
     path = fetch(kind, params.name, location) if isinstance(location, Published) else location
-    existing(kind, params.name, path)
-    if params.name.startswith("timm:"):
-        return ResolvedEncoder(params, None, path, {})
-    config = read_json(existing(kind, params.name, path / CONFIG))
-    weights = None if params.weights == RANDOM else existing(kind, params.name, path / WEIGHTS)
-    return ResolvedEncoder(params, path, weights, config)
+    if path is None or params.name.startswith("timm:"):
+        folder, weights, config = None, path and existing(kind, params.name, path), {}
+    else:
+        folder = path
+        config = read_json(existing(kind, params.name, folder / CONFIG))
+        weights = None if params.weights == RANDOM else existing(kind, params.name, folder / WEIGHTS)
+    return ResolvedEncoder(params, folder, weights, config, digest_of(params, folder, weights))
+
+
+def digest_of(params: EncoderParams, folder: Path | None, weights: Path | None) -> str:
+    """The digest of a resolved encoder, by the content of its files; `random` stands for random weights."""
+    if isinstance(params, ImageEncoderParams):
+        digest = hash_file(weights) if weights else RANDOM
+        return digest if params.blocks is None else f"{digest} blocks {params.blocks}"
+    assert folder is not None
+    files = sorted({path for pattern in TEXT_MODEL_FILES for path in folder.glob(pattern)})
+    digest = hash_json([weights is None, [[path.name, hash_file(path)] for path in files]])
+    return digest if params.layers is None else f"{digest} layers {params.layers}"
 
 
 def locate(params: EncoderParams, root: Path) -> Path | Published | None:
@@ -120,6 +120,13 @@ def published_by_timm(full_name: str, name: str) -> Published:
     if config is None or not config.hf_hub_id:
         raise missing_weights("image", full_name, "timm's list of models", "timm lists no weights for it")
     return Published(config.hf_hub_id, config.hf_hub_filename or WEIGHTS)
+
+
+def existing(kind: str, name: str, path: Path) -> Path:
+    """`path` if something is there, else the error for missing weights."""
+    if not path.exists():
+        raise missing_weights(kind, name, path, "no such file or folder")
+    return path
 
 
 def known_to_timm(full_name: str, name: str) -> None:

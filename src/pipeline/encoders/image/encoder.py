@@ -16,9 +16,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from pipeline.core.errors import UserError
 from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
-from pipeline.encoders.image import builtin_vit, timm_model
+from pipeline.encoders.common.resolve import resolve
+from pipeline.encoders.image.builtin_vit import load_builtin
 from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.encoders.image.timm_model import load_timm
 
 RANDOM_SEED = 0
 
@@ -130,31 +131,11 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
     option is wrong.
     """
     resolved = resolve(params, root)
-    load = _load_timm if params.name.startswith("timm:") else _load_builtin
+    load = load_timm if params.name.startswith("timm:") else load_builtin
     with torch.random.fork_rng(devices=[]):
         # Decides the values of an encoder that is to be random; weights overwrite it in any other.
         torch.manual_seed(RANDOM_SEED)
-        return load(params, resolved, classifier)
-
-
-def _load_builtin(params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool) -> ImageEncoder:
-    model = builtin_vit.load_vit(resolved, classifier)
-    preprocessing = builtin_vit.PREPROCESSING.changed(params)
-    if preprocessing.size != model.config.image_size or params.options:
-        raise UserError(
-            "The built-in image encoder has one size and no options.",
-            where="image_size, options",
-            expected=f"image_size {model.config.image_size} or null, options {{}}",
-            found=f"image_size {params.image_size}, options {params.options}",
-        )
-    if params.blocks is not None:
-        image_blocks(model, "blocks").truncate(params.blocks, "blocks")
-    return ImageEncoder(model, 0, preprocessing, resolved.digest)
-
-
-def _load_timm(params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool) -> ImageEncoder:
-    model = timm_model.load_timm(params, resolved.weights, classifier)
-    preprocessing = timm_model.preprocessing_of(model, params.options).changed(params)
+        model, preprocessing = load(params, resolved, classifier)
     if params.blocks is not None:
         image_blocks(model, "blocks").truncate(params.blocks, "blocks")
     try:

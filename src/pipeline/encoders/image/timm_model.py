@@ -14,15 +14,23 @@ from pipeline.core.errors import UserError
 from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.encoders.common.errors import no_classifier
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.resolve import known_to_timm
+from pipeline.encoders.common.resolve import ResolvedEncoder, known_to_timm
 from pipeline.encoders.image.preprocessing import FILTERS, Preprocessing
 
 
-def load_timm(params: ImageEncoderParams, weights: Path | None, classifier: bool = False) -> nn.Module:
-    """The model, filled from a safetensors file, with random weights if that is None; its classifier only on demand.
+def load_timm(
+    params: ImageEncoderParams, resolved: ResolvedEncoder, classifier: bool = False
+) -> tuple[nn.Module, Preprocessing]:
+    """The model, with its classifier only on demand, and its own preprocessing as the parameters change it.
 
     Raises UserError if the name or an option is unknown, if the weights do not fit, or if they lack the classifier.
     """
+    model = create_model(params, resolved.weights, classifier)
+    return model, preprocessing_of(model, params.options).changed(params)
+
+
+def create_model(params: ImageEncoderParams, weights: Path | None, classifier: bool) -> nn.Module:
+    """The model, filled from a safetensors file, or with random weights if that is None. Raises as `load_timm`."""
     import timm
 
     name = params.name.partition(":")[2]
