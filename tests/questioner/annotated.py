@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.common.resolve import ResolvedEncoder
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.storage.shards import ShardWriter
@@ -70,4 +72,4 @@ class Patches(nn.Module):
 
 def encoder() -> ImageEncoder:
     """An image encoder of 16 x 16 pixels to 2 x 2 tokens of width 6."""
-    return ImageEncoder(Patches(), 0, Preprocessing(16), "patches")
+    return ImageEncoder(Patches(), 0, Preprocessing(16), ResolvedEncoder(ImageEncoderParams(), None, None, {}))

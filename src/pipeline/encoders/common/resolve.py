@@ -13,6 +13,7 @@ imports torch, so a stage can compute its fingerprint cheaply.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,27 @@ class ResolvedEncoder:
     """An encoder whose files are here.
 
     folder: of config.json and tokenizer, None for timm, which has neither. weights: safetensors file, None if they are
-    random. config: content of config.json. digest: stands for the weights (of a text encoder also its tokenizer), and
-    for how many blocks are taken of them.
+    random. config: content of config.json.
     """
 
     params: EncoderParams
     folder: Path | None
     weights: Path | None
     config: Mapping[str, Any]
-    digest: str
+
+    @cached_property
+    def digest(self) -> str:
+        """Stands for the weights (of a text encoder also its tokenizer), and for how many blocks are taken of them.
+
+        Reads the files when it is asked for: who only loads the encoder need not read them twice.
+        """
+        if isinstance(self.params, ImageEncoderParams):
+            digest = hash_file(self.weights) if self.weights else RANDOM
+            return digest if self.params.blocks is None else f"{digest} blocks {self.params.blocks}"
+        assert self.folder is not None
+        files = sorted({path for pattern in TEXT_MODEL_FILES for path in self.folder.glob(pattern)})
+        digest = hash_json([self.weights is None, [[path.name, hash_file(path)] for path in files]])
+        return digest if self.params.layers is None else f"{digest} layers {self.params.layers}"
 
 
 def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
@@ -66,18 +79,7 @@ def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
         folder = path
         config = read_json(existing(kind, params.name, folder / CONFIG))
         weights = None if params.weights == RANDOM else existing(kind, params.name, folder / WEIGHTS)
-    return ResolvedEncoder(params, folder, weights, config, digest_of(params, folder, weights))
-
-
-def digest_of(params: EncoderParams, folder: Path | None, weights: Path | None) -> str:
-    """The digest of a resolved encoder, by the content of its files; `random` stands for random weights."""
-    if isinstance(params, ImageEncoderParams):
-        digest = hash_file(weights) if weights else RANDOM
-        return digest if params.blocks is None else f"{digest} blocks {params.blocks}"
-    assert folder is not None
-    files = sorted({path for pattern in TEXT_MODEL_FILES for path in folder.glob(pattern)})
-    digest = hash_json([weights is None, [[path.name, hash_file(path)] for path in files]])
-    return digest if params.layers is None else f"{digest} layers {params.layers}"
+    return ResolvedEncoder(params, folder, weights, config)
 
 
 def locate(params: EncoderParams, root: Path) -> Path | Published | None:

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from pipeline.core.errors import UserError
 from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.resolve import resolve
+from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
 from pipeline.encoders.image.builtin_vit import load_builtin
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.encoders.image.timm_model import load_timm
@@ -28,16 +28,17 @@ class ImageEncoder(nn.Module):
     """An image encoder.
 
     dim: width of a token. grid: rows and columns of the tokens that belong to places. prefix_tokens: tokens
-    before those (class token, registers). preprocessing: how pictures become its input. weights_hash:
-    digest of the weights it was loaded with.
+    before those (class token, registers). preprocessing: how pictures become its input.
     """
 
-    def __init__(self, model: nn.Module, prefix_tokens: int, preprocessing: Preprocessing, weights_hash: str) -> None:
+    def __init__(
+        self, model: nn.Module, prefix_tokens: int, preprocessing: Preprocessing, resolved: ResolvedEncoder
+    ) -> None:
         super().__init__()
         self.model = model
         self.prefix_tokens = prefix_tokens
         self.preprocessing = preprocessing
-        self.weights_hash = weights_hash
+        self._resolved = resolved
         self.layout = torch.contiguous_format
         self.eval()
         with torch.no_grad():
@@ -47,6 +48,11 @@ class ImageEncoder(nn.Module):
             self.layout = torch.channels_last
         self.dim = features.shape[-1]
         self.grid = self._grid(features)
+
+    @property
+    def weights_hash(self) -> str:
+        """Digest of the weights that it was loaded with."""
+        return self._resolved.digest
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Tokens [B,N,dim] of normalised pixels [B,3,S,S]: `prefix_tokens`, then the grid row by row."""
@@ -139,7 +145,7 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
     if params.blocks is not None:
         image_blocks(model, "blocks").truncate(params.blocks, "blocks")
     try:
-        return ImageEncoder(model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, resolved.digest)
+        return ImageEncoder(model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, resolved)
     except (AssertionError, RuntimeError) as error:
         raise UserError(
             f"The image encoder '{params.name}' cannot read images of this size.",
