@@ -126,14 +126,14 @@ def params_of(args: argparse.Namespace, end_to_end: bool, steps: int) -> AlignPa
     content: dict[str, Any] = {
         "image_encoder": {**image, "options": {name: int(value) for name, value in options.items()}},
         "text_encoder": {"name": "hf:bert", "weights": "random", "max_length": TEXT_TOKENS},
-        "shared_encoder": {"pooling": "mean", "summary": [], "heads": args.hidden // 64, "dropout": 0.0},
+        "shared_encoder": {"pooling": "mean", "skip_pooling": [], "heads": args.hidden // 64, "dropout": 0.0},
         "loss_weights": {"contrastive": 1.0, "distillation": 0.0, "regions": 0.0, "questions": 0.0},
         "training": {
             "seed": 0,
             "steps": steps,
             "batch_size": args.batch,
             "learning_rate": 1e-4,
-            "validate_every": steps,
+            "eval_every": steps,
             "precision": args.precision,
         },
     }
@@ -219,7 +219,7 @@ def peer_steps(args: argparse.Namespace, paths: Paths) -> Steps:
     given = ["--dataset-type", "webdataset", "--train-data", shards, "--train-num-samples", str(samples)]
     given += ["--dataset-resampled", "--workers", str(args.workers), "--batch-size", str(args.batch)]
     given += ["--precision", {"float32": "fp32", "bfloat16": "amp_bf16"}[args.precision], "--skip-scheduler"]
-    given += ["--grad-clip-norm", str(params.training.gradient_clip), "--log-every-n-steps", "1"]
+    given += ["--grad-clip-norm", str(params.training.max_grad_norm), "--log-every-n-steps", "1"]
     options = parse_args(given)
     options.device, options.rank, options.world_size, options.distributed = args.device, 0, 1, False
     options.distill = options.horovod = options.wandb = False

@@ -64,18 +64,18 @@ VIT_TRAINING = TrainingParams(
     steps=4000,
     batch_size=64,
     learning_rate=2e-3,
-    warmup_share=0.03,
+    warmup_ratio=0.03,
     weight_decay=0.05,
     precision="bfloat16",
-    validate_every=200,
+    eval_every=200,
 )
 VIT_TEMPERATURE = 0.1
-BERT_TRAINING = TrainingParams(seed=0, steps=1500, batch_size=128, learning_rate=1e-3, validate_every=250)
+BERT_TRAINING = TrainingParams(seed=0, steps=1500, batch_size=128, learning_rate=1e-3, eval_every=250)
 CONTROL_TRAINING = TrainingParams(
-    seed=0, steps=1200, batch_size=64, learning_rate=2e-3, weight_decay=0.05, validate_every=200
+    seed=0, steps=1200, batch_size=64, learning_rate=2e-3, weight_decay=0.05, eval_every=200
 )
 CLASSIFIER_TRAINING = TrainingParams(
-    seed=0, steps=2000, batch_size=64, learning_rate=2e-3, weight_decay=0.05, validate_every=200
+    seed=0, steps=2000, batch_size=64, learning_rate=2e-3, weight_decay=0.05, eval_every=200
 )
 BERT_SHAPE = BertConfig(
     vocab_size=0,

@@ -113,15 +113,15 @@ def params(**changes: Any) -> AlignParams:
     content: dict[str, Any] = {
         "image_encoder": IMAGE,
         "text_encoder": TEXT,
-        "shared_encoder": {"width": 16, "heads": 2, "dropout": 0.0, "summary_dropout": 0.0},
+        "shared_encoder": {"width": 16, "heads": 2, "dropout": 0.0, "skip_dropout": 0.0},
         "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 1.0, "questions": 1.0},
-        "contrastive": {"composed_share": 0.3, "texts_per_image": 2},
+        "contrastive": {"synthetic_caption_prob": 0.3, "texts_per_image": 2},
         "training": {
             "seed": 1,
             "steps": 4,
             "batch_size": 8,
             "learning_rate": 0.003,
-            "validate_every": 2,
+            "eval_every": 2,
             "log_every": 2,
         },
     }

@@ -81,7 +81,7 @@ def test_help_says_what_it_reads_and_writes(project: Path) -> None:
 def test_help_says_which_parameters_there_are(project: Path) -> None:
     _, out, _ = run(project, "text: hello", "--help")
     assert "params.yaml if not given" in out
-    assert "demo.text: text, required\n" in out and "demo.seconds: number, default 0.0\n" in out
+    assert "demo.text: text, required\n" in out and "demo.fail: true | false, default false\n" in out
 
 
 def test_an_old_output_is_unlinked_not_written_through(project: Path) -> None:

@@ -85,8 +85,8 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> N
 
 
 WITHOUT_TRIPLETS = {
-    "align__contrastive__composed_share": 0.0,
-    "align__contrastive__place_share": 0.0,
+    "align__contrastive__synthetic_caption_prob": 0.0,
+    "align__contrastive__location_phrase_prob": 0.0,
     "align__loss_weights__questions": 0.0,
     "align__loss_weights__regions": 0.0,
 }

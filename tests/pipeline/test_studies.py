@@ -91,7 +91,7 @@ def test_the_chain_does_not_notice_a_study_that_was_never_run(smoke: Clone) -> N
 
 
 def test_a_study_runs_what_is_missing_and_a_second_time_nothing(clone: Clone) -> None:
-    clone.edit(align__training__steps=STEPS, align__training__validate_every=STEPS)
+    clone.edit(align__training__steps=STEPS, align__training__eval_every=STEPS)
     assert clone.repro(f"{FILE}:ablation@default-2") == [f"{FILE}:ablation@default-2"]
     assert sorted(clone.repro(FILE)) == [
         f"{FILE}:ablation@no_questions-2",

@@ -74,7 +74,7 @@ def settings(**changes: Any) -> TrainingParams:
         "steps": 12,
         "batch_size": 16,
         "learning_rate": 0.01,
-        "validate_every": 5,
+        "eval_every": 5,
         "log_every": 2,
     }
     return TrainingParams.model_validate(values | changes)

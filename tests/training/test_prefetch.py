@@ -81,7 +81,7 @@ def trained(scratch: Path, prefetch: int, **changes: Any) -> tuple[dict[str, tor
 def test_a_training_gives_the_same_bytes_and_leaves_no_thread(tmp_path: Path) -> None:
     (plain, curve), (fetched, fetched_curve) = (trained(tmp_path / str(depth), depth) for depth in (0, 5))
     assert all(torch.equal(plain[name], fetched[name]) for name in plain) and curve == fetched_curve
-    trained(tmp_path / "early", 5, steps=1000, validate_every=1, patience=1)
+    trained(tmp_path / "early", 5, steps=1000, eval_every=1, patience=1)
     assert not threads_left()
 
 

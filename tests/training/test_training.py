@@ -74,7 +74,7 @@ def test_a_lost_process_is_named_and_the_training_goes_on(tmp_path: Path, root: 
 
 def test_learns_writes_curves_and_keeps_the_best(tmp_path: Path) -> None:
     objective = Toy(batch_size=64)
-    params = settings(steps=300, batch_size=64, validate_every=20)
+    params = settings(steps=300, batch_size=64, eval_every=20)
     history = train(objective, params, name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
     assert history.best_value > max(0.3, history.validation[0]["score"])
     assert objective.eval().validate()["score"] == pytest.approx(history.best_value)
@@ -88,7 +88,7 @@ def test_learns_writes_curves_and_keeps_the_best(tmp_path: Path) -> None:
 def test_stops_early_without_improvement(tmp_path: Path) -> None:
     objective = Toy()
     objective.validate = lambda: {"score": 1.0}  # type: ignore[method-assign]
-    params = settings(steps=100, validate_every=2, patience=3)
+    params = settings(steps=100, eval_every=2, patience=3)
     history = train(objective, params, name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
     assert [row["step"] for row in history.validation] == [2, 4, 6, 8] and history.best_step == 2
 
@@ -114,7 +114,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 @given(st.integers(1, 200), st.floats(0, 0.9), st.sampled_from(["cosine", "linear", "constant"]))
 def test_schedule_rises_then_falls_and_stays_in_range(steps: int, warmup: float, schedule: str) -> None:
-    params = settings(steps=steps, warmup_share=warmup, schedule=schedule)
+    params = settings(steps=steps, warmup_ratio=warmup, schedule=schedule)
     rates = [learning_rate(step, params) for step in range(steps)]
     peak = max(range(steps), key=rates.__getitem__)
     assert all(0 <= rate <= params.learning_rate * (1 + 1e-9) for rate in rates)

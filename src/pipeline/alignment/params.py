@@ -37,17 +37,17 @@ class ContrastiveParams(Params):
 
     temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
     texts_per_image: int = Field(default=1, ge=1, description="Texts per image in a batch.")
-    composed_share: float = Field(
+    synthetic_caption_prob: float = Field(
         default=0.0,
         ge=0,
         le=1,
         description="Probability of a synthetic text: region captions and answered questions.",
     )
-    composed_texts: int = Field(default=4, ge=1, description="Synthetic texts prepared per image.")
-    composed_parts: int = Field(
+    synthetic_captions: int = Field(default=4, ge=1, description="Synthetic texts prepared per image.")
+    max_parts: int = Field(
         default=4, ge=1, description="Maximum region captions and answered questions in a synthetic text."
     )
-    place_share: float = Field(
+    location_phrase_prob: float = Field(
         default=0.0,
         ge=0,
         le=1,
@@ -56,13 +56,13 @@ class ContrastiveParams(Params):
 
 
 class DistillationParams(Params):
-    """Distillation from the stored teacher; bank, temperature: contrastive kind only."""
+    """Distillation from the stored teacher; queue_size, temperature: contrastive kind only."""
 
     kind: Literal["contrastive", "squared_error", "kl"] = Field(
         default="contrastive",
         description="Target: the teacher's embedding (contrastive, squared_error) or classes (kl).",
     )
-    bank: int = Field(
+    queue_size: int = Field(
         default=65_536,
         ge=0,
         le=65_536,
@@ -140,25 +140,25 @@ class AlignParams(Params):
 
     @model_validator(mode="after")
     def _boxes_fit_the_image(self) -> AlignParams:
-        if self.features.flips and self.contrastive.place_share:
-            raise ValueError("features.flips makes left right, so contrastive.place_share must be 0")
-        if self.image_encoder.resize == "crop" and (self.loss_weights.regions or self.contrastive.place_share):
+        if self.features.hflip and self.contrastive.location_phrase_prob:
+            raise ValueError("features.hflip makes left right, so contrastive.location_phrase_prob must be 0")
+        if self.image_encoder.resize == "crop" and (self.loss_weights.regions or self.contrastive.location_phrase_prob):
             raise ValueError("boxes are fractions of the whole image, so image_encoder.resize must be squash")
-        if self.features.crop_scale and (self.loss_weights.regions or self.contrastive.place_share):
+        if self.features.crop_scale and (self.loss_weights.regions or self.contrastive.location_phrase_prob):
             raise ValueError(
                 "boxes are fractions of the whole image, so with features.crop_scale loss_weights.regions and "
-                "contrastive.place_share must be 0"
+                "contrastive.location_phrase_prob must be 0"
             )
         return self
 
     @model_validator(mode="after")
     def _crops_are_stored_or_drawn(self) -> AlignParams:
-        if self.features.crops and self.train_encoders.image == "all":
+        if self.features.cached_crops and self.train_encoders.image == "all":
             raise ValueError(
-                "nothing of an image encoder that is trained whole can be stored: features.crops must be null"
+                "nothing of an image encoder that is trained whole can be stored: features.cached_crops must be null"
             )
-        if self.features.crop_scale and not self.features.crops and self.train_encoders.image is None:
-            raise ValueError("tokens of a frozen image encoder are stored, and so are crops: set features.crops")
+        if self.features.crop_scale and not self.features.cached_crops and self.train_encoders.image is None:
+            raise ValueError("tokens of a frozen image encoder are stored, and so are crops: set features.cached_crops")
         return self
 
     @model_validator(mode="after")

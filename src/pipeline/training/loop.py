@@ -133,7 +133,7 @@ class Run:
         self.objective.train()
         self.optimiser.zero_grad(set_to_none=True)
         losses, outputs = backward(self.objective, micros, self.step, self.params, self.processes, self.device)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.params.gradient_clip))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.trained, self.params.max_grad_norm))
         if not math.isfinite(norm + sum(losses.values())):
             self.skip(losses, norm)
             return losses
@@ -163,7 +163,7 @@ class Run:
 
     def validate_if_due(self) -> None:
         """Validate every so many steps and at the end; keep the weights if they are the best so far."""
-        if self.step % self.params.validate_every and self.step != self.params.steps:
+        if self.step % self.params.eval_every and self.step != self.params.steps:
             return
         self.objective.eval()
         with torch.no_grad():

@@ -21,7 +21,7 @@ class TrainingParams(Params):
         description="Samples per forward pass, to save memory; same gradient; null: batch_size.",
     )
     learning_rate: float = Field(gt=0, description="Peak learning rate.")
-    warmup_share: float = Field(
+    warmup_ratio: float = Field(
         default=0.1,
         ge=0,
         lt=1,
@@ -32,13 +32,13 @@ class TrainingParams(Params):
     )
     weight_decay: float = Field(default=0.01, ge=0, description="AdamW's weight decay, on matrices only.")
     betas: list[float] = Field(default=[0.9, 0.98], min_length=2, max_length=2, description="AdamW's β₁ and β₂.")
-    gradient_clip: float = Field(
+    max_grad_norm: float = Field(
         default=1.0, gt=0, description="Maximum norm of the gradient; longer ones are scaled down."
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Arithmetic of the forward pass; weights stay float32."
     )
-    validate_every: int = Field(default=100, ge=1, description="Updates between two validations.")
+    eval_every: int = Field(default=100, ge=1, description="Updates between two validations.")
     patience: int | None = Field(
         default=None, ge=1, description="Validations without improvement before training stops early; null: never."
     )

@@ -9,7 +9,7 @@ from pipeline.training.params import TrainingParams
 
 def learning_rate(step: int, params: TrainingParams) -> float:
     """The rate of update `step` (from 0): a linear rise, then cosine or linear to zero, or constant."""
-    warmup = round(params.warmup_share * params.steps)
+    warmup = round(params.warmup_ratio * params.steps)
     if step < warmup:
         return params.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / max(1, params.steps - warmup)

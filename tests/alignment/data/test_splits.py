@@ -12,7 +12,11 @@ from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC
 
-CAPTIONS_ONLY = {"loss_weights__regions": 0.0, "loss_weights__questions": 0.0, "contrastive": {"composed_share": 0.0}}
+CAPTIONS_ONLY = {
+    "loss_weights__regions": 0.0,
+    "loss_weights__questions": 0.0,
+    "contrastive": {"synthetic_caption_prob": 0.0},
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def test_images_without_a_text_are_left_out(tmp_path: Path) -> None:
 def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) -> None:
     row = {"key": "nowhere", "region_id": 0, "box": [0, 0, 1, 1], "caption": "x", "confidence": 1.0}
     KEPT_DC.write(tmp_path / "a-dc.parquet", [row])
-    params = world.params(loss_weights__questions=0.0, contrastive={"composed_share": 0.0})
+    params = world.params(loss_weights__questions=0.0, contrastive={"synthetic_caption_prob": 0.0})
     with pytest.raises(UserError, match="not among the pairs") as caught:
         read_splits(paths.pairs, tmp_path, params)
     assert "nowhere" in str(caught.value) and str(paths.pairs) in str(caught.value)

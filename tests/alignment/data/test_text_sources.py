@@ -79,7 +79,7 @@ def described(share: float = 0.5):
         {"a": ["alt text", " "], "b": ["other"]},
         REGIONS,
         PAIRS,
-        ContrastiveParams(composed_share=share),
+        ContrastiveParams(synthetic_caption_prob=share),
         QuestionParams(),
         seed=3,
     )
@@ -144,7 +144,9 @@ def test_small_boxes_are_located(phrase: str, box: tuple[float, float, float, fl
 
 def test_synthetic_captions_say_locations() -> None:
     def captions(share: float) -> list[str]:
-        contrastive = ContrastiveParams(composed_share=1.0, composed_texts=20, composed_parts=1, place_share=share)
+        contrastive = ContrastiveParams(
+            synthetic_caption_prob=1.0, synthetic_captions=20, max_parts=1, location_phrase_prob=share
+        )
         rows = [{"key": "a", "box": [0.0, 0.0, 0.2, 0.2], "caption": "a red car"}]
         return describe_images({"a": ["x"]}, rows, [], contrastive, QuestionParams(), 0)["a"].synthetic
 
@@ -155,11 +157,11 @@ def test_synthetic_captions_say_locations() -> None:
 
 def test_locations_are_refused_beside_mirrored_images() -> None:
     given = {
-        "features": {"flips": True},
-        "contrastive": {"place_share": 0.5},
+        "features": {"hflip": True},
+        "contrastive": {"location_phrase_prob": 0.5},
         "loss_weights": {},
-        "training": {"seed": 0, "steps": 1, "batch_size": 2, "learning_rate": 0.1, "validate_every": 1},
+        "training": {"seed": 0, "steps": 1, "batch_size": 2, "learning_rate": 0.1, "eval_every": 1},
     }
-    with pytest.raises(ValidationError, match="place_share must be 0"):
+    with pytest.raises(ValidationError, match="location_phrase_prob must be 0"):
         AlignParams.model_validate(given)
-    AlignParams.model_validate({**given, "features": {"flips": False}})
+    AlignParams.model_validate({**given, "features": {"hflip": False}})

@@ -44,7 +44,7 @@ def gradient(of: AlignmentObjective, given: AlignParams) -> tuple[dict[str, floa
 
 
 def test_gives_the_losses_and_gradients_that_stored_tokens_give(paths: Paths) -> None:
-    features = {"flips": True, "image_grid": 3, "text_layers": [0, 2], "mirror_average": True}
+    features = {"hflip": True, "image_grid": 3, "text_layers": [0, 2], "tta": {"hflip": True}}
     cached = objective(paths, params(features=features))
     running = objective(paths, given := params(features=features, train_encoders={"image": 1}))
     running.load_state_dict(cached.state_dict(), strict=False)
@@ -70,7 +70,7 @@ def test_gives_the_losses_and_gradients_that_stored_tokens_give(paths: Paths) ->
 
 
 def test_the_last_blocks_alone_give_what_the_whole_encoder_gives(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    features = {"flips": True, "image_grid": 3, "mirror_average": True}
+    features = {"hflip": True, "image_grid": 3, "tta": {"hflip": True}}
     given = params(features=features, train_encoders={"image": 1, "text": 1})
     alone = objective(paths, given)
     monkeypatch.setattr(ImageEncoder, "runs_last_alone", lambda _self, _blocks: False)
@@ -89,11 +89,11 @@ def test_the_last_blocks_alone_give_what_the_whole_encoder_gives(paths: Paths, m
 
 @pytest.mark.parametrize("trained", [{}, {"image": 1}])
 def test_stored_crops_differ_and_stay_the_same(paths: Paths, trained: dict[str, Any]) -> None:
-    features = {"flips": True, "image_grid": 3, "crop_scale": [0.3, 0.6], "crops": 3}
+    features = {"hflip": True, "image_grid": 3, "crop_scale": [0.3, 0.6], "cached_crops": 3}
     weights = CROPPED["loss_weights"]
     plain, cropped, again = (
         objective(paths, params(features=given, loss_weights=weights, train_encoders=trained)).collator._data.images
-        for given in ({"flips": True, "image_grid": 3}, features, {**features, "crops": 1})
+        for given in ({"hflip": True, "image_grid": 3}, features, {**features, "cached_crops": 1})
     )
     assert [images.crops(0) for images in (plain, cropped, again)] == [2, 5, 3]
     crops = [cropped.get([0], [crop]) for crop in range(5)]
@@ -196,7 +196,7 @@ def test_resumed_in_the_middle_gives_the_same_weights(
 
 
 def test_the_stage_beats_chance_and_the_folder_holds_the_trained_encoders(paths: Paths) -> None:
-    training = {"seed": 1, "steps": 60, "batch_size": 16, "learning_rate": 0.003, "validate_every": 20}
+    training = {"seed": 1, "steps": 60, "batch_size": 16, "learning_rate": 0.003, "eval_every": 20}
     given = params(**CROPPED, training=training, image_encoder={**world.IMAGE, "blocks": 1})
     metrics = align(given, paths)
     retrieval = metrics["retrieval"]["val"]
@@ -237,14 +237,20 @@ def test_windows_lie_inside_and_cover_their_share(width: int, height: int, scale
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"features": {"crop_scale": [0.9, 1.0]}, "loss_weights": CROPPED["loss_weights"]}, "set features.crops"),
-        ({"features": {"crops": 2}}, "crops need a crop_scale"),
+        (
+            {"features": {"crop_scale": [0.9, 1.0]}, "loss_weights": CROPPED["loss_weights"]},
+            "set features.cached_crops",
+        ),
+        ({"features": {"cached_crops": 2}}, "cached_crops need a crop_scale"),
         ({"train_encoders": {"learning_rate_scale": 0.1}}, "needs something to be trained"),
         ({"train_encoders": {"image": 0}}, "greater than or equal to 1"),
         ({"features": {"crop_scale": [0.9, 0.5]}}, "shares of the area"),
-        ({"features": {"crop_scale": [0.9, 1.0], "crops": 2}}, "loss_weights.regions"),
-        ({**CROPPED, "features": {"crop_scale": [0.9, 1.0], "crops": 2}}, "features.crops must be null"),
-        ({**CROPPED, "contrastive": {"composed_share": 0.3, "place_share": 0.5}}, "place_share"),
+        ({"features": {"crop_scale": [0.9, 1.0], "cached_crops": 2}}, "loss_weights.regions"),
+        ({**CROPPED, "features": {"crop_scale": [0.9, 1.0], "cached_crops": 2}}, "features.cached_crops must be null"),
+        (
+            {**CROPPED, "contrastive": {"synthetic_caption_prob": 0.3, "location_phrase_prob": 0.5}},
+            "location_phrase_prob",
+        ),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:

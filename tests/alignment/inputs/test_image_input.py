@@ -12,7 +12,7 @@ from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
 from pipeline.encoders.image.token_grid import pool_tokens
 
-CACHED_CROPS = {"crop_scale": [0.5, 1.0], "crops": 2}
+CACHED_CROPS = {"crop_scale": [0.5, 1.0], "cached_crops": 2}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> ImageEncoder:
         ({"train_encoders": {"image": "all"}}, Pixels()),
         ({**CROPPED, "train_encoders": {"image": 1}}, Pixels()),
         (
-            {**CROPPED, "features": {"crop_scale": [0.5, 1.0], "crops": 2}, "train_encoders": {"image": 1}},
+            {**CROPPED, "features": {"crop_scale": [0.5, 1.0], "cached_crops": 2}, "train_encoders": {"image": 1}},
             Activations(1),
         ),
     ],

@@ -46,7 +46,7 @@ def test_a_region_that_is_the_whole_image_is_read_out_like_the_image(pooling: st
 
 
 def test_tokens_are_dropped_only_while_training() -> None:
-    model = encoder(token_dropout=0.5, pooling="mean", dropout=0.0, summary_dropout=0.0)
+    model = encoder(token_dropout=0.5, pooling="mean", dropout=0.0, skip_dropout=0.0)
     tokens = torch.randn(4, 9, 10)
     assert torch.equal(model.embed("image", tokens), model.embed("image", tokens))
     model.train()

@@ -28,9 +28,9 @@ def test_crops_are_the_corners_and_the_centre() -> None:
     ("asked", "count"),
     [
         ({}, 1),
-        ({"mirror_average": True}, 2),
-        ({"crop_average": 0.875}, 6),
-        ({"mirror_average": True, "crop_average": 0.75}, 12),
+        ({"tta": {"hflip": True}}, 2),
+        ({"tta": {"five_crop": 0.875}}, 6),
+        ({"tta": {"hflip": True, "five_crop": 0.75}}, 12),
     ],
 )
 def test_the_whole_image_weighs_as_much_as_its_crops(tmp_path: Path, asked: dict[str, Any], count: int) -> None:

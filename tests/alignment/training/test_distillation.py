@@ -46,7 +46,7 @@ def test_every_text_has_its_images_distribution() -> None:
 
 
 def test_the_stage_learns_the_teachers_classes(paths: Paths) -> None:
-    training = {"seed": 1, "steps": 15, "batch_size": 8, "learning_rate": 0.03, "validate_every": 15, "log_every": 1}
+    training = {"seed": 1, "steps": 15, "batch_size": 8, "learning_rate": 0.03, "eval_every": 15, "log_every": 1}
     align(world.params(training=training, **KL), paths)
     header, *rows = (paths.plots / "training.csv").read_text().splitlines()
     losses = [float(row.split(",")[header.split(",").index("distillation")]) for row in rows]

@@ -15,15 +15,15 @@ def test_the_preset_holds_the_numbers_of_the_paper(root: Path) -> None:
     assert "vit_base_patch16" in align.image_encoder.name and "bert-base-uncased" in align.text_encoder.name
     assert (trained.image, trained.text, align.features.crop_scale) == ("all", "all", [0.9, 1.0])
     assert (shared.blocks, shared.width, shared.heads, shared.mlp_ratio, shared.layer_scale) == (1, 768, 12, 4.0, 0.2)
-    assert (shared.pooling, shared.projection, shared.summary, shared.separate) == ("cls", None, [], False)
+    assert (shared.pooling, shared.projection, shared.skip_pooling, shared.separate) == ("cls", None, [], False)
     assert shared.type_embedding_scale == 1e-5
     weights = align.loss_weights
     assert (weights.contrastive, weights.distillation, weights.regions, weights.questions) == (1.0, 1.0, 0.0, 0.0)
     distillation = align.distillation
-    assert (distillation.kind, distillation.bank, distillation.temperature) == ("contrastive", 65_536, 0.07)
+    assert (distillation.kind, distillation.queue_size, distillation.temperature) == ("contrastive", 65_536, 0.07)
     assert not distillation.learn_temperature and align.contrastive.temperature == 0.07
     assert (training.batch_size, training.micro_batch_size, training.steps) == (512, 256, 44_600)
-    assert (training.learning_rate, training.warmup_share, training.schedule) == (2e-4, 0.1, "cosine")
+    assert (training.learning_rate, training.warmup_ratio, training.schedule) == (2e-4, 0.1, "cosine")
     assert (training.betas, training.weight_decay) == ([0.9, 0.98], 0.01)
     teacher = load_params(path, "embed_teacher", EmbedTeacherParams)
     assert "beitv2_base_patch16_224" in teacher.encoder.name and teacher.pooling == "cls"

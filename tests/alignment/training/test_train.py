@@ -37,7 +37,7 @@ def gradient(of: AlignmentObjective, paths: Paths, micro: int | None) -> tuple[d
 
 
 def test_all_losses_have_gradients_that_micro_batches_do_not_change(paths: Paths) -> None:
-    found = objective(paths, features={"flips": True, "text_layers": [0, 1]})
+    found = objective(paths, features={"hflip": True, "text_layers": [0, 1]})
     whole, expected = gradient(found, paths, None)
     parts, cached = gradient(found, paths, 2)
     assert set(whole) == {"contrastive", "distillation", "regions", "questions"}

@@ -65,7 +65,7 @@ def fetch(root: Path, into: str = "out", **more: Any) -> dict[str, Any]:
 
 
 def test_tables_fit_each_other_and_source_images_stay_together(raw: Path) -> None:
-    counts = fetch(raw, val_photographs=4)
+    counts = fetch(raw, val_source_images=4)
     shards = ImageShards(raw / "out")
     manifest = {row["key"]: row for row in shards.manifest.to_pylist()}
     regions = REGIONS.read(raw / "out/regions.parquet").to_pylist()
@@ -86,14 +86,14 @@ def test_tables_fit_each_other_and_source_images_stay_together(raw: Path) -> Non
 
 
 def test_a_val_source_takes_its_source_images_along(raw: Path) -> None:
-    params = {"sources": [VG, VQA | {"split": "val"}], "val_photographs": 0}
+    params = {"sources": [VG, VQA | {"split": "val"}], "val_source_images": 0}
     assert fetch(raw, **params)["images"] == {"train": 6, "val": 14}
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fetch(raw, val_photographs=4)
+    fetch(raw, val_source_images=4)
     monkeypatch.setenv("FINEALIGN_WORKERS", "2")
-    params = FetchAnnotationsParams.model_validate({"sources": [VG, VQA], "shard_size": 4, "val_photographs": 4})
+    params = FetchAnnotationsParams.model_validate({"sources": [VG, VQA], "shard_size": 4, "val_source_images": 4})
     fetch_annotations(params, raw, raw / "two", raw / "other_scratch")
     one, two = (
         {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (raw / name).iterdir()} for name in ("out", "two")
@@ -136,7 +136,7 @@ def test_real_annotations(real_data: Path, tmp_path: Path) -> None:
         VG | vg | {"images": "real/samples/images/vgqa"}
         | {"question_answers": "real/samples/vgqa/question_answers.json"},
     ]  # fmt: skip
-    counts = fetch(tmp_path, sources=sources, val_photographs=50, shard_size=500)
+    counts = fetch(tmp_path, sources=sources, val_source_images=50, shard_size=500)
     assert counts["images"] == {"train": 827, "val": 129}
     assert sum(counts["questions"].values()) == 6795 + 3 + 8
     assert sum(counts["regions"].values()) == 739 + 624 + 795 - counts["dropped"]["box of a crowd"]

@@ -31,7 +31,7 @@ def params(layers: int = 1, task: str = "generator", **model: Any) -> TrainGener
             "model": {"train_image_encoder": False, "text": {"layers": layers}, **model},
             "samples": {"hidden_share": 0.6},
             "validation": {"images_while_training": 2},
-            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "validate_every": 2},
+            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "eval_every": 2},
         }
     )
 

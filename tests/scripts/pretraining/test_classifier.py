@@ -41,7 +41,7 @@ def test_classifier_learns_what_pictures_show(tmp_path: Path) -> None:
     shape = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True, classes=3)
     labels = uniform_labels(occurring, shape.classes)
     objective = Classifier(Vit(shape), Pictures(pictures, PREPROCESSING, 16, 0, held_out=20), labels)
-    params = TrainingParams(seed=0, steps=30, batch_size=16, learning_rate=1e-2, validate_every=30, log_every=1)
+    params = TrainingParams(seed=0, steps=30, batch_size=16, learning_rate=1e-2, eval_every=30, log_every=1)
     history = train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     losses = [row["classes"] for row in history.training]
     entropy = -(labels * labels.clamp(min=1e-9).log()).sum(dim=1).mean().item()

@@ -50,7 +50,7 @@ def test_objective_learns_and_beats_counting(tmp_path: Path) -> None:
     model = BertLM(config)
     objective = MaskedWords(model, TOKENIZER, TEXTS, batch_size=16, seed=0, held_out=8)
     before = pseudo_perplexity(model, TOKENIZER, TEXTS[:4])
-    params = TrainingParams(seed=0, steps=120, batch_size=16, learning_rate=1e-2, validate_every=120)
+    params = TrainingParams(seed=0, steps=120, batch_size=16, learning_rate=1e-2, eval_every=120)
     train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     after = pseudo_perplexity(model, TOKENIZER, TEXTS[:4])
     rows = TOKENIZER.batch_pieces(TEXTS)

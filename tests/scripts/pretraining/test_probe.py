@@ -52,7 +52,7 @@ def test_control_learns_labels(tmp_path: Path) -> None:
     small = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True)
     encoder = Vit(small)
     objective = Supervised(encoder, Pictures(pictures, PREPROCESSING, 16, 0, held_out=20), things)
-    params = TrainingParams(seed=0, steps=20, batch_size=16, learning_rate=5e-3, validate_every=20)
+    params = TrainingParams(seed=0, steps=20, batch_size=16, learning_rate=5e-3, eval_every=20)
     train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     with torch.no_grad():
         assert objective.validate()["right"] == 100

@@ -64,7 +64,7 @@ def test_objective_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     objective = RegionContrast(Vit(SMALL), pictures, PREPROCESSING, 30, 0.1, seed=0, held_out=30)
     before = objective.eval().validate()["found_with_colour"]
-    params = TrainingParams(seed=0, steps=12, batch_size=30, learning_rate=1e-2, validate_every=12)
+    params = TrainingParams(seed=0, steps=12, batch_size=30, learning_rate=1e-2, eval_every=12)
     train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     with torch.no_grad():
         after = objective.validate()["found_with_colour"]

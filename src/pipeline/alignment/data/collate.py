@@ -61,7 +61,7 @@ class Collator:
     def _draw(self, sample: Sample) -> dict[str, Any]:
         params, entry, rng = self._params, self._data.entries[sample.image], self._sampler.draws(sample)
         crop = int(rng.integers(self._data.images.crops(sample.image)))
-        number, synthetic = params.contrastive.texts_per_image, params.contrastive.composed_share
+        number, synthetic = params.contrastive.texts_per_image, params.contrastive.synthetic_caption_prob
         texts = choose_texts(entry.captions, entry.synthetic, number, synthetic, rng)
         drawn: dict[str, Any] = {"rng": rng, "crop": crop, "text": np.array(texts)}
         if params.loss_weights.regions:

@@ -46,7 +46,7 @@ def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
     among the pairs.
     """
     shards = ImageShards(pairs)
-    weights, share = params.loss_weights, params.contrastive.composed_share
+    weights, share = params.loss_weights, params.contrastive.synthetic_caption_prob
     no_regions, no_qa = KEPT_DC.build([]), KEPT_QA.build([])
     regions = read_triplets(KEPT_DC, triplets, shards) if weights.regions or share else no_regions
     qa = read_triplets(KEPT_QA, triplets, shards) if weights.questions or share else no_qa
@@ -68,8 +68,8 @@ def read_triplets(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
             f"The parameters of align ask for {table.name}, but the folder of triplets has none.",
             where=folder / pattern,
             expected="the triplets that inputs.triplets names",
-            fix="set inputs.triplets to data/triplets or to an imported set, or set contrastive.composed_share and "
-            "the loss weights of regions, questions and answers to 0",
+            fix="set inputs.triplets to data/triplets or to an imported set, or set contrastive.synthetic_caption_prob "
+            "and the loss weights of regions, questions and answers to 0",
         )
     rows = table.read_folder(folder, pattern)
     unknown = sorted(set(rows["key"].to_pylist()) - set(shards.manifest["key"].to_pylist()))

@@ -35,13 +35,13 @@ def synthetic_captions(
     for right in statements:
         boxes.setdefault(right, None)
     parts = list(boxes)
-    if not parts or params.composed_share == 0.0:
+    if not parts or params.synthetic_caption_prob == 0.0:
         return []
     captions = []
-    for _ in range(params.composed_texts):
-        most = min(params.composed_parts, len(parts))
+    for _ in range(params.synthetic_captions):
+        most = min(params.max_parts, len(parts))
         chosen = [parts[index] for index in rng.permutation(len(parts))[: int(rng.integers(1, most + 1))]]
-        located = rng.random(len(chosen)) < params.place_share
+        located = rng.random(len(chosen)) < params.location_phrase_prob
         phrases = [
             with_location(part, boxes[part]) if says else part for part, says in zip(chosen, located, strict=True)
         ]

@@ -80,7 +80,7 @@ def choose_image_input(params: AlignParams, encoder: ImageEncoder) -> ImageInput
     run alone. Raises UserError if the encoder has fewer blocks than are to be trained, or does not show them.
     """
     trained, features = params.train_encoders.image, params.features
-    if trained == "all" or (features.crop_scale and not features.crops):
+    if trained == "all" or (features.crop_scale and not features.cached_crops):
         return Pixels()
     if trained is None:
         return Tokens()

@@ -29,14 +29,14 @@ MAY_DIFFER = {
     "text_encoder": {"name", "weights"},
     "shared_encoder": {
         "dropout",
-        "summary_dropout",
+        "skip_dropout",
         "token_dropout",
-        "summary_ridge",
-        "block_start",
+        "cca_ridge",
+        "readout_init",
         "layer_scale",
         "type_embedding_scale",
     },
-    "features": {"flips", "crops", "crop_scale", "mirror_average", "crop_average"},
+    "features": {"hflip", "cached_crops", "crop_scale", "tta"},
 }
 
 

@@ -33,21 +33,21 @@ class SharedEncoderParams(Params):
     projection: int | None = Field(
         default=None, ge=2, description="Width of the embedding; null: width of the blocks, without a projection."
     )
-    summary: list[Literal["mean", "max"]] = Field(
+    skip_pooling: list[Literal["mean", "max"]] = Field(
         default=["mean"],
         max_length=2,
         description="Skip path: linear map of pooled encoder tokens, added to the readout; []: none.",
     )
-    summary_ridge: float | None = Field(
+    cca_ridge: float | None = Field(
         default=1.0,
         gt=0,
         description="Ridge of the CCA (canonical correlation) that starts the skip path; null: random.",
     )
-    block_start: float = Field(
+    readout_init: float = Field(
         default=0.1, gt=0, description="Initial weight of the Transformer readout against the pooled skip path."
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability inside the blocks.")
-    summary_dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability on the skip path.")
+    skip_dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability on the skip path.")
     token_dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the encoders' tokens that are dropped in training."
     )
@@ -56,9 +56,18 @@ class SharedEncoderParams(Params):
     def _heads_divide_width(self) -> SharedEncoderParams:
         if self.width and self.width % self.heads:
             raise ValueError("heads must divide width")
-        if len(set(self.summary)) < len(self.summary):
-            raise ValueError("summary names one pooling twice")
+        if len(set(self.skip_pooling)) < len(self.skip_pooling):
+            raise ValueError("skip_pooling names one pooling twice")
         return self
+
+
+class TtaParams(Params):
+    """Test-time augmentation: an image's embedding is the mean over several views of it."""
+
+    hflip: bool = Field(default=False, description="Average with the mirror image.")
+    five_crop: float | None = Field(
+        default=None, ge=0.1, lt=1, description="Average with five crops of this share of the sides; null: none."
+    )
 
 
 class FeatureParams(Params):
@@ -72,30 +81,24 @@ class FeatureParams(Params):
         min_length=1,
         description="Layers concatenated into text tokens, 0: embeddings; null: the last layer.",
     )
-    flips: bool = Field(default=False, description="Mirror training images at random.")
+    hflip: bool = Field(default=False, description="Mirror training images at random.")
     crop_scale: list[float] | None = Field(
         default=None,
         min_length=2,
         max_length=2,
         description="RandomResizedCrop: range of the area (S-SMKE: [0.9, 1]); null: no crops.",
     )
-    crops: int | None = Field(
+    cached_crops: int | None = Field(
         default=None,
         ge=1,
         description="Crops cached per training image; null: a fresh crop per step (needs a trained image encoder).",
     )
-    mirror_average: bool = Field(default=False, description="Test time: average with the mirror image.")
-    crop_average: float | None = Field(
-        default=None,
-        ge=0.1,
-        lt=1,
-        description="Test time: average with five crops of this share of the sides; null: none.",
-    )
+    tta: TtaParams = TtaParams()
 
     @model_validator(mode="after")
     def _crops_have_a_scale(self) -> FeatureParams:
         if self.crop_scale and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ValueError("crop_scale must be two shares of the area, 0 < least <= largest <= 1")
-        if self.crops and not self.crop_scale:
-            raise ValueError("crops need a crop_scale")
+        if self.cached_crops and not self.crop_scale:
+            raise ValueError("cached_crops need a crop_scale")
         return self

@@ -92,11 +92,11 @@ class SharedEncoder(nn.Module):
         self.class_token = nn.Parameter(torch.randn(width) * 0.02) if params.pooling == "cls" else None
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, params.projection) if params.projection else nn.Identity()
-        self.readout_scale = nn.Parameter(torch.tensor(params.block_start if params.summary else 1.0))
-        if params.summary:
-            pooled = {name: dim * len(params.summary) for name, dim in dims.items()}
+        self.readout_scale = nn.Parameter(torch.tensor(params.readout_init if params.skip_pooling else 1.0))
+        if params.skip_pooling:
+            pooled = {name: dim * len(params.skip_pooling) for name, dim in dims.items()}
             self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in pooled.items()})
-        self.skip_dropout = nn.Dropout(params.summary_dropout)
+        self.skip_dropout = nn.Dropout(params.skip_dropout)
 
     def fit_token_norm(self, modality: Modality, tokens: Tensor) -> None:
         """Measure the statistics of step 1 on tokens [N, dim] of the training set."""
@@ -120,7 +120,7 @@ class SharedEncoder(nn.Module):
         tokens_alone = states[:, states.shape[1] - tokens.shape[1] :]
         pooling = "max" if self.params.pooling == "max" else "mean"
         pooled = box_pools([pooling], tokens_alone, weights)
-        regions = self._combine("image", pooled, box_pools(self.params.summary, standard, weights))
+        regions = self._combine("image", pooled, box_pools(self.params.skip_pooling, standard, weights))
         return self.readout("image", states, standard, None), regions
 
     def fuse(self, image: Tensor, owner: Tensor, text: Tensor, mask: Tensor) -> Tensor:
@@ -140,12 +140,14 @@ class SharedEncoder(nn.Module):
 
     def skip_pool(self, standard: Tensor, mask: Tensor | None) -> Tensor:
         """Input of the skip path: pooled standardised tokens, [B, dim · poolings]."""
-        return torch.cat([POOLS[name](standard, mask) for name in self.params.summary] or [standard[:, 0, :0]], dim=1)
+        return torch.cat(
+            [POOLS[name](standard, mask) for name in self.params.skip_pooling] or [standard[:, 0, :0]], dim=1
+        )
 
     def _combine(self, modality: Modality, states: Tensor, skip: Tensor) -> Tensor:
         """Normalised sum of the blocks' readout […, width] and the linear map of the skip path […, dim · poolings]."""
         embedding = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
-        if self.params.summary:
+        if self.params.skip_pooling:
             # Divided so that the map's weights, not its outputs, have the size that learning rates are made for.
             embedding = embedding + self.summary[modality](self.skip_dropout(skip)) / self.output_dim**0.5
         return functional.normalize(embedding, dim=-1)

@@ -17,10 +17,10 @@ from pipeline.alignment.model.params import FeatureParams
 def augmented(pixels: Tensor, features: FeatureParams) -> list[tuple[float, Tensor]]:
     """Images [B, 3, S, S] and the augmented copies that the parameters ask for, each with its weight in the mean."""
     images = [(1.0, pixels)]
-    if features.crop_average:
-        crops = five_crops(pixels, features.crop_average)
+    if features.tta.five_crop:
+        crops = five_crops(pixels, features.tta.five_crop)
         images += [(1 / len(crops), crop) for crop in crops]
-    return images + [(weight, image.flip(-1)) for weight, image in images] if features.mirror_average else images
+    return images + [(weight, image.flip(-1)) for weight, image in images] if features.tta.hflip else images
 
 
 def five_crops(pixels: Tensor, share: float) -> list[Tensor]:

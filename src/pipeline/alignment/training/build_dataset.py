@@ -111,8 +111,8 @@ def announce_cache(splits: Splits, texts: dict[str, list[str]], encoders: Encode
     sizes: list[str] = []
     if not isinstance(encoders.image_input, Pixels):
         images, held_out = len(splits.train.keys), len(splits.val.keys)
-        crops = images * ((2 if params.features.flips else 1) + (params.features.crops or 0))
-        crops += held_out * (2 if params.features.mirror_average else 1)
+        crops = images * ((2 if params.features.hflip else 1) + (params.features.cached_crops or 0))
+        crops += held_out * (2 if params.features.tta.hflip else 1)
         values = values_per_crop(encoders.image, encoders.image_input, params.features.image_grid)
         megabytes = crops * values * BYTES_PER_VALUE / 1e6
         sizes.append(f"{encoders.image_input} of {images + held_out} images: {megabytes:.0f} MB of disk")
@@ -146,8 +146,8 @@ def build_images(
     work = [
         Shard(name, (splits.shards.path(name),), {"mirror": mirror, "random_crops": crops})
         for split, mirror, crops in (
-            (TRAIN, params.features.flips, params.features.crops or 0),
-            (VAL, params.features.mirror_average, 0),
+            (TRAIN, params.features.hflip, params.features.cached_crops or 0),
+            (VAL, params.features.tta.hflip, 0),
         )
         for name in splits.shards.shards(split)
     ]
@@ -158,7 +158,7 @@ def build_images(
 
 def image_pixels(splits: Splits, encoder: ImageEncoder, params: AlignParams) -> tuple[ImagePixels, ImagePixels]:
     """Pixels of training and validation images."""
-    crops, val_crops = (2 if wanted else 1 for wanted in (params.features.flips, params.features.mirror_average))
+    crops, val_crops = (2 if wanted else 1 for wanted in (params.features.hflip, params.features.tta.hflip))
     shards, preprocessing = splits.shards, encoder.preprocessing
     return (
         ImagePixels(shards, splits.train.keys, preprocessing, crops, params.features.crop_scale),

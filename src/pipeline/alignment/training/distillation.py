@@ -36,7 +36,7 @@ class Distillation(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, teacher.shape[1]))
         if params.kind == "contrastive":
             self.scale = Scale(params.temperature, trained=params.learn_temperature)
-            self.bank = TeacherQueue(teacher, groups, params.bank, seed)
+            self.queue = TeacherQueue(teacher, groups, params.queue_size, seed)
 
     def predict(self, embeddings: Tensor) -> Tensor:
         """From embeddings […, width] L2-normalised predictions […, D] of the teacher's; for `kl` class logits."""
@@ -49,7 +49,7 @@ class Distillation(nn.Module):
         if self.kind in ROW_BY_ROW:
             branch, repeated = ROW_BY_ROW[self.kind], teacher.repeat_interleave(text.shape[1], dim=0)
             return (branch(image, teacher) + branch(texts, repeated)) / 2
-        queue, queue_group = self.bank.embeddings, self.bank.groups
+        queue, queue_group = self.queue.embeddings, self.queue.groups
         branches = [
             contrastive_distillation(student, student_group, teacher, group, queue, queue_group, self.scale())
             for student, student_group in ((image, group), (texts, text_group))
@@ -59,7 +59,7 @@ class Distillation(nn.Module):
     def after_step(self, teacher: Tensor, group: Tensor) -> None:
         """Push the whole batch into the queue, and keep a trained temperature in bounds."""
         if self.kind == "contrastive":
-            self.bank.push(teacher, group)
+            self.queue.push(teacher, group)
             self.scale.clamp()
 
 

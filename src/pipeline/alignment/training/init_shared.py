@@ -50,8 +50,8 @@ def init_skip_pooling(shared: SharedEncoder, data: TrainingSet, params: AlignPar
 
     Its pairs are all training images with their captions and synthetic captions.
     """
-    ridge = params.shared_encoder.summary_ridge
-    if ridge is None or not params.shared_encoder.summary:
+    ridge = params.shared_encoder.cca_ridge
+    if ridge is None or not params.shared_encoder.skip_pooling:
         return
     pairs = [(image, text) for image, entry in enumerate(data.entries) for text in entry.whole]
     texts = pool_texts(shared, data, [text for _, text in pairs])

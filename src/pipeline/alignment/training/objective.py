@@ -55,7 +55,7 @@ class AlignmentObjective(Objective):
         self.shared, self.weights = shared, params.loss_weights
         self.towers, self.prefetch = towers or Towers(), AHEAD if towers else 0
         self.encoder_rate = params.train_encoders.learning_rate_scale
-        self.mirror_average = params.features.mirror_average
+        self.hflip = params.features.tta.hflip
         self.validation = validation
         self.sampler = Sampler(len(data.entries), params.training.batch_size, params.training.seed)
         self.collator = Collator(data, params, self.sampler)
@@ -136,7 +136,7 @@ class AlignmentObjective(Objective):
         return groups + decay_groups(encoders, lr_scale=self.encoder_rate)
 
     def validate(self) -> dict[str, float]:
-        return validate(self.shared, self.validation, self.mirror_average)
+        return validate(self.shared, self.validation, self.hflip)
 
 
 def same_content(group: Tensor, text_number: Tensor) -> Tensor:

@@ -13,14 +13,14 @@ from pipeline.metrics.retrieval import RECALL_AT, retrieval_metrics, retrieval_r
 BATCH = 250
 
 
-def embed_images(shared: SharedEncoder, data: ValidationSet, mirror_average: bool) -> np.ndarray:
-    """[images, D] float32; with `mirror_average` each the normalised mean of itself and its mirror image."""
+def embed_images(shared: SharedEncoder, data: ValidationSet, hflip: bool) -> np.ndarray:
+    """[images, D] float32; with `hflip` each the normalised mean of itself and its mirror image."""
     device = next(shared.parameters()).device
     parts = []
     for start in range(0, len(data.images), BATCH):
         numbers = range(start, min(start + BATCH, len(data.images)))
         total = torch.zeros(())
-        for crop in range(data.images.crops(0) if mirror_average else 1):
+        for crop in range(data.images.crops(0) if hflip else 1):
             tokens = data.images.get(numbers, [crop] * len(numbers)).to(device)
             total = total + shared.embed("image", tokens).float().cpu()
         parts.append(functional.normalize(total, dim=-1))
@@ -39,9 +39,9 @@ def embed_texts(shared: SharedEncoder, data: ValidationSet) -> np.ndarray:
     return embeddings
 
 
-def validate(shared: SharedEncoder, data: ValidationSet, mirror_average: bool) -> dict[str, float]:
+def validate(shared: SharedEncoder, data: ValidationSet, hflip: bool) -> dict[str, float]:
     """mean_recall, and `i2t_R@k` and `t2i_R@k`, in percent."""
-    images, texts = embed_images(shared, data, mirror_average), embed_texts(shared, data)
+    images, texts = embed_images(shared, data, hflip), embed_texts(shared, data)
     retrieval = retrieval_metrics(retrieval_ranks(images, texts, data.owner))
     metrics = {"mean_recall": float(np.asarray(retrieval["mean_recall"]))}
     for short, name in (("i2t", "image_to_text"), ("t2i", "text_to_image")):

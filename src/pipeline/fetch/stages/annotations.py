@@ -55,7 +55,7 @@ def split_by_source_image(params: FetchAnnotationsParams, annotations: Sequence[
     entries = [
         (image, source.split) for source, part in zip(params.sources, annotations, strict=True) for image in part.images
     ]
-    val = val_source_images([(image.source_image_id, split) for image, split in entries], params.val_photographs)
+    val = val_source_images([(image.source_image_id, split) for image, split in entries], params.val_source_images)
     return {image.key: "val" if image.source_image_id in val else "train" for image, _ in entries}
 
 

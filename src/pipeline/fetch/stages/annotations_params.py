@@ -26,7 +26,7 @@ class FetchAnnotationsParams(Params):
         min_length=1, description="Annotated data sets to read; `kind` names the layout of the files."
     )
     shard_size: int = Field(default=1000, ge=1, description="Maximum images per packed shard.")
-    val_photographs: int = Field(
+    val_source_images: int = Field(
         default=0, ge=0, description="Photographs of train sources held out as val split, chosen by hash."
     )
     image_format: ImageFormat = Field(default_factory=ImageFormat)

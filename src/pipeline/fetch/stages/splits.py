@@ -24,7 +24,7 @@ def val_source_images(entries: Iterable[tuple[str, str]], count: int) -> set[str
     if count >= len(others):
         raise UserError(
             "No source image is left for training.",
-            where="fetch_annotations.val_photographs",
+            where="fetch_annotations.val_source_images",
             expected=f"fewer than the {len(others)} source images of the train sources",
             found=str(count),
             fix="lower it, or check the sources' splits",

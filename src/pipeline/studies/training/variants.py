@@ -48,5 +48,5 @@ def equal_samples(training: TrainingParams, batch_size: int) -> dict[str, Any]:
         "batch_size": batch_size,
         "steps": max(1, round(training.steps / ratio)),
         "learning_rate": training.learning_rate * ratio**0.5,
-        "validate_every": max(1, round(training.validate_every / ratio)),
+        "eval_every": max(1, round(training.eval_every / ratio)),
     }
