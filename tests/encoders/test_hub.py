@@ -6,9 +6,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from pipeline.encoders.common.hub import hub_file, hub_folder
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_text
+from pipeline.encoders.common.hub import hub_file, hub_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

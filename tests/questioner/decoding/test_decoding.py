@@ -9,7 +9,7 @@ from torch import Tensor
 from pipeline.questioner.decoding.counter_rng import stream, uniforms
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.tasks import View, Writer
-from pipeline.questioner.model.prompts import FULL_IMAGE
+from pipeline.storage.boxes import FULL_IMAGE
 
 BOXES = [[0.0, 0.0, 0.5, 0.6], [0.3, 0.2, 1.0, 0.9], list(FULL_IMAGE), [0.6, 0.1, 0.7, 0.2]]
 IMAGE_OF_BOX = [0, 0, 1, 2]

@@ -12,7 +12,7 @@ from pipeline.core.settings import machine
 from pipeline.questioner.decoding.generator import regroup
 from pipeline.questioner.decoding.tasks import Writer
 from pipeline.questioner.model.checkpoint import FILTER, Loaded, load_model
-from pipeline.questioner.model.prompts import FULL_IMAGE
+from pipeline.storage.boxes import FULL_IMAGE
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import Written
 from pipeline.questioner.decoding.tasks import View, Writer
 from pipeline.questioner.model.checkpoint import GENERATOR, Loaded, load_model
-from pipeline.questioner.model.prompts import BINARY, Box
+from pipeline.storage.boxes import Box
+from pipeline.tables.questions import BINARY
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.questioner.model.prompts import FULL_IMAGE, Prompts, plain, prompt_type
+from pipeline.questioner.model.prompts import Prompts
+from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.questions import plain_text, prompt_type
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def read_questions(
         for answer in found:
             if 0 < len(flat[entry]) <= min(limits.answer, limits.target - 1 - len(question)):
                 answers.append(flat[entry])
-                types.append(prompt_type(texts[row], plain(answer)))
+                types.append(prompt_type(texts[row], plain_text(answer)))
             entry += 1
         fits[row] = len(answers) > before and len(question) > 0
         if fits[row]:

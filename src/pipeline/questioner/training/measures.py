@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline.metrics.cider import cider
 from pipeline.metrics.vqa_accuracy import vqa_accuracy
-from pipeline.questioner.model.prompts import joined, plain
+from pipeline.tables.questions import detokenised, majority, plain_text
 
 
 class BlindAnswerer:
@@ -27,21 +27,16 @@ class BlindAnswerer:
         self.all: Counter[str] = Counter()
         columns = (questions[name].to_pylist() for name in ("question", "question_type", "answers"))
         for question, kind, answers in zip(*columns, strict=True):
-            usual = usual_answer(answers)
-            for counter in (self.by_question[plain(question)], self.by_type[kind], self.all):
+            usual = majority(map(plain_text, answers))
+            for counter in (self.by_question[plain_text(question)], self.by_type[kind], self.all):
                 counter[usual] += 1
 
     def answer(self, question: str, question_type: str) -> str:
         """The answer without looking; empty if there was no training question."""
-        for counter in (self.by_question.get(plain(question)), self.by_type.get(question_type), self.all):
+        for counter in (self.by_question.get(plain_text(question)), self.by_type.get(question_type), self.all):
             if counter:
                 return counter.most_common(1)[0][0]
         return ""
-
-
-def usual_answer(answers: Sequence[str]) -> str:
-    """The most frequent answer in plain form, the first of several."""
-    return Counter(plain(answer) for answer in answers).most_common(1)[0][0]
 
 
 def question_figures(questions: pa.Table, answers: Sequence[str], blind: BlindAnswerer) -> dict[str, Any]:
@@ -50,10 +45,11 @@ def question_figures(questions: pa.Table, answers: Sequence[str], blind: BlindAn
     groups: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     for row, answer in zip(rows, answers, strict=True):
         unseen = blind.answer(row["question"], row["question_type"])
+        references = [plain_text(text) for text in row["answers"]]
         scores = {
-            "vqa_accuracy": vqa_accuracy(answer, [plain(text) for text in row["answers"]]),
-            "exact": float(same(answer, usual_answer(row["answers"]))),
-            "blind_exact": float(same(unseen, usual_answer(row["answers"]))),
+            "vqa_accuracy": vqa_accuracy(answer, references),
+            "exact": float(same(answer, majority(references))),
+            "blind_exact": float(same(unseen, majority(references))),
         }
         for group in (("all", ""), ("question_type", row["question_type"]), ("answer_type", row["answer_type"])):
             groups[group].append(scores)
@@ -99,4 +95,4 @@ def same(answer: str, reference: str) -> bool:
 
 def respelled(text: str) -> str:
     """A text as the questioner would write it."""
-    return joined(" ".join(plain(text).replace("-", " - ").replace("'", " ' ").split()))
+    return detokenised(" ".join(plain_text(text).replace("-", " - ").replace("'", " ' ").split()))

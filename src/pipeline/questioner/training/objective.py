@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from pipeline.questioner.decoding.counter_rng import stream
-from pipeline.questioner.model.prompts import FULL_IMAGE, Prompts
+from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.vision import Sight
 from pipeline.questioner.training.batch import Row, by_length, tensors, word_losses
@@ -37,6 +37,7 @@ from pipeline.questioner.training.dataset import Samples
 from pipeline.questioner.training.image_inputs import PixelStore
 from pipeline.questioner.training.params import SampleParams
 from pipeline.questioner.training.sampler import Item, Sampler
+from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.objective import Objective, decay_groups
 
 VALIDATION_STEP = -1

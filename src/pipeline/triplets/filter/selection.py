@@ -22,6 +22,7 @@ from typing import Any
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.metrics.vqa_accuracy import normalise_answer
+from pipeline.tables.questions import lowered
 from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
     Agreement,
@@ -146,7 +147,7 @@ def _limit_types(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[flo
 def _balance_yes_no(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[float], ratio: float | None) -> None:
     if ratio is None:
         return
-    answers = [row["answer"].strip().lower() for row in rows]
+    answers = [lowered(row["answer"]) for row in rows]
     sides = {word: [index for index in remaining(reasons) if answers[index] == word] for word in ("yes", "no")}
     for word, other in (("yes", "no"), ("no", "yes")):
         members, most = sides[word], int(ratio * len(sides[other]))
