@@ -1,5 +1,7 @@
 """Prompts and targets against the table of docs/jade (section 1), token by token."""
 
+from __future__ import annotations
+
 import pytest
 from scripts.pretraining.vocabulary import build_vocabulary
 from tests.questioner import toy

@@ -5,6 +5,8 @@ its gradient tiny; the fresh layers are drawn with deviation 1 / sqrt(width) ins
 the scale of what passes through.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path

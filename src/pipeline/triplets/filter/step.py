@@ -47,9 +47,9 @@ class FilterStep(Step):
 
     def setup(self) -> None:
         """Load the filter model."""
-        from pipeline.questioner.decoding.filter_model import Answerer
+        from pipeline.questioner.decoding.filter_model import FilterModel
 
-        self.answerer: Answerer = Answerer.load(self.model)
+        self.answerer: FilterModel = FilterModel.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` are the generated qa and dc tables and the images' tar."""
