@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.metrics.vqa_accuracy import normalise_answer
+from pipeline.questioner.decoding.generated import Generated
 from pipeline.tables.questions import lowered
 from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
@@ -39,14 +39,6 @@ from pipeline.triplets.filter.rules import caption_fault, qa_fault
 Row = Mapping[str, Any]
 Reasons = list[Reason | None]
 """One entry per row: why it is rejected, or None while it stays."""
-
-
-@dataclass(frozen=True)
-class SecondAnswer:
-    """What the second model answers, and how sure it is, in [0, 1]."""
-
-    text: str
-    confidence: float
 
 
 def agrees(answer: str, second: str, agreement: Agreement) -> bool:
@@ -79,7 +71,7 @@ def screen_qa(rows: Sequence[Row], params: RuleParams) -> Reasons:
 def judge_qa(
     rows: Sequence[Row],
     reasons: Reasons,
-    answers: Mapping[int, SecondAnswer],
+    answers: Mapping[int, Generated],
     second: SecondAnswerParams,
     limits: LimitParams,
 ) -> Reasons:
