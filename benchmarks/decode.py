@@ -182,13 +182,13 @@ def paper(generator: Generator, image: Tensor, lengths: list[tuple[int, int]]) -
             questioner.logits(states[:, -1]).topk(10, dim=1)
 
 
-def library(args: argparse.Namespace, generator: Generator, images: Tensor, lengths: list[tuple[int, int]]) -> None:
-    """transformers' BERT decoder with cross-attention and cache: all pairs at once, prompt first, then the words.
+def library_decoder(args: argparse.Namespace, generator: Generator) -> Any:
+    """transformers' BERT decoder of the generator's size, with random weights.
 
-    A causal decoder cannot restart at the answer with another prompt, so this way saves that second reading.
+    Its annotations do not know that this class generates; hence Any.
     """
     from transformers import BertConfig as LibraryConfig
-    from transformers import BertLMHeadModel, DynamicCache, EncoderDecoderCache
+    from transformers import BertLMHeadModel
 
     source = generator.decoder.questioner.text.config
     library_config = LibraryConfig(
@@ -200,9 +200,18 @@ def library(args: argparse.Namespace, generator: Generator, images: Tensor, leng
         is_decoder=True,
         add_cross_attention=True,
     )
-    # Its annotations do not know that this class generates.
     decoder: Any = BertLMHeadModel(library_config).eval()
-    decoder.to(args.device)
+    return decoder.to(args.device)
+
+
+def library(args: argparse.Namespace, generator: Generator, images: Tensor, lengths: list[tuple[int, int]]) -> None:
+    """transformers' BERT decoder with cross-attention and cache: all pairs at once, prompt first, then the words.
+
+    A causal decoder cannot restart at the answer with another prompt, so this way saves that second reading.
+    """
+    from transformers import DynamicCache, EncoderDecoderCache
+
+    decoder = library_decoder(args, generator)
     prompt = generator.prompts.pair_prompt("what", boxes()[0], generator.prompts.pieces([CAPTION])[0])
     encoded = generator.vision.encode(images)
     rows = [(image, box) for image in range(len(images)) for box in boxes() for _ in TYPES]

@@ -63,15 +63,15 @@ class Prompts:
         """Prompt that asks for a caption of a region."""
         return self.closed([*self._words[CAPTION_TASK], self.gap, *self.location(box)])
 
-    def pair_prompt(self, kind: str | None, box: Box, caption: Sequence[int]) -> list[int]:
-        """Prompt that asks for a question of TYPE `kind` and its answer; None hides the type.
+    def pair_prompt(self, prompt_type: str | None, box: Box, caption: Sequence[int]) -> list[int]:
+        """Prompt that asks for a question of TYPE `prompt_type` and its answer; None hides the type.
 
         `caption` is the region's caption as word pieces (may be empty).
         """
-        named = self.hidden_type if kind is None else self.types[kind]
+        shown = self.hidden_type if prompt_type is None else self.types[prompt_type]
         words = self._words[PAIR_TASK]
         kept = caption[: self.max_tokens]
-        return self.closed([*words, self.gap, named, self.gap, *self.location(box), self.gap, *kept])
+        return self.closed([*words, self.gap, shown, self.gap, *self.location(box), self.gap, *kept])
 
     def question_prompt(self, question: Sequence[int]) -> list[int]:
         """Prompt that asks a question (word pieces) about the whole image."""

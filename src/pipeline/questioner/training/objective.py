@@ -104,12 +104,12 @@ class MaskedLMObjective(Objective):
         image_of_box: list[int] = []
         kinds: list[list[MaskedSequence]] = []
         for sample, item in enumerate(items):
-            own_boxes, own_kinds = self.sequences(item, samples, sample, step)
-            kinds = kinds or [[] for _ in own_kinds]
-            for kind, own in zip(kinds, own_kinds, strict=True):
-                kind += [replace(sequence, box=sequence.box + len(boxes)) for sequence in own]
-            boxes += own_boxes
-            image_of_box += [sample] * len(own_boxes)
+            sample_boxes, sample_kinds = self.sequences(item, samples, sample, step)
+            kinds = kinds or [[] for _ in sample_kinds]
+            for kind, sequences in zip(kinds, sample_kinds, strict=True):
+                kind += [replace(sequence, box=sequence.box + len(boxes)) for sequence in sequences]
+            boxes += sample_boxes
+            image_of_box += [sample] * len(sample_boxes)
         return {
             "images": select_images(images, [item.image for item in items]),
             "image_of_box": torch.tensor(image_of_box),
