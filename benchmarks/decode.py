@@ -1,49 +1,54 @@
-"""How fast the generator writes: question-answer pairs per second, against other ways of decoding.
+"""How fast the generator decodes: question-answer pairs per second, against other ways of decoding.
 
     python benchmarks/decode.py --images 4 --layers 4 --hidden 256
     python benchmarks/decode.py --images 1 --image timm:vit_base_patch16_224 --layers 12 --hidden 768 --vocabulary 30000
 
-For every image 16 boxes and 10 questions each are asked (160 pairs), by a questioner with random weights; all ways
-write texts of the same drawn lengths (questions of 5 to 12 words, answers of 1 or 2). Ways:
+A questioner with random weights asks 10 questions about each of 16 boxes per image (160 pairs). All ways generate texts
+of the same drawn lengths (questions of 5 to 12 words, answers of 1 or 2):
 
     ours     key-value cache, shared image and prompt keys, finished sequences dropped
-    pixel    the same decoding, but one pass of the image encoder per box, which is drawn into the picture
+    pixel    the same decoding, but one pass of the image encoder per box, which is drawn into the image
     paper    JADE's way: no cache, every word recomputes all, one pass of the image encoder per box (`pixel`)
     library  transformers' generate() with its cache, a BERT decoder of the same size
 
-The paper's way is measured on one box, because it is slow. Batches of the other two run until the longest text is
-done, as theirs do. Figures are wall time on this machine; results/ is not touched.
+The paper's way is measured on one box, because it is slow. Its batches, and the library's, run until the longest text
+is done, as theirs do. Times are wall time on this machine; results/ is not touched.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 import torch
 from scripts.pretraining.vocabulary import build_vocabulary
+from tests.questioner import slow
 from torch import Tensor
 
-from pipeline.encoders.bert.layers import BertConfig
+from pipeline.encoders.bert.layers import BertConfig, KeysValues
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.questioner.decoding.generator import Encoded, Generator, kind_of, ordinals_of
+from pipeline.questioner.decoding.generator import Encoded, Generator, ordinals_of, type_in_prompt
 from pipeline.questioner.decoding.params import SamplingParams
-from pipeline.questioner.decoding.sampling import Choice, Rule, Written
-from pipeline.questioner.decoding.tasks import View, Writer
-from pipeline.questioner.model.checkpoint import REPOSITORY, Loaded, Setup
+from pipeline.questioner.decoding.sampling import DecodedText, DecodingStep, StoppingRule
+from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.questioner.model.checkpoint import REPOSITORY, LoadedModel, ModelConfig
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.vision import Sight
+from pipeline.questioner.model.vision import VisionTower
 
 TYPES = ["what"] * 3 + ["how"] * 2 + ["where"] * 2 + ["who", "why", "when"]
 BOXES = 16
@@ -52,13 +57,13 @@ CAPTION = "a red square left of a square"
 LONGEST = 30
 
 
-def loaded(args: argparse.Namespace, cue: str) -> Loaded:
+def loaded(args: argparse.Namespace, cue: str) -> LoadedModel:
     """A questioner with random weights."""
     torch.manual_seed(0)
     image = ImageEncoderParams(name=args.image, weights=args.image_weights)
     encoder = load_image_encoder(image, REPOSITORY)
     tokenizer = Tokenizer(build_vocabulary([WORDS], 100) + [f"word{n}" for n in range(args.vocabulary)])
-    config = BertConfig(
+    bert = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=args.hidden,
         num_hidden_layers=args.layers,
@@ -67,35 +72,35 @@ def loaded(args: argparse.Namespace, cue: str) -> Loaded:
         max_position_embeddings=128,
         add_cross_attention=True,
     )
-    model = Questioner(BertLM(config), encoder.dim, token_grid(encoder), cue == "feature")
-    setup = Setup("generator", cue, image, encoder.weights_hash, False, config, LONGEST, LONGEST)
+    questioner = Questioner(BertLM(bert), encoder.dim, token_grid(encoder), cue == "feature")
+    config = ModelConfig("generator", cue, image, encoder.weights_hash, False, bert, LONGEST, LONGEST)
     prompts = Prompts(tokenizer, LONGEST)
-    return Loaded(setup, Sight(encoder, False, cue == "pixel"), model, prompts, "").to(args.device)
+    vision = VisionTower(encoder, False, cue == "pixel")
+    return LoadedModel(config, vision, questioner, prompts, "").to(args.device)
 
 
-class DrawnLengths(Writer):
-    """A writer whose texts end after drawn numbers of words, whatever the model says."""
+class DrawnLengths(Decoder):
+    """A decoder whose texts end after drawn numbers of words, whatever the model says."""
 
-    def write(
+    def decode(
         self,
-        view: View,
+        cross: list[KeysValues],
         prompts: Sequence[Sequence[int]],
         prompt_groups: Sequence[int],
         prompt_of_row: Sequence[int],
         starts: Sequence[Sequence[int]],
-        rule: Rule,
+        rule: StoppingRule,
         limits: int | np.ndarray,
-    ) -> list[Written]:
-        """As the writer's, with the rule's ends replaced."""
+    ) -> list[DecodedText]:
+        """As the decoder's, but drawn lengths decide where the rule stops."""
         answering = len(starts[0]) > 1
         lengths = drawn_lengths(len(prompt_of_row))[:, int(answering)]
 
-        def drawn(scores: Tensor, rows: np.ndarray, step: int) -> Choice:
-            choice = rule(scores, rows, step)
-            ends = torch.from_numpy(lengths[rows] <= step).to(scores.device)
-            return Choice(choice.words, choice.probabilities, ends)
+        def drawn(scores: Tensor, rows: np.ndarray, number: int) -> DecodingStep:
+            step = rule(scores, rows, number)
+            return replace(step, stops=torch.from_numpy(lengths[rows] <= number).to(scores.device))
 
-        return super().write(view, prompts, prompt_groups, prompt_of_row, starts, drawn, limits)
+        return super().decode(cross, prompts, prompt_groups, prompt_of_row, starts, drawn, limits)
 
 
 def drawn_lengths(rows: int) -> np.ndarray:
@@ -107,7 +112,7 @@ def drawn_lengths(rows: int) -> np.ndarray:
 def generator_of(args: argparse.Namespace, cue: str) -> Generator:
     """A generator whose texts have drawn lengths."""
     generator = Generator(loaded(args, cue))
-    generator.writer = DrawnLengths(generator.writer.model, generator.prompts)
+    generator.decoder = DrawnLengths(generator.decoder.questioner, generator.prompts)
     return generator
 
 
@@ -130,10 +135,10 @@ def synchronise(device: str) -> None:
 
 
 def pixels(generator: Generator, count: int) -> Tensor:
-    """Random pictures."""
-    size = generator.sight.encoder.preprocessing.size
+    """Random images."""
+    size = generator.vision.encoder.preprocessing.size
     values = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-    return generator.writer.place(values)
+    return generator.decoder.on_device(values)
 
 
 def boxes() -> list[list[float]]:
@@ -142,50 +147,50 @@ def boxes() -> list[list[float]]:
     return np.concatenate([corners.min(1) * 0.7, corners.max(1) * 0.3 + 0.7], axis=1).tolist()
 
 
-def ours(generator: Generator, pictures: Tensor) -> list[list]:
-    """Questions and answers of all images; one image encoder pass each, with the cue `pixel` one per box."""
-    count = len(pictures)
-    encoded = Encoded(generator.sight.encode(pictures))
+def ours(generator: Generator, images: Tensor) -> list[list]:
+    """Questions and answers of all images; one image encoder pass each, with the mask channel one per box."""
+    count = len(images)
+    encoded = Encoded(generator.vision.encode(images))
     sampling = SamplingParams(seed=0, top_k=10, max_tokens=LONGEST)
     captions, keys = [[CAPTION] * BOXES] * count, [str(number) for number in range(count)]
     return generator.ask(encoded, [boxes()] * count, captions, keys, TYPES, sampling)
 
 
 @torch.inference_mode()
-def paper(generator: Generator, picture: Tensor, lengths: list[tuple[int, int]]) -> None:
-    """One box: the encoder sees the picture with the box drawn in, and every word recomputes the whole sequence.
+def paper(generator: Generator, image: Tensor, lengths: list[tuple[int, int]]) -> None:
+    """One box: the encoder sees the image with the box drawn in, and every word recomputes the whole sequence.
 
     The ten sequences run together until the longest is done, as in JADE's code.
     """
-    prompts, model, device = generator.prompts, generator.writer.model, generator.writer.device
+    prompts, questioner, device = generator.prompts, generator.decoder.questioner, generator.decoder.device
     box = boxes()[0]
-    encoded = generator.sight.encode(picture)
-    corners = torch.tensor([box], device=device)
-    seen = generator.sight.seen(model, encoded, torch.zeros(1, dtype=torch.long, device=device), corners)
+    encoded = generator.vision.encode(image)
+    corners, first = torch.tensor([box], device=device), torch.zeros(1, dtype=torch.long, device=device)
+    tokens = slow.box_tokens_of_images(generator.vision, questioner, encoded, first, corners)
     caption = prompts.pieces([CAPTION])[0]
-    kinds = [kind_of(name, ordinal) for name, ordinal in zip(TYPES, ordinals_of(TYPES), strict=True)]
-    rows = len(kinds)
-    for kind_shown, length in ((True, max(q for q, _ in lengths)), (False, max(a for _, a in lengths))):
-        given = [prompts.pair_prompt(kind if kind_shown else None, box, caption) for kind in kinds]
-        before = 1 if kind_shown else 2 + max(q for q, _ in lengths)
-        ids, mask = (generator.writer.place(part) for part in generator.prompts.tokenizer.pad_rows(given))
+    types = [type_in_prompt(name, ordinal) for name, ordinal in zip(TYPES, ordinals_of(TYPES), strict=True)]
+    rows = len(types)
+    for asking, length in ((True, max(q for q, _ in lengths)), (False, max(a for _, a in lengths))):
+        given = [prompts.pair_prompt(name if asking else None, box, caption) for name in types]
+        before = 1 if asking else 2 + max(q for q, _ in lengths)
+        ids, mask = (generator.decoder.on_device(part) for part in generator.prompts.tokenizer.pad_rows(given))
         for step in range(length + 1):
             target = torch.full((rows, before + step + 1), prompts.tokenizer.mask, device=device)
-            cross = model.look(seen.expand(rows, -1, -1))
-            words = model.words(torch.cat([target, ids], dim=1))
-            states, _ = model(words, torch.ones_like(target).bool(), mask.bool(), cross)
-            model.logits(states[:, -1]).topk(10, dim=1)
+            cross = slow.cross_keys_values(questioner, tokens.expand(rows, -1, -1))
+            vectors = questioner.word_vectors(torch.cat([target, ids], dim=1))
+            states, _ = questioner(vectors, torch.ones_like(target).bool(), mask.bool(), cross)
+            questioner.logits(states[:, -1]).topk(10, dim=1)
 
 
-def library(args: argparse.Namespace, generator: Generator, pictures: Tensor, lengths: list[tuple[int, int]]) -> None:
-    """transformers' BERT decoder with cross-attention and cache: all pairs at once, prompt first, then the words.
+def library_decoder(args: argparse.Namespace, generator: Generator) -> Any:
+    """transformers' BERT decoder of the generator's size, with random weights.
 
-    A causal decoder cannot restart at the answer with another prompt, so this way saves that second reading.
+    Its annotations do not know that this class generates; hence Any.
     """
     from transformers import BertConfig as LibraryConfig
-    from transformers import BertLMHeadModel, DynamicCache, EncoderDecoderCache
+    from transformers import BertLMHeadModel
 
-    source = generator.writer.model.text.config
+    source = generator.decoder.questioner.text.config
     library_config = LibraryConfig(
         vocab_size=source.vocab_size,
         hidden_size=source.hidden_size,
@@ -195,21 +200,31 @@ def library(args: argparse.Namespace, generator: Generator, pictures: Tensor, le
         is_decoder=True,
         add_cross_attention=True,
     )
-    # Its annotations do not know that this class generates.
     decoder: Any = BertLMHeadModel(library_config).eval()
-    decoder.to(args.device)
+    return decoder.to(args.device)
+
+
+def library(args: argparse.Namespace, generator: Generator, images: Tensor, lengths: list[tuple[int, int]]) -> None:
+    """transformers' BERT decoder with cross-attention and cache: all pairs at once, prompt first, then the words.
+
+    A causal decoder cannot restart at the answer with another prompt, so this way saves that second reading.
+    """
+    from transformers import DynamicCache, EncoderDecoderCache
+
+    decoder = library_decoder(args, generator)
     prompt = generator.prompts.pair_prompt("what", boxes()[0], generator.prompts.pieces([CAPTION])[0])
-    encoded = generator.sight.encode(pictures)
-    rows = [(image, box) for image in range(len(pictures)) for box in boxes() for _ in TYPES]
+    encoded = generator.vision.encode(images)
+    rows = [(image, box) for image in range(len(images)) for box in boxes() for _ in TYPES]
     corners = torch.tensor([box for _, box in rows], device=args.device)
-    images = torch.tensor([image for image, _ in rows], device=args.device)
-    seen = generator.sight.seen(generator.writer.model, encoded, images, corners)
+    image_of_row = torch.tensor([image for image, _ in rows], device=args.device)
+    questioner = generator.decoder.questioner
+    tokens = slow.box_tokens_of_images(generator.vision, questioner, encoded, image_of_row, corners)
     ids = torch.tensor([prompt] * len(rows), device=args.device)
     longest = max(question + answer + 2 for question, answer in lengths)
     decoder.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
-        encoder_hidden_states=seen,
+        encoder_hidden_states=tokens,
         do_sample=True,
         top_k=10,
         max_new_tokens=longest,
@@ -224,9 +239,9 @@ def matrix_share(work: Callable[[], object]) -> float:
     """Share of the processor's time that goes into matrix products (attention's included), in percent."""
     from torch.profiler import ProfilerActivity, profile
 
-    with profile(activities=[ProfilerActivity.CPU]) as found:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
-    times = {row.key: row.self_cpu_time_total for row in found.key_averages()}
+    times = {row.key: row.self_cpu_time_total for row in profiler.key_averages()}
     products = ("aten::addmm", "aten::mm", "aten::bmm", "aten::_scaled_dot_product_flash_attention_for_cpu")
     return 100 * sum(times.get(name, 0.0) for name in products) / sum(times.values())
 
@@ -247,25 +262,25 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     generator = generator_of(args, "feature")
-    pictures = pixels(generator, args.images)
+    images = pixels(generator, args.images)
     pairs = args.images * BOXES * len(TYPES)
     lengths = [(int(question), int(answer)) for question, answer in drawn_lengths(pairs)]
-    found: dict[str, float] = {"pairs": pairs}
+    measured: dict[str, float] = {"pairs": pairs}
     with torch.inference_mode():
         if "ours" in args.ways:
-            found["ours_pairs_per_second"] = pairs / timed(args, lambda: ours(generator, pictures))
-            found["ours_matrix_share"] = matrix_share(lambda: ours(generator, pictures))
+            measured["ours_pairs_per_second"] = pairs / timed(args, lambda: ours(generator, images))
+            measured["ours_matrix_share"] = matrix_share(lambda: ours(generator, images))
         if "pixel" in args.ways:
             drawn = generator_of(args, "pixel")
-            found["pixel_pairs_per_second"] = pairs / timed(args, lambda: ours(drawn, pictures))
+            measured["pixel_pairs_per_second"] = pairs / timed(args, lambda: ours(drawn, images))
         if "paper" in args.ways:
             one = generator_of(args, "pixel")
-            seconds = timed(args, lambda: paper(one, pictures[:1], lengths[: len(TYPES)]))
-            found["paper_pairs_per_second"] = len(TYPES) / seconds
+            seconds = timed(args, lambda: paper(one, images[:1], lengths[: len(TYPES)]))
+            measured["paper_pairs_per_second"] = len(TYPES) / seconds
         if "library" in args.ways:
-            seconds = timed(args, lambda: library(args, generator, pictures, lengths))
-            found["library_pairs_per_second"] = pairs / seconds
-    print(json.dumps({name: round(value, 2) for name, value in found.items()}, indent=2))
+            seconds = timed(args, lambda: library(args, generator, images, lengths))
+            measured["library_pairs_per_second"] = pairs / seconds
+    print(json.dumps({name: round(value, 2) for name, value in measured.items()}, indent=2))
 
 
 if __name__ == "__main__":

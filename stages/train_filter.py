@@ -16,9 +16,9 @@ from pipeline.questioner.training.params import TrainFilterParams
 
 @stage(writes=["filter_model"])
 def main(params: TrainFilterParams, paths: Paths) -> dict:
-    from pipeline.questioner.training.train import Fitting
+    from pipeline.questioner.training.train import QuestionerTraining
 
-    return Fitting(params, paths).run()
+    return QuestionerTraining(params, paths).run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The blind answerer guesses what the question gives away, and nothing else."""
+"""The naive Bayes baseline guesses what the question gives away, and nothing else."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest

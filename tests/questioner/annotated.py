@@ -1,5 +1,7 @@
 """A little folder of annotations, and a questioner's parts with a random image encoder, for tests."""
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """One thread for tiny models: several are slower, most of all on a busy machine."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pytest

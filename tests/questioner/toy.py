@@ -1,6 +1,6 @@
-"""A tiny questioner with random weights, and the slow way to write with it."""
+"""A tiny questioner with random weights."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
 import torch
 from scripts.pretraining.vocabulary import build_vocabulary
@@ -29,7 +29,7 @@ def prompts(max_tokens: int = 30) -> Prompts:
     return Prompts(tokenizer(), max_tokens)
 
 
-def questioner(seed: int = 0, feature_cue: bool = True, sharpness: float = 25.0, ending: float = 4.0) -> Questioner:
+def questioner(seed: int = 0, roi_tokens: bool = True, sharpness: float = 25.0, ending: float = 4.0) -> Questioner:
     """Random weights in float64; large ones, so that its choices depend on all that it sees.
 
     The words that end texts get a bias, so that texts end now and then.
@@ -44,7 +44,7 @@ def questioner(seed: int = 0, feature_cue: bool = True, sharpness: float = 25.0,
         max_position_embeddings=80,
         add_cross_attention=True,
     )
-    model = Questioner(BertLM(config), VISION_WIDTH, GRID, feature_cue).double().eval()
+    model = Questioner(BertLM(config), VISION_WIDTH, GRID, roi_tokens).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 2:
@@ -57,36 +57,3 @@ def images(count: int, seed: int = 1) -> Tensor:
     """Random image tokens [count,N,W]."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, GRID.tokens, VISION_WIDTH, generator=generator, dtype=torch.float64)
-
-
-Chooser = Callable[[Tensor, int], tuple[int, bool]]
-
-
-@torch.no_grad()
-def write_naively(
-    model: Questioner,
-    seen: Tensor,
-    prompt: list[int],
-    start: list[int],
-    mask_id: int,
-    choose: Chooser,
-    limit: int,
-) -> tuple[list[int], list[float], bool]:
-    """One sequence, recomputed in full for every word: read `start w1 … wt [MASK]`, predict at the end."""
-    written: list[int] = []
-    probabilities: list[float] = []
-    cross = model.look(seen[None])
-    for step in range(limit + 1):
-        target = torch.tensor([[*start, *written, mask_id]])
-        given = torch.tensor([prompt])
-        words = model.words(torch.cat([target, given], dim=1))
-        states, _ = model(words, torch.ones_like(target).bool(), torch.ones_like(given).bool(), cross)
-        scores = model.logits(states[0, -1])
-        word, ends = choose(scores, step)
-        if ends or len(written) < limit:
-            probabilities.append(float(scores.softmax(0)[word]))
-        if ends:
-            return written, probabilities, True
-        if len(written) < limit:
-            written.append(word)
-    return written, probabilities, False

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from pipeline.questioner.decoding.generated import Generated, GeneratedQA
+
 if TYPE_CHECKING:
-    from pipeline.questioner.decoding.filter_model import Answerer
+    from pipeline.questioner.decoding.filter_model import FilterModel
     from pipeline.questioner.decoding.generator import Generator
-
-
-@dataclass
-class FakeText:
-    text: str
-    confidence: float
-
-
-@dataclass
-class FakePair:
-    question: str
-    answer: str
-    question_type: str
-    confidence: float
 
 
 class FakeGenerator:
@@ -31,12 +18,12 @@ class FakeGenerator:
         return images
 
     def describe(self, images, boxes, keys, sampling):
-        return [[FakeText(f"{key} box", 0.5) for _ in of_image] for key, of_image in zip(keys, boxes, strict=True)]
+        return [[Generated(f"{key} box", 0.5) for _ in of_image] for key, of_image in zip(keys, boxes, strict=True)]
 
     def ask(self, images, boxes, captions, keys, question_types, sampling):
         def pairs(image, region):
             return [
-                FakePair(
+                GeneratedQA(
                     question=f"{name} is {region}?",
                     answer="red" if image.getpixel((0, 0))[0] > 128 else "blue",
                     question_type=name,
@@ -48,7 +35,7 @@ class FakeGenerator:
         return [[pairs(image, n) for n in range(len(own))] for image, own in zip(images, boxes, strict=True)]
 
 
-class FakeAnswerer:
+class FakeFilterModel:
     """Sees red everywhere, and remembers what it was asked."""
 
     def __init__(self):
@@ -56,7 +43,7 @@ class FakeAnswerer:
 
     def answer(self, images, questions):
         self.asked += [text for of_image in questions for text in of_image]
-        return [[FakeText("red", 0.5) for _ in of_image] for of_image in questions]
+        return [[Generated("red", 0.5) for _ in of_image] for of_image in questions]
 
 
 def as_generator(fake: FakeGenerator) -> Generator:
@@ -64,6 +51,6 @@ def as_generator(fake: FakeGenerator) -> Generator:
     return cast("Generator", fake)
 
 
-def as_answerer(fake: FakeAnswerer) -> Answerer:
+def as_filter_model(fake: FakeFilterModel) -> FilterModel:
     """The fake where a filter model is expected."""
-    return cast("Answerer", fake)
+    return cast("FilterModel", fake)

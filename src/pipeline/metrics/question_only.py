@@ -1,10 +1,16 @@
-"""A blind answerer: how many answers can be guessed from the question alone?
+"""Question-only baselines: how many answers can be guessed without seeing the image?
 
-It is fitted on the questions of one half of the images and scored on the other half, both ways round, so
-that it never scores on an image that it has seen. A question seen in the other half gets the answer most
-often given to it; any other the best guess of a multinomial naive Bayes classifier over the question's
-words and pairs of words, choosing among the most frequent answers. A data set whose answers it guesses
-teaches a model little about images.
+A data set whose answers can be guessed from the question alone teaches a model little about images. There are two
+baselines, for two uses:
+
+- `NaiveBayesAnswer` guesses for *generated* questions (`blind_accuracy`). Generated questions have many wordings and no
+  training split, so it generalises over wordings, and is cross-validated: it is fitted on the questions of one half of
+  the images and scored on the other half, both ways round. A question seen in the other half gets the answer most often
+  given to it; any other the best guess of a multinomial naive Bayes classifier over the question's words and pairs of
+  words, choosing among the most frequent answers.
+- `MostFrequentAnswer` guesses for *annotated* questions, beside the accuracy of a trained model. It is fitted on the
+  training split, and gives the answer that was most frequent there for the same question, else for the same question
+  type, else over all.
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.metrics.percentage import percentage
+from pipeline.tables.questions import majority, plain_text
 
 MOST_ANSWERS = 200
 SMOOTHING = 0.5
@@ -25,8 +32,7 @@ SMOOTHING = 0.5
 def blind_accuracy(keys: Sequence[str], questions: Sequence[str], answers: Sequence[str]) -> float:
     """Percentage of answers guessed, cross-validated over two halves of the images; 0 if one half is empty.
 
-    keys: the image of each question. A half follows from the image's key (CRC-32), so it is stable across
-    tables.
+    keys: the image of each question. A half follows from the image's key (CRC-32), so it is stable across tables.
     """
     halves = [zlib.crc32(key.encode()) & 1 for key in keys]
     right = 0
@@ -35,14 +41,14 @@ def blind_accuracy(keys: Sequence[str], questions: Sequence[str], answers: Seque
         outside = [place for place, half in enumerate(halves) if half != scored]
         if not inside or not outside:
             return 0.0
-        answerer = BlindAnswerer([questions[p] for p in outside], [answers[p] for p in outside])
-        guesses = answerer.guess([questions[p] for p in inside])
+        baseline = NaiveBayesAnswer([questions[p] for p in outside], [answers[p] for p in outside])
+        guesses = baseline.guess([questions[p] for p in inside])
         right += sum(guess == answers[p] for guess, p in zip(guesses, inside, strict=True))
     return percentage(right, len(keys))
 
 
-class BlindAnswerer:
-    """Guesses answers from the text of questions; fitted once, from at least one question."""
+class NaiveBayesAnswer:
+    """Guesses answers from the words of questions; fitted once, on at least one question."""
 
     def __init__(self, questions: Sequence[str], answers: Sequence[str]) -> None:
         given: dict[str, Counter[str]] = defaultdict(Counter)
@@ -76,6 +82,29 @@ class BlindAnswerer:
         rows = [self._feature[name] for name in features(question) if name in self._feature]
         scores = self._log_prior + self._log_likelihood[rows].sum(axis=0)
         return self._answers[int(np.argmax(scores))]
+
+
+class MostFrequentAnswer:
+    """The most frequent training answer; of equally frequent ones the one that came first."""
+
+    def __init__(
+        self, questions: Sequence[str], question_types: Sequence[str], answers: Sequence[Sequence[str]]
+    ) -> None:
+        """Count the majority answer of each training question; `answers` are those of its annotators."""
+        self.by_question: dict[str, Counter[str]] = defaultdict(Counter)
+        self.by_type: dict[str, Counter[str]] = defaultdict(Counter)
+        self.all: Counter[str] = Counter()
+        for question, question_type, given in zip(questions, question_types, answers, strict=True):
+            usual = majority(map(plain_text, given))
+            for counter in (self.by_question[plain_text(question)], self.by_type[question_type], self.all):
+                counter[usual] += 1
+
+    def answer(self, question: str, question_type: str) -> str:
+        """The guess for one question; empty if there was no training question."""
+        for counter in (self.by_question.get(plain_text(question)), self.by_type.get(question_type), self.all):
+            if counter:
+                return counter.most_common(1)[0][0]
+        return ""
 
 
 def features(question: str) -> list[str]:

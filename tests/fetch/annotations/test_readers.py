@@ -19,7 +19,6 @@ from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.fetch.stages.splits import val_source_images
 from pipeline.storage.boxes import fraction_box
 from pipeline.tables.annotations import REGIONS
-from pipeline.tables.question_types import answer_type, question_type
 
 VG: dict[str, Any] = {
     "kind": "visual_genome",
@@ -257,23 +256,6 @@ def test_boxes_lie_inside_the_image(x: float, y: float, width: float, height: fl
         assert 0 <= box[1] < box[3] <= 1
         expected = [max(x, 0) / w, max(y, 0) / h, min(x + width, w) / w, min(y + height, h) / h]
         assert np.allclose(box, expected)
-
-
-@pytest.mark.parametrize(
-    ("question", "answer", "kinds"),
-    [
-        ("What's that?", "a dog", ("what", "other")),
-        (" HOW many?", "Two.", ("how", "number")),
-        ("Is it red?", "Yes.", ("binary", "yes/no")),
-        ("Is it red or blue?", "red", ("other", "other")),
-        ("Whatever is it?", "3.5", ("other", "number")),
-        ("", "no", ("binary", "yes/no")),
-        ("When?", "1,000", ("when", "number")),
-        ("Which", "one way", ("other", "other")),
-    ],
-)
-def test_types(question: str, answer: str, kinds: tuple[str, str]) -> None:
-    assert (question_type(question, answer), answer_type(answer)) == kinds
 
 
 def test_entries_of_one_source_image_stay_together() -> None:

@@ -1,28 +1,31 @@
 """The cached decoder against naive recomputation, token for token, in float64."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
-from tests.questioner import toy
+from tests.questioner import slow, toy
 from torch import Tensor
 
+from pipeline.encoders.bert.layers import KeysValues
 from pipeline.questioner.decoding.counter_rng import stream, uniforms
 from pipeline.questioner.decoding.params import SamplingParams
-from pipeline.questioner.decoding.tasks import View, Writer
-from pipeline.questioner.model.prompts import FULL_IMAGE
+from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.storage.boxes import FULL_IMAGE
 
 BOXES = [[0.0, 0.0, 0.5, 0.6], [0.3, 0.2, 1.0, 0.9], list(FULL_IMAGE), [0.6, 0.1, 0.7, 0.2]]
 IMAGE_OF_BOX = [0, 0, 1, 2]
 
 
-def writer_and_view(cue: bool = True, seed: int = 7) -> tuple[Writer, View, Tensor]:
-    model = toy.questioner(feature_cue=cue, seed=seed)
-    writer = Writer(model, toy.prompts())
+def decoder_of_boxes(roi_tokens: bool = True, seed: int = 7) -> tuple[Decoder, list[KeysValues], Tensor]:
+    """A decoder, the keys and values of BOXES, and the tokens that these were projected from."""
+    model = toy.questioner(roi_tokens=roi_tokens, seed=seed)
     with torch.no_grad():
         visual = model.adapt(toy.images(3))
-        seen = model.see(visual, torch.tensor(IMAGE_OF_BOX), torch.tensor(BOXES, dtype=torch.float64))
-        view = View(model.look(seen))
-    return writer, view, seen
+        tokens = slow.box_tokens(model, visual, torch.tensor(IMAGE_OF_BOX), torch.tensor(BOXES, dtype=torch.float64))
+        cross = slow.cross_keys_values(model, tokens)
+    return Decoder(model, toy.prompts()), cross, tokens
 
 
 def best(scores: Tensor, allowed: Tensor) -> int:
@@ -30,7 +33,7 @@ def best(scores: Tensor, allowed: Tensor) -> int:
 
 
 def drawn(scores: Tensor, allowed: Tensor, top_k: int, temperature: float, uniform: float) -> int:
-    """A top-K draw written out: sort, cut, normalise, walk along the cumulative sum."""
+    """A top-K draw texts out: sort, cut, normalise, walk along the cumulative sum."""
     order = sorted(range(len(scores)), key=lambda word: -float(scores[word] + allowed[word]))[:top_k]
     weights = [float(torch.exp(scores[word].double() / temperature)) for word in order]
     total = 0.0
@@ -41,15 +44,15 @@ def drawn(scores: Tensor, allowed: Tensor, top_k: int, temperature: float, unifo
     return order[-1]
 
 
-@pytest.mark.parametrize(("top_k", "cue"), [(1, True), (4, True), (3, False)])
-def test_captions_equal_naive(top_k: int, cue: bool):
-    writer, view, seen = writer_and_view(cue)
+@pytest.mark.parametrize(("top_k", "roi_tokens"), [(1, True), (4, True), (3, False)])
+def test_captions_equal_naive(top_k: int, roi_tokens: bool):
+    decoder, cross, box_tokens = decoder_of_boxes(roi_tokens)
     sampling = SamplingParams(seed=3, top_k=top_k, temperature=1.3, max_tokens=12)
     streams = [stream(3, "caption", box) for box in range(len(BOXES))]
-    sep = writer.tokenizer.sep
-    allowed = writer.allowed(sep)
+    sep = decoder.tokenizer.sep
+    allowed = decoder.allowed(sep)
     with torch.no_grad():
-        written = writer.captions(view, BOXES, streams, sampling)
+        texts = decoder.captions(cross, BOXES, streams, sampling)
     for row, box in enumerate(BOXES):
         numbers = uniforms([streams[row]], 0, 13)[0]
 
@@ -57,24 +60,24 @@ def test_captions_equal_naive(top_k: int, cue: bool):
             word = drawn(scores, allowed, top_k, 1.3, numbers[step])
             return word, word == sep
 
-        expected = toy.write_naively(
-            writer.model,
-            seen[row],
-            writer.prompts.caption_prompt(box),
-            [writer.tokenizer.cls],
-            writer.tokenizer.mask,
+        expected = slow.decode(
+            decoder.questioner,
+            box_tokens[row],
+            decoder.prompts.caption_prompt(box),
+            [decoder.tokenizer.cls],
+            decoder.tokenizer.mask,
             choose,
             12,
         )
-        check(written[row], expected)
-    assert len({tuple(text.words) for text in written}) > 1
+        check(texts[row], expected)
+    assert len({tuple(text.words) for text in texts}) > 1
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
 def test_questions_and_answers_equal_naive(seed: int):
     """Several questions share a prompt and a box; some end early, some never."""
-    writer, view, seen = writer_and_view(seed=seed)
-    prompts, tokens = writer.prompts, writer.tokenizer
+    decoder, cross, box_tokens = decoder_of_boxes(seed=seed)
+    prompts, tokens = decoder.prompts, decoder.tokenizer
     sampling = SamplingParams(seed=1, top_k=5, max_tokens=14)
     caption = tokens.pieces("a red square")
     given = [
@@ -86,9 +89,9 @@ def test_questions_and_answers_equal_naive(seed: int):
     rows = sorted([*range(len(given)), *range(0, len(given), 3)])
     streams = [stream(1, "question", row) for row in range(len(rows))]
     with torch.no_grad():
-        written = writer.questions(view, given, groups, rows, streams, sampling)
+        texts = decoder.questions(cross, given, groups, rows, streams, sampling)
     end = prompts.separator
-    never = writer.allowed(end)
+    never = decoder.allowed(end)
     undrawn = never.clone()
     undrawn[end] = -torch.inf
     ended = 0
@@ -100,26 +103,26 @@ def test_questions_and_answers_equal_naive(seed: int):
                 return end, True
             return drawn(scores, undrawn, 5, 1.0, numbers[step]), False
 
-        expected = toy.write_naively(
-            writer.model, seen[groups[prompt]], given[prompt], [tokens.cls], tokens.mask, choose, 12
+        expected = slow.decode(
+            decoder.questioner, box_tokens[groups[prompt]], given[prompt], [tokens.cls], tokens.mask, choose, 12
         )
-        check(written[row], expected)
+        check(texts[row], expected)
         ended += expected[2]
     assert 0 < ended < len(rows)
-    starts = [[tokens.cls, *text.words, end] for text in written]
+    starts = [[tokens.cls, *text.words, end] for text in texts]
     limits = np.array([3 + row % 4 for row in range(len(rows))])
     with torch.no_grad():
-        answers = writer.answers(view, given, groups, rows, starts, limits)
-    allowed = writer.allowed(tokens.sep)
+        answers = decoder.answers(cross, given, groups, rows, starts, limits)
+    allowed = decoder.allowed(tokens.sep)
 
     def choose_best(scores: Tensor, step: int) -> tuple[int, bool]:
         word = best(scores, allowed)
         return word, word == tokens.sep
 
     for row, prompt in enumerate(rows):
-        expected = toy.write_naively(
-            writer.model,
-            seen[groups[prompt]],
+        expected = slow.decode(
+            decoder.questioner,
+            box_tokens[groups[prompt]],
             given[prompt],
             starts[row],
             tokens.mask,
@@ -138,12 +141,12 @@ def check(text, expected) -> None:
 
 def test_batch_changes_nothing():
     """A row alone gives what it gives among others."""
-    writer, view, _ = writer_and_view()
+    decoder, cross, _ = decoder_of_boxes()
     sampling = SamplingParams(seed=0, top_k=6, max_tokens=10)
     streams = [stream("s", box) for box in range(len(BOXES))]
     with torch.no_grad():
-        together = writer.captions(view, BOXES, streams, sampling)
+        together = decoder.captions(cross, BOXES, streams, sampling)
         for row in range(len(BOXES)):
-            alone = View([(keys[row : row + 1], values[row : row + 1]) for keys, values in view.cross])
-            found = writer.captions(alone, BOXES[row : row + 1], streams[row : row + 1], sampling)
+            alone = [(keys[row : row + 1], values[row : row + 1]) for keys, values in cross]
+            found = decoder.captions(alone, BOXES[row : row + 1], streams[row : row + 1], sampling)
             assert found[0].words == together[row].words

@@ -1,4 +1,6 @@
-"""Model folders, the generator and the answerer: round trip, bytes, sharing of work, and clear errors."""
+"""Model folders, the generator and the filter model: round trip, bytes, sharing of work, and clear errors."""
+
+from __future__ import annotations
 
 import json
 from dataclasses import replace
@@ -11,14 +13,22 @@ from tests.questioner import annotated, toy
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.questioner.decoding.filter_model import Answerer
-from pipeline.questioner.decoding.generator import Generator, kind_of, ordinals_of
+from pipeline.questioner.decoding.filter_model import FilterModel
+from pipeline.questioner.decoding.generator import Generator, ordinals_of, type_in_prompt
 from pipeline.questioner.decoding.params import SamplingParams
-from pipeline.questioner.model import checkpoint as model_folder
-from pipeline.questioner.model.checkpoint import FILTER, GENERATOR, Loaded, Parts, Setup, load_model, save_model
+from pipeline.questioner.model import checkpoint
+from pipeline.questioner.model.checkpoint import (
+    FILTER,
+    GENERATOR,
+    LoadedModel,
+    ModelConfig,
+    QuestionerModules,
+    load_model,
+    save_model,
+)
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.vision import Sight
+from pipeline.questioner.model.vision import VisionTower
 
 BOXES = [[[0.0, 0.0, 0.5, 0.5], [0.2, 0.1, 0.9, 1.0]], [], [[0.0, 0.0, 1.0, 1.0]]]
 KEYS = ["one", "two", "three"]
@@ -30,20 +40,20 @@ QUESTIONS = SamplingParams(seed=5, top_k=6, max_tokens=12)
 @pytest.fixture(autouse=True)
 def own_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's image encoder stands for whichever is named."""
-    monkeypatch.setattr(model_folder, "load_image_encoder", lambda *_: annotated.encoder())
+    monkeypatch.setattr(checkpoint, "load_image_encoder", lambda *_: annotated.encoder())
 
 
-def made(task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> tuple[Setup, Parts]:
+def made(task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> tuple[ModelConfig, QuestionerModules]:
     encoder = annotated.encoder()
     text = toy.questioner(seed=4, sharpness=20.0, ending=1.0).text
     model = Questioner(text, encoder.dim, token_grid(encoder), cue == "feature").float()
-    setup = Setup(task, cue, ImageEncoderParams(), "patches", trained, text.config, 12, 5)
-    return setup, Parts(Sight(encoder, trained, cue == "pixel"), model)
+    config = ModelConfig(task, cue, ImageEncoderParams(), "patches", trained, text.config, 12, 5)
+    return config, QuestionerModules(VisionTower(encoder, trained, cue == "pixel"), model)
 
 
 def saved(path: Path, task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> Path:
-    setup, parts = made(task, cue, trained)
-    save_model(path, setup, parts, toy.tokenizer(), {"stage": "test"})
+    config, modules = made(task, cue, trained)
+    save_model(path, config, modules, toy.tokenizer(), {"stage": "test"})
     return path
 
 
@@ -55,8 +65,8 @@ def test_round_trip(tmp_path: Path, cue: str, trained: bool):
     assert {file.name for file in path.iterdir()} >= {"model.safetensors", "config.json", "vocab.txt"}
     for file in path.iterdir():
         assert file.read_bytes() == (again / file.name).read_bytes()
-    setup, parts = made(cue=cue, trained=trained)
-    first = Generator(Loaded(setup, parts.sight.eval(), parts.model.eval(), toy.prompts(12), ""))
+    config, modules = made(cue=cue, trained=trained)
+    first = Generator(LoadedModel(config, modules.sight.eval(), modules.model.eval(), toy.prompts(12), ""))
     second = Generator.load(path)
     assert second.weights_hash == Generator.load(again).weights_hash
     pictures = [annotated.picture(number) for number in range(3)]
@@ -68,12 +78,12 @@ def test_round_trip(tmp_path: Path, cue: str, trained: bool):
 
 
 def test_weights_hash_tells_models_apart(tmp_path: Path):
-    setup, parts = made()
-    save_model(tmp_path / "a", setup, parts, toy.tokenizer(), {})
+    config, modules = made()
+    save_model(tmp_path / "a", config, modules, toy.tokenizer(), {})
     with torch.no_grad():
-        parts.model.image_type[0] += 1
-    save_model(tmp_path / "b", setup, parts, toy.tokenizer(), {})
-    save_model(tmp_path / "c", replace(setup, max_tokens=9), parts, toy.tokenizer(), {})
+        modules.model.image_type[0] += 1
+    save_model(tmp_path / "b", config, modules, toy.tokenizer(), {})
+    save_model(tmp_path / "c", replace(config, max_tokens=9), modules, toy.tokenizer(), {})
     hashes = {load_model(tmp_path / name, GENERATOR).weights_hash for name in "abc"}
     assert len(hashes) == 3
 
@@ -100,8 +110,8 @@ def test_asking(tmp_path: Path):
 
 def test_kinds_of_questions():
     assert ordinals_of(["what", "binary", "what", "binary", "binary"]) == [0, 0, 1, 1, 2]
-    assert [kind_of("binary", turn) for turn in range(3)] == ["yes", "no", "yes"]
-    assert kind_of("what", 1) == "what"
+    assert [type_in_prompt("binary", turn) for turn in range(3)] == ["yes", "no", "yes"]
+    assert type_in_prompt("what", 1) == "what"
 
 
 def test_nothing_to_do(tmp_path: Path):
@@ -110,34 +120,34 @@ def test_nothing_to_do(tmp_path: Path):
     assert generator.describe(pictures, [[]], ["a"], CAPTIONS) == [[]]
     assert generator.ask(pictures, [[]], [[]], ["a"], TYPES, QUESTIONS) == [[]]
     assert generator.ask(pictures, [BOXES[2]], [[""]], ["a"], [], QUESTIONS) == [[[]]]
-    answerer = Answerer.load(saved(tmp_path / "filter", FILTER, "none"))
-    assert answerer.answer(pictures, [[]]) == [[]]
+    filter_model = FilterModel.load(saved(tmp_path / "filter", FILTER, "none"))
+    assert filter_model.answer(pictures, [[]]) == [[]]
 
 
 def test_answering(tmp_path: Path):
-    answerer = Answerer.load(saved(tmp_path, FILTER, "none"))
+    filter_model = FilterModel.load(saved(tmp_path, FILTER, "none"))
     pictures = [annotated.picture(number) for number in range(3)]
     questions = [["what colour is it?", "is there a square?"], [], ["how many are there?"]]
-    answers = answerer.answer(pictures, questions)
+    answers = filter_model.answer(pictures, questions)
     assert [len(own) for own in answers] == [2, 0, 1]
-    assert answers[2][0].text == answerer.answer(pictures[2:], questions[2:])[0][0].text
+    assert answers[2][0].text == filter_model.answer(pictures[2:], questions[2:])[0][0].text
     assert all(0 <= answer.confidence <= 1 for own in answers for answer in own)
 
 
 def test_clear_errors(tmp_path: Path):
     path = saved(tmp_path / "generator")
     with pytest.raises(UserError, match="another task"):
-        Answerer.load(path)
+        FilterModel.load(path)
     with pytest.raises(UserError, match="missing"):
         Generator.load(tmp_path / "nowhere")
-    config = json.loads((path / "config.json").read_text())
-    (path / "config.json").write_text(json.dumps({**config, "image_hash": "else"}))
+    content = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**content, "image_hash": "else"}))
     with pytest.raises(UserError, match="not those"):
         Generator.load(path)
-    (path / "config.json").write_text(json.dumps({**config, "cue": "none"}))
+    (path / "config.json").write_text(json.dumps({**content, "cue": "none"}))
     with pytest.raises(UserError, match="do not fit"):
         Generator.load(path)
     (path / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="no configuration"):
+    with pytest.raises(UserError, match="not a questioner's configuration"):
         Generator.load(path)
-    assert BertConfig(**config["text"]) == made()[0].text
+    assert BertConfig(**content["text"]) == made()[0].text

@@ -1,17 +1,13 @@
 """Prompts and targets against the table of docs/jade (section 1), token by token."""
 
+from __future__ import annotations
+
 import pytest
 from scripts.pretraining.vocabulary import build_vocabulary
 from tests.questioner import toy
 
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.questioner.model.prompts import (
-    Prompts,
-    joined,
-    longest_prompt,
-    plain,
-    prompt_type,
-)
+from pipeline.questioner.model.prompts import Prompts, longest_prompt
 from pipeline.storage.boxes import FULL_IMAGE
 
 PROMPTS = toy.prompts()
@@ -57,23 +53,3 @@ def test_long_captions_are_cut():
     assert len(toy.prompts(5).pair_prompt("what", FULL_IMAGE, [7] * 9)) == len(
         toy.prompts(5).pair_prompt("what", FULL_IMAGE, [7] * 5)
     )
-
-
-@pytest.mark.parametrize(
-    ("question", "answer", "kind"),
-    [
-        ("What is this?", "yes", "what"),
-        ("is it red?", "yes", "yes"),
-        ("is it red?", "no", "no"),
-        ("which one?", "left", "other"),
-        ("How many?", "2", "how"),
-        ("", "x", "other"),
-    ],
-)
-def test_prompt_type(question: str, answer: str, kind: str):
-    assert prompt_type(question, answer) == kind
-
-
-def test_text_cleaning():
-    assert plain(" A  Red cat. ") == "a red cat"
-    assert joined("it ' s a t - shirt , ok ?") == "it's a t-shirt, ok?"

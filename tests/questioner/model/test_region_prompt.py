@@ -1,10 +1,12 @@
-"""Coverage of grid cells by boxes, and the region cue, against sampling and direct computation."""
+"""Coverage of grid cells by boxes, and the tokens of a box, against sampling and direct computation."""
+
+from __future__ import annotations
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.questioner import toy
+from tests.questioner import slow, toy
 
 from pipeline.questioner.model.region_prompt import (
     BINS,
@@ -50,33 +52,35 @@ def test_the_parts_of_a_box_cover_it(x1: float, y1: float, x2: float, y2: float)
     assert torch.allclose(torch.stack(parts).sum(dim=0), whole, atol=1e-9)
 
 
-def test_cue():
+def test_tokens_of_a_box():
     model = toy.questioner(seed=1)
     assert model.cue is not None
     visual = model.adapt(toy.images(2))
     boxes = torch.tensor([[0.0, 0.0, 1.0, 1 / 3], [0.5, 0.0, 1.0, 1.0]], dtype=torch.float64)
     with torch.no_grad():
-        seen = model.see(visual, torch.tensor([1, 0]), boxes)
-        assert seen.shape == (2, toy.GRID.tokens + 1 + BINS**2, 24)
+        tokens = slow.box_tokens(model, visual, torch.tensor([1, 0]), boxes)
+        assert tokens.shape == (2, toy.GRID.tokens + 1 + BINS**2, 24)
         first_row = visual[1, 1:3]
         expected = first_row.mean(0) + model.cue.token_type[0] + model.corners(corner_features(boxes[:1]))[0]
-        assert torch.allclose(seen[0, toy.GRID.tokens], expected, atol=1e-6)
+        assert torch.allclose(tokens[0, toy.GRID.tokens], expected, atol=1e-6)
         upper_left = torch.tensor([[0.0, 0.0, 1 / BINS, 1 / 3 / BINS]], dtype=torch.float64)
         expected = visual[1, 1] + model.cue.token_type[1] + model.corners(corner_features(upper_left))[0]
-        assert torch.allclose(seen[0, toy.GRID.tokens + 1], expected, atol=1e-6)
-        assert torch.allclose(seen[0, 1:3], first_row + model.cue.inside, atol=1e-6)
-        assert torch.allclose(seen[0, 3:7], visual[1, 3:] + model.cue.outside, atol=1e-6)
-        assert torch.allclose(seen[0, 0], visual[1, 0] + model.cue.outside)
-    assert toy.questioner(feature_cue=False).see(visual, torch.tensor([1, 0]), boxes).equal(visual[[1, 0]])
+        assert torch.allclose(tokens[0, toy.GRID.tokens + 1], expected, atol=1e-6)
+        assert torch.allclose(tokens[0, 1:3], first_row + model.cue.inside, atol=1e-6)
+        assert torch.allclose(tokens[0, 3:7], visual[1, 3:] + model.cue.outside, atol=1e-6)
+        assert torch.allclose(tokens[0, 0], visual[1, 0] + model.cue.outside)
+    plain = slow.box_tokens(toy.questioner(roi_tokens=False), visual, torch.tensor([1, 0]), boxes)
+    assert plain.equal(visual[[1, 0]])
 
 
-@pytest.mark.parametrize("feature_cue", [True, False])
-def test_projection_once_per_image_equals_projection_per_box(feature_cue: bool):
-    model = toy.questioner(seed=2, feature_cue=feature_cue)
+@pytest.mark.parametrize("roi_tokens", [True, False])
+def test_projection_once_per_image_equals_projection_per_box(roi_tokens: bool):
+    model = toy.questioner(seed=2, roi_tokens=roi_tokens)
     visual, images = model.adapt(toy.images(2)), torch.tensor([0, 1, 1])
     boxes = torch.tensor([[0.1, 0.2, 0.5, 0.9], [0.0, 0.0, 1.0, 1.0], [0.7, 0.1, 0.8, 0.3]], dtype=torch.float64)
-    slow, fast = model.look(model.see(visual, images, boxes)), model.look_at(visual, images, boxes)
-    assert len(slow) == len(fast) == len(model.text.bert.layers)
-    for pair, other in zip(slow, fast, strict=True):
+    per_box = slow.cross_keys_values(model, slow.box_tokens(model, visual, images, boxes))
+    per_image = model.cross_keys_values(visual, images, boxes)
+    assert len(per_box) == len(per_image) == len(model.text.bert.layers)
+    for pair, other in zip(per_box, per_image, strict=True):
         for expected, found in zip(pair, other, strict=True):
             torch.testing.assert_close(found, expected)

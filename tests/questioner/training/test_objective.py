@@ -1,11 +1,13 @@
 """The three passes against a slow per-sample version: losses and gradients; samples and their sampler."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tests.questioner import annotated, toy
+from tests.questioner import annotated, slow, toy
 from tests.training.objectives import update_gradient
 from torch import Tensor
 
@@ -13,11 +15,11 @@ from pipeline.core.errors import UserError
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import shortened
-from pipeline.questioner.model.vision import Sight
-from pipeline.questioner.training.batch import Row, tensors
+from pipeline.questioner.model.vision import VisionTower
+from pipeline.questioner.training.batch import MaskedSequence, collate
 from pipeline.questioner.training.dataset import Limits, Samples, read_samples
 from pipeline.questioner.training.image_inputs import PixelStore, all_tokens
-from pipeline.questioner.training.objective import POINTING, FilterObjective, GeneratorObjective, HiddenWords
+from pipeline.questioner.training.objective import GROUNDING, FilterObjective, GeneratorObjective, MaskedLMObjective
 from pipeline.questioner.training.params import BalanceParams, SampleParams
 from pipeline.questioner.training.sampler import Sampler
 from pipeline.storage.shards import ImageShards
@@ -43,9 +45,9 @@ def objective(
     cue: str = "feature",
     trained: bool = False,
     task: str = "generator",
-    pointing: float = 0.0,
+    grounding: float = 0.0,
     masking: str = "in_place",
-) -> HiddenWords:
+) -> MaskedLMObjective:
     encoder = annotated.encoder()
     torch.manual_seed(3)
     text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
@@ -54,96 +56,103 @@ def objective(
     store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
     tokens = all_tokens(encoder, store, torch.device("cpu"))
     assert tokens is not None
-    sight = Sight(encoder, trained, cue == "pixel").double()
+    vision = VisionTower(encoder, trained, cue == "pixel").double()
     sampler = Sampler(found, PARAMS, 5, 0, folder)
-    pictures = store if trained or cue == "pixel" else tokens.double()
+    images = store if trained or cue == "pixel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
-    val = (sampler.fixed(3), found, pictures)
-    params = PARAMS.model_copy(update={"pointing_weight": pointing, "masking": masking})
-    return kind(sight, model, PROMPTS, params, (sampler, pictures), val, 0.5)
+    val = (sampler.fixed(3), found, images)
+    params = PARAMS.model_copy(update={"pointing_weight": grounding, "masking": masking})
+    return kind(vision, model, PROMPTS, params, (sampler, images), val, 0.5)
 
 
-Said = list[tuple[list[int], int]]
-"""For every hidden word of a row the target that the model reads, and the word's place there."""
+Readings = list[tuple[list[int], int]]
+"""For every masked word of a sequence the target that the model reads, and the word's place there."""
 
 
-def said(objective: HiddenWords, row: Row) -> Said:
-    """With copies, as in decoding: the words before, and a [MASK]."""
+def readings(objective: MaskedLMObjective, sequence: MaskedSequence) -> Readings:
+    """What the model reads for each masked word; with the full masker, as in decoding: the words before, and [MASK]."""
     tokenizer = objective.prompts.tokenizer
-    hidden = tensors([row], tokenizer, objective.words, objective.params.masking)
+    batch = collate([sequence], tokenizer, objective.words, objective.params.masking)
     if objective.params.masking == "copy":
-        assert hidden["target"][0].tolist() == list(row.target)
-        return [([*row.target[:place], tokenizer.mask], place) for place in hidden["copies"][0].tolist()]
-    return [(hidden["target"][0].tolist(), place) for place in hidden["column"].tolist()]
+        assert batch["target"][0].tolist() == list(sequence.target)
+        return [([*sequence.target[:place], tokenizer.mask], place) for place in batch["appended"][0].tolist()]
+    return [(batch["target"][0].tolist(), place) for place in batch["column"].tolist()]
 
 
-def row_loss(model: Questioner, seen: Tensor, row: Row, said: Said) -> Tensor:
-    """Sum of the losses of one row, word by word."""
+def read(model: Questioner, tokens: Tensor, sequence: MaskedSequence, target: list[int]) -> tuple[Tensor, Tensor]:
+    """The model's result for one target and the prompt, [1,T,D] each; `tokens` [M,D] are those of the box."""
+    ids, prompt = torch.tensor([target]), torch.tensor([list(sequence.prompt)])
+    vectors = model.word_vectors(torch.cat([ids, prompt], dim=1))
+    masks = (torch.ones_like(part).bool() for part in (ids, prompt))
+    return model(vectors, *masks, slow.cross_keys_values(model, tokens[None]))
+
+
+def slow_word_losses(model: Questioner, tokens: Tensor, sequence: MaskedSequence, readings: Readings) -> Tensor:
+    """Sum of the losses of one sequence, word by word."""
     total = torch.zeros((), dtype=torch.float64)
-    for inputs, place in said:
-        target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
-        words = model.words(torch.cat([target, prompt], dim=1))
-        states, _ = model(words, *(torch.ones_like(part).bool() for part in (target, prompt)), model.look(seen[None]))
+    for target, place in readings:
+        states, _ = read(model, tokens, sequence, target)
         scores = model.logits(states[0, place]).log_softmax(0)
         smooth = PARAMS.label_smoothing
-        total = total - (1 - smooth) * scores[row.target[place]] - smooth * scores.mean()
+        total = total - (1 - smooth) * scores[sequence.target[place]] - smooth * scores.mean()
     return total
 
 
-def row_missed(model: Questioner, seen: Tensor, row: Row, said: Said) -> Tensor:
-    """Sum over a row's hidden words of -log of the attention that they pay to the row's aim, cell by cell."""
-    looked = model.look(seen[None])
+def slow_grounding_loss(model: Questioner, tokens: Tensor, sequence: MaskedSequence, readings: Readings) -> Tensor:
+    """Sum over a sequence's masked words of -log of their attention to the target box, cell by cell."""
+    box = sequence.target_box
+    assert box is not None
+    keys_of_heads = slow.cross_keys_values(model, tokens[None])[-1][0][0]
     attention = model.text.bert.cross_attentions[-1]
     total = torch.zeros((), dtype=torch.float64)
-    assert row.aim is not None
-    for inputs, place in said:
-        target, prompt = torch.tensor([inputs]), torch.tensor([list(row.prompt)])
-        words = model.words(torch.cat([target, prompt], dim=1))
-        _, looking = model(words, *(torch.ones_like(part).bool() for part in (target, prompt)), looked)
-        paid = torch.zeros((), dtype=torch.float64)
-        query = attention.query(looking[0, place]).reshape(attention.heads, -1)
+    for target, place in readings:
+        _, attended = read(model, tokens, sequence, target)
+        inside = torch.zeros((), dtype=torch.float64)
+        query = attention.query(attended[0, place]).reshape(attention.heads, -1)
         for head in range(attention.heads):
-            keys = looked[-1][0][0, head, : model.grid.tokens]
+            keys = keys_of_heads[head, : model.grid.tokens]
             shares = (keys @ query[head] / query.shape[1] ** 0.5).softmax(0)
             for share, cell in zip(shares, model.grid.cells().tolist(), strict=True):
-                width = max(0.0, min(row.aim[2], cell[2]) - max(row.aim[0], cell[0])) / (cell[2] - cell[0])
-                height = max(0.0, min(row.aim[3], cell[3]) - max(row.aim[1], cell[1])) / (cell[3] - cell[1])
-                paid = paid + share * width * height / attention.heads
-        total = total - paid.log()
+                width = max(0.0, min(box[2], cell[2]) - max(box[0], cell[0])) / (cell[2] - cell[0])
+                height = max(0.0, min(box[3], cell[3]) - max(box[1], cell[1])) / (cell[3] - cell[1])
+                inside = inside + share * width * height / attention.heads
+        total = total - inside.log()
     return total
 
 
-def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
-    """The losses sample by sample and row by row, without padding."""
-    names = (*objective.losses_named, POINTING)
+def slow_losses(objective: MaskedLMObjective, step: int) -> dict[str, Tensor]:
+    """The losses sample by sample and sequence by sequence, without padding."""
+    names = (*objective.passes, GROUNDING)
     sums = {name: torch.zeros((), dtype=torch.float64) for name in names}
     counts = dict.fromkeys(sums, 0)
     for item in objective.batch(step):
-        boxes, kinds = objective.rows(item, objective.sampler.samples, 0, step)
+        boxes, kinds = objective.sequences(item, objective.sampler.samples, 0, step)
         alone = objective.collate([item], step)
-        encoded = objective.sight.encode(alone["images"])
+        encoded = objective.vision.encode(alone["images"])
         corners = torch.tensor(np.asarray(boxes), dtype=torch.float64)
-        seen = objective.sight.seen(objective.model, encoded, torch.zeros(len(boxes)).long(), corners)
-        for row in (row for kind in kinds for row in kind):
-            words = said(objective, row)
+        image_of_box = torch.zeros(len(boxes)).long()
+        tokens = slow.box_tokens_of_images(objective.vision, objective.questioner, encoded, image_of_box, corners)
+        for sequence in (sequence for kind in kinds for sequence in kind):
+            words = readings(objective, sequence)
             assert words
-            assert all(row.start <= place < row.end for _, place in words)
-            name = objective.losses_named[row.loss]
-            sums[name] = sums[name] + row_loss(objective.model, seen[row.view], row, words)
+            assert all(sequence.start <= place < sequence.end for _, place in words)
+            name = objective.passes[sequence.loss]
+            parts = objective.questioner, tokens[sequence.box], sequence, words
+            sums[name] = sums[name] + slow_word_losses(*parts)
             counts[name] += len(words)
-            if row.aim is not None:
-                sums[POINTING] = sums[POINTING] + row_missed(objective.model, seen[row.view], row, words)
-                counts[POINTING] += len(words)
+            if sequence.target_box is not None:
+                sums[GROUNDING] = sums[GROUNDING] + slow_grounding_loss(*parts)
+                counts[GROUNDING] += len(words)
     means = {name: sums[name] / max(counts[name], 1) for name in names}
-    present = sum(counts[name] > 0 for name in objective.losses_named)
-    found = {name: means[name] / present for name in objective.losses_named}
+    present = sum(counts[name] > 0 for name in objective.passes)
+    found = {name: means[name] / present for name in objective.passes}
     weight = objective.params.pointing_weight
-    assert (counts[POINTING] > 0) == (weight > 0)
-    return found | ({POINTING: weight * means[POINTING]} if weight else {})
+    assert (counts[GROUNDING] > 0) == (weight > 0)
+    return found | ({GROUNDING: weight * means[GROUNDING]} if weight else {})
 
 
 @pytest.mark.parametrize(
-    ("cue", "trained", "task", "pointing", "masking"),
+    ("cue", "trained", "task", "grounding", "masking"),
     [
         ("feature", False, "generator", 0.0, "in_place"),
         ("feature", False, "generator", 0.7, "in_place"),
@@ -154,9 +163,9 @@ def slow_losses(objective: HiddenWords, step: int) -> dict[str, Tensor]:
     ],
 )
 def test_losses_and_gradients_equal_slow_version(
-    folder: Path, cue: str, trained: bool, task: str, pointing: float, masking: str
+    folder: Path, cue: str, trained: bool, task: str, grounding: float, masking: str
 ):
-    fast = objective(folder, cue, trained, task, pointing, masking)
+    fast = objective(folder, cue, trained, task, grounding, masking)
     named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
     slow = slow_losses(fast, 4)

@@ -1,5 +1,7 @@
 """A training as a whole: killed, going on from an earlier model, what it writes, and what cannot be trained."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import signal
@@ -18,7 +20,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
-from pipeline.questioner.training.train import Fitting
+from pipeline.questioner.training.train import QuestionerTraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 from pipeline.training import loop
 
@@ -44,19 +46,19 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def test_training_goes_on_from_an_earlier_model(paths: Paths):
-    figures = Fitting(params(), paths).run()
-    assert figures["validation"]["answers"]["questions"] == 6 and figures["best_step"] in (2, 4, 6)
+    metrics = QuestionerTraining(params(), paths).run()
+    assert metrics["validation"]["answers"]["questions"] == 6 and metrics["best_step"] in (2, 4, 6)
     weights = read_tensors(paths.generator / "model.safetensors")
     shutil.move(paths.generator, paths.root / EARLIER)
-    fresh = Fitting(params(), paths).parts.state_dict()
-    later = Fitting(params(start_from=EARLIER), paths)
-    assert all(torch.equal(weights[name], value) for name, value in later.parts.state_dict().items())
+    fresh = QuestionerTraining(params(), paths).modules.state_dict()
+    later = QuestionerTraining(params(start_from=EARLIER), paths)
+    assert all(torch.equal(weights[name], value) for name, value in later.modules.state_dict().items())
     assert not all(torch.equal(weights[name], value) for name, value in fresh.items())
-    assert later.fingerprint() != Fitting(params(), paths).fingerprint()
+    assert later.fingerprint() != QuestionerTraining(params(), paths).fingerprint()
     with pytest.raises(UserError, match="do not fit"):
-        Fitting(params(layers=2, start_from=EARLIER), paths)
+        QuestionerTraining(params(layers=2, start_from=EARLIER), paths)
     with pytest.raises(UserError, match="cannot be read"):
-        Fitting(params(start_from="data/raw/encoders/nowhere"), paths)
+        QuestionerTraining(params(start_from="data/raw/encoders/nowhere"), paths)
 
 
 def train_until(root: Path, task: str, death: int | None) -> None:
@@ -70,7 +72,7 @@ def train_until(root: Path, task: str, death: int | None) -> None:
 
     loop.Run.update = mortal
     loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
-    Fitting(params(task=task), Paths.of(root, f"train_{task}")).run()
+    QuestionerTraining(params(task=task), Paths.of(root, f"train_{task}")).run()
 
 
 @pytest.mark.parametrize("task", ["generator", "filter"])
@@ -81,7 +83,7 @@ def test_a_killed_training_gives_the_same_bytes(tmp_path: Path, root: Path, task
         paths = Paths.of(tmp_path / name, f"train_{task}")
         annotated.write_annotations(paths.annotations)
         for death in [*deaths, None]:
-            code = "from pathlib import Path; from tests.questioner.test_fit import train_until\n"
+            code = "from pathlib import Path; from tests.questioner.training.test_train import train_until\n"
             code += f"train_until(Path({str(paths.root)!r}), {task!r}, {death})"
             done = subprocess.run(
                 [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
@@ -95,7 +97,7 @@ def test_a_killed_training_gives_the_same_bytes(tmp_path: Path, root: Path, task
 
 
 def test_what_the_model_said_of_held_out_images_is_kept(paths: Paths):
-    Fitting(params(), paths).run()
+    QuestionerTraining(params(), paths).run()
     answers = HELD_OUT_ANSWERS.read(paths.results / "held_out" / "answers.parquet").to_pylist()
     assert {row["key"] for row in answers} == {"image2", "image5", "image8"}
     assert {tuple(row["references"]) for row in answers} == {("blue",), ("yes", "yes", "no")}

@@ -5,8 +5,8 @@ from itertools import chain
 
 import pytest
 
+from pipeline.tables.questions import question_type
 from pipeline.toyworld.language import captions, texts
-from pipeline.toyworld.layouts.counts import question_type
 from pipeline.toyworld.oracle.oracle import caption_holds
 from pipeline.toyworld.oracle.parse import parse_statement
 from pipeline.toyworld.world.attributes import ATTRIBUTES, SYNONYMS

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipeline.metrics.token_f1 import token_f1
+from pipeline.questioner.decoding.generated import Generated
 from pipeline.storage.boxes import intersection_over_union
 from pipeline.triplets.filter.duplicates import repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
@@ -18,7 +19,7 @@ from pipeline.triplets.filter.params import (
 )
 from pipeline.triplets.filter.reasons import Reason
 from pipeline.triplets.filter.rules import caption_fault, qa_fault
-from pipeline.triplets.filter.selection import SecondAnswer, agrees, judge_qa, screen_captions, screen_qa
+from pipeline.triplets.filter.selection import agrees, judge_qa, screen_captions, screen_qa
 
 RULES = RuleParams(min_question_words=3, min_answer_confidence=0.2)
 NO_LIMITS = LimitParams(per_type=None, yes_no_ratio=None)
@@ -101,7 +102,7 @@ def test_the_first_reason_is_recorded():
 def test_the_second_answer_decides():
     rows = [pair(), pair(answer="cat"), pair(question="what is left?"), pair(question="what?")]
     reasons = [None, None, None, "short_question"]
-    answers = {0: SecondAnswer("dog", 0.9), 1: SecondAnswer("dog", 0.9), 2: SecondAnswer("dog", 0.1)}
+    answers = {0: Generated("dog", 0.9), 1: Generated("dog", 0.9), 2: Generated("dog", 0.1)}
     judged = judge_qa(rows, reasons, answers, second(confidence=0.3), NO_LIMITS)
     assert judged == [None, "disagreement", "low_filter_confidence", "short_question"]
     assert reasons[1] is None
@@ -111,7 +112,7 @@ def test_limits_keep_the_most_confident():
     rows = [pair(question=f"what is {n} here?", confidence=c) for n, c in enumerate([0.3, 0.9, 0.5])]
     binary = [("yes", 0.3), ("yes", 0.8), ("no", 0.2)]
     rows += [pair(question="is it red?", answer=a, confidence=c, question_type="binary") for a, c in binary]
-    answers = {index: SecondAnswer(row["answer"], 1.0) for index, row in enumerate(rows)}
+    answers = {index: Generated(row["answer"], 1.0) for index, row in enumerate(rows)}
     nothing: list[Reason | None] = [None] * len(rows)
 
     def judged(per_type, yes_no_ratio):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.triplets.fakes import FakeAnswerer, as_answerer
+from tests.triplets.fakes import FakeFilterModel, as_filter_model
 
 from pipeline.core.errors import UserError
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
@@ -26,8 +26,8 @@ FILTER = {
 
 def test_filter_keeps_what_both_say(shard: Path, generated: Path, tmp_path: Path) -> None:
     step = FilterStep(FilterParams.model_validate(FILTER), tmp_path)
-    answerer = FakeAnswerer()
-    step.answerer = as_answerer(answerer)
+    answerer = FakeFilterModel()
+    step.answerer = as_filter_model(answerer)
     (work,) = generated_shards(generated, shard.parent)
     step.run(work, tmp_path)
     kept = KEPT_QA.read(tmp_path / "kept" / "train-00000-qa.parquet").to_pylist()
@@ -45,12 +45,12 @@ def test_filter_keeps_what_both_say(shard: Path, generated: Path, tmp_path: Path
 
 def test_each_distinct_question_of_an_image_is_answered_once(shard: Path) -> None:
     rows = [{"key": key, "question": text} for key, text in [("a", "q"), ("a", "q"), ("c", "q"), ("a", "r")]]
-    answerer = FakeAnswerer()
-    answers = second_answers(as_answerer(answerer), rows, [0, 1, 2, 3], shard, images_per_batch=1)
+    answerer = FakeFilterModel()
+    answers = second_answers(as_filter_model(answerer), rows, [0, 1, 2, 3], shard, images_per_batch=1)
     assert sorted(answers) == [0, 1, 2, 3]
     assert answerer.asked == ["q", "r", "q"]
     with pytest.raises(UserError, match="image that the shard lacks"):
-        second_answers(as_answerer(answerer), [{"key": "z", "question": "q"}], [0], shard, 1)
+        second_answers(as_filter_model(answerer), [{"key": "z", "question": "q"}], [0], shard, 1)
 
 
 def test_missing_pieces_are_named(shard: Path, generated: Path) -> None:

@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipeline.tables.questions import lowered
+
 YES_NO = {"yes": "no", "no": "yes"}
 OPENING_WORDS = 2
 _KIND = r"(?:colou?r|shape|size|pattern|kind|type|material)"
@@ -48,7 +50,7 @@ _IS_SO = re.compile(rf"^(is|are) (the (?:(?!an? |the |{_PLACE}|\w+ing )\S+ )+)(\
 
 def statement(question: str, answer: str) -> str:
     """The question and its answer as one text in lower case, without a question mark where a rule fits."""
-    asked, answer = question.strip().lower().rstrip("?").strip(), answer.strip().lower()
+    asked, answer = lowered(question).rstrip("?").strip(), lowered(answer)
     if answer in YES_NO:
         return _yes_no_statement(asked, answer == "yes") or f"{asked}? {answer}"
     for pattern, template in _RULES:
@@ -85,7 +87,7 @@ class WrongAnswers:
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for question, answer in pairs:
-            counts[opening(question)][answer.strip().lower()] += 1
+            counts[opening(question)][lowered(answer)] += 1
         self._answers: Mapping[str, tuple[list[str], np.ndarray]] = {
             name: (list(counter), np.array(list(counter.values()), dtype=np.float64))
             for name, counter in counts.items()

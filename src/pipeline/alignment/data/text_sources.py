@@ -23,6 +23,7 @@ from pipeline.alignment.data.statements import WrongAnswers, statement
 from pipeline.alignment.data.synthetic_captions import synthetic_captions
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.storage.boxes import Box
+from pipeline.tables.questions import lowered
 
 SYNTHETIC, ANSWERS = 1, 2
 """Random streams of the synthetic captions and of the wrong answers."""
@@ -95,7 +96,7 @@ def _statements(
 ) -> list[tuple[str, list[str]]]:
     right: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        right[row["question"]].add(row["answer"].strip().lower())
+        right[row["question"]].add(lowered(row["answer"]))
     statements = {}
     for row in rows:
         question = row["question"]

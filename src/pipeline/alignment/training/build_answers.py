@@ -15,6 +15,7 @@ from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.core.errors import UserError
 from pipeline.encoders.text.encoder import TextEncoder
 from pipeline.encoders.text.masked_text import mask_token, masked, pieces, tokenize_masked
+from pipeline.tables.questions import lowered
 from pipeline.tables.triplets import KEPT_QA
 
 MaskedText = tuple[str, list[int]]
@@ -52,7 +53,7 @@ def mask_answers(
     qa: dict[str, dict[tuple[str, str], None]] = {key: {} for key in keys}
     for row in rows:
         if row["key"] in qa:
-            qa[row["key"]][_plain(row["question"]), _plain(row["answer"])] = None
+            qa[row["key"]][lowered(row["question"]), lowered(row["answer"])] = None
     answers = sorted({answer for pairs in qa.values() for _, answer in pairs})
     ids = dict(zip(answers, pieces(encoder, answers), strict=True)) if answers else {}
     fits = {answer for answer in answers if 0 < len(ids[answer]) <= encoder.max_length // 2}
@@ -79,7 +80,3 @@ def cache_answers(
     print(f"align: tokens of {sum(map(len, work.values()))} masked questions take {size / 1e6:.0f} MB", flush=True)
     cached = cache_texts(work, encoder, init_from, scratch / "align" / "answers", scratch, masked=True)
     return number_pairs(answers, cached)
-
-
-def _plain(text: str) -> str:
-    return text.strip().lower()

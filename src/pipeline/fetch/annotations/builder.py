@@ -19,7 +19,7 @@ from pipeline.fetch.packing.dropped import dropped_row
 from pipeline.fetch.packing.keys import file_key
 from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.tables.annotations import QUESTIONS, REGIONS
-from pipeline.tables.question_types import answer_type, majority, question_type
+from pipeline.tables.questions import answer_type, majority, question_type
 
 NO_PHRASE = "no phrase"
 NO_QUESTION = "no question"

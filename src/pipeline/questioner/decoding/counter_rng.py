@@ -1,21 +1,54 @@
-"""Random numbers by name: each sequence has its own stream, whatever batch it is computed in.
+"""A counter-based random number generator whose streams have names.
 
-A stream is a 64-bit number derived from a seed and the names of what it belongs to (image, box, question type
-…). Its i-th uniform number is SplitMix64 (Steele, Lea, Flood 2014) at position i, so whole batches of streams
-are drawn in one vectorised expression and any position can be computed without those before it.
+A stream is a 64-bit number derived from names (a seed, an image, a question type …). Its i-th uniform number is
+SplitMix64 (Steele, Lea, Flood 2014) at position i, so whole batches of streams are drawn in one vectorised expression,
+and any number can be computed without those before it. Each text has a stream of its own; hence it does not depend on
+the batch in which it is computed.
+
+All streams of the questioner are named here:
+
+    purpose                               names
+    sampling a region caption             seed, "caption", image key, box
+    sampling a question                   seed, "question", image key, box, question type, ordinal among its type
+    masking words of a training sequence  "caption" | "question" | "answer", update, place in the batch, number, seed
+
+The first name of the third kind is a text, that of the others a number, so none of them coincide.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
+def caption_stream(seed: int, key: str, box: int) -> int:
+    """The stream from which the caption of an image's box (its number) is sampled."""
+    return stream(seed, "caption", key, box)
+
+
+def question_stream(seed: int, key: str, box: int, question_type: str, ordinal: int) -> int:
+    """The stream from which a box's question is sampled; `ordinal` is its number among those of its type."""
+    return stream(seed, "question", key, box, question_type, ordinal)
+
+
+def masking_stream(
+    text: Literal["caption", "question", "answer"], step: int, position: int, number: int, seed: int
+) -> int:
+    """The stream that decides which words of a training sequence are masked, and how.
+
+    `position` is the image's in the batch of update `step`, `number` the text's among those of the image.
+    """
+    return stream(text, step, position, number, seed)
+
+
 def stream(*names: str | int) -> int:
-    """The stream of a seed and names: an unsigned 64-bit number."""
+    """The stream of some names: an unsigned 64-bit number."""
     digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
 

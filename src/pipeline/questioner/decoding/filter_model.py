@@ -1,67 +1,64 @@
 """The filter model: answers a question about the whole image (VALOR's VQA task), greedily."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from pipeline.core.settings import machine
-from pipeline.questioner.decoding.generator import regroup
-from pipeline.questioner.decoding.tasks import Writer
-from pipeline.questioner.model.checkpoint import FILTER, Loaded, load_model
-from pipeline.questioner.model.prompts import FULL_IMAGE
+from pipeline.questioner.decoding.generated import UNFINISHED, Generated, regroup
+from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.questioner.model.checkpoint import FILTER, LoadedModel, load_model
+from pipeline.storage.boxes import FULL_IMAGE
 
 
-@dataclass(frozen=True)
-class Answered:
-    """An answer and the mean probability of its words; ("", 0) if it did not end in time."""
-
-    text: str
-    confidence: float
-
-
-class Answerer:
+class FilterModel:
     """A trained filter model. `weights_hash` is a digest of all that decides its answers besides the images."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedModel) -> None:
         self.weights_hash = loaded.weights_hash
-        self.setup, self.sight, self.prompts = loaded.setup, loaded.sight, loaded.prompts
-        self.writer = Writer(loaded.model, loaded.prompts)
+        self.config, self.vision, self.prompts = loaded.config, loaded.vision, loaded.prompts
+        self.decoder = Decoder(loaded.questioner, loaded.prompts)
 
     @classmethod
-    def load(cls, folder: Path) -> "Answerer":
-        """Read a model folder, to the machine's device. Raises UserError if it is no filter model."""
+    def load(cls, folder: Path) -> FilterModel:
+        """Read a model folder, to the machine's device. Raises UserError if it does not hold a filter model."""
         return cls(load_model(folder, FILTER).to(machine().device))
 
     @torch.inference_mode()
-    def answer(self, images: Sequence[Image.Image], questions: Sequence[Sequence[str]]) -> list[list[Answered]]:
+    def answer(self, images: Sequence[Image.Image], questions: Sequence[Sequence[str]]) -> list[list[Generated]]:
         """An answer to each question; `questions[i]` are about image i. One call is one batch."""
-        counts = [len(own) for own in questions]
+        counts = [len(of_image) for of_image in questions]
         if not sum(counts):
             return [[] for _ in questions]
-        pixels = np.stack([self.sight.encoder.preprocessing.pixels(image) for image in images])
-        encoded = self.sight.encode(self.writer.place(pixels))
-        pieces = self.prompts.pieces([text for own in questions for text in own])
-        image_of_row = [image for image, own in enumerate(questions) for _ in own]
+        pixels = np.stack([self.vision.encoder.preprocessing.pixels(image) for image in images])
+        encoded = self.vision.encode(self.decoder.on_device(pixels))
+        pieces = self.prompts.pieces([text for of_image in questions for text in of_image])
+        image_of_row = [image for image, of_image in enumerate(questions) for _ in of_image]
         return regroup(self.answers(encoded, pieces, image_of_row), counts)
 
     def answers(
-        self, encoded: torch.Tensor, questions: Sequence[Sequence[int]], image_of_row: Sequence[int]
-    ) -> list[Answered]:
-        """An answer to each question (word pieces) about its image, in the order of the images."""
-        whole = [list(FULL_IMAGE)] * len(encoded)
-        view = self.writer.view(self.sight, encoded, range(len(encoded)), whole)
+        self, encoded: Tensor, questions: Sequence[Sequence[int]], image_of_row: Sequence[int]
+    ) -> list[Generated]:
+        """An answer to each question (word pieces) about its image, in the order of the images.
+
+        The confidence is the mean probability of the answer's words.
+        """
+        boxes = [FULL_IMAGE] * len(encoded)
+        cross = self.decoder.cross_keys_values(self.vision, encoded, range(len(encoded)), boxes)
         prompts = [self.prompts.question_prompt(question) for question in questions]
         starts = [[self.prompts.tokenizer.cls]] * len(prompts)
-        written = self.writer.answers(
-            view, prompts, image_of_row, range(len(prompts)), starts, self.setup.max_answer_tokens
+        texts = self.decoder.answers(
+            cross, prompts, image_of_row, range(len(prompts)), starts, self.config.max_answer_tokens
         )
         return [
-            Answered(self.prompts.text(text.words), float(np.mean(text.probabilities[:-1])))
-            if text.ended and text.words
-            else Answered("", 0.0)
-            for text in written
+            Generated(self.prompts.text(text.words), float(np.mean(text.probabilities[:-1])))
+            if text.complete
+            else UNFINISHED
+            for text in texts
         ]

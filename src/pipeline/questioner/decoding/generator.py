@@ -5,11 +5,12 @@ them greedily. Texts depend on the image, its key, the box and the question's ty
 floating-point rounding); one call is one batch.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,33 +18,15 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.core.settings import machine
-from pipeline.questioner.decoding.counter_rng import stream
+from pipeline.encoders.bert.layers import KeysValues
+from pipeline.questioner.decoding.counter_rng import caption_stream, question_stream
+from pipeline.questioner.decoding.generated import UNFINISHED, Generated, GeneratedQA, regroup
 from pipeline.questioner.decoding.params import SamplingParams
-from pipeline.questioner.decoding.sampling import Written
-from pipeline.questioner.decoding.tasks import View, Writer
-from pipeline.questioner.model.checkpoint import GENERATOR, Loaded, load_model
-from pipeline.questioner.model.prompts import BINARY, Box
-
-
-@dataclass(frozen=True)
-class Described:
-    """A region caption, and the mean probability of its words and of its end; ("", 0) if it did not end in time."""
-
-    text: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question with its answer, its type, and the mean probability of separator and answer words.
-
-    A question or answer that did not end in time leaves an empty answer with confidence 0.
-    """
-
-    question: str
-    answer: str
-    question_type: str
-    confidence: float
+from pipeline.questioner.decoding.sampling import DecodedText
+from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.questioner.model.checkpoint import GENERATOR, LoadedModel, load_model
+from pipeline.storage.boxes import Box
+from pipeline.tables.questions import BINARY, YES_NO
 
 
 @dataclass(frozen=True)
@@ -53,41 +36,49 @@ class Encoded:
     images: Tensor
 
 
-T = TypeVar("T")
 Images = Sequence[Image.Image] | Encoded
 
 
 class Generator:
     """A trained generator. `weights_hash` is a digest of all that decides its texts besides images and sampling."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedModel) -> None:
         self.weights_hash = loaded.weights_hash
-        self.setup, self.sight, self.prompts = loaded.setup, loaded.sight, loaded.prompts
-        self.writer = Writer(loaded.model, loaded.prompts)
+        self.config, self.vision, self.prompts = loaded.config, loaded.vision, loaded.prompts
+        self.decoder = Decoder(loaded.questioner, loaded.prompts)
 
     @classmethod
-    def load(cls, folder: Path) -> "Generator":
-        """Read a model folder, to the machine's device. Raises UserError if it is no generator."""
+    def load(cls, folder: Path) -> Generator:
+        """Read a model folder, to the machine's device. Raises UserError if it does not hold a generator."""
         return cls(load_model(folder, GENERATOR).to(machine().device))
 
     @torch.inference_mode()
     def encode(self, images: Sequence[Image.Image]) -> Encoded:
-        """Run the image encoder once; `describe`, `ask` and `answer` take the result in place of the images."""
-        pixels = np.stack([self.sight.encoder.preprocessing.pixels(image) for image in images])
-        return Encoded(self.sight.encode(self.writer.place(pixels)))
+        """Run the image encoder once; `describe` and `ask` take the result in place of the images."""
+        pixels = np.stack([self.vision.encoder.preprocessing.pixels(image) for image in images])
+        return Encoded(self.vision.encode(self.decoder.on_device(pixels)))
 
     @torch.inference_mode()
     def describe(
         self, images: Images, boxes: Sequence[Sequence[Box]], keys: Sequence[str], sampling: SamplingParams
-    ) -> list[list[Described]]:
-        """One caption per box, per image. `boxes[i]` and `keys[i]` belong to image i."""
-        flat = [(image, number, box) for image, own in enumerate(boxes) for number, box in enumerate(own)]
-        if not flat:
+    ) -> list[list[Generated]]:
+        """One caption per box, per image. `boxes[i]` and `keys[i]` belong to image i.
+
+        The confidence is the mean probability of the caption's words and of its end.
+        """
+        numbered = numbered_boxes(keys, boxes)
+        if not numbered:
             return [[] for _ in boxes]
-        streams = [stream(sampling.seed, "caption", keys[image], number) for image, number, _ in flat]
-        view = self.view(images, boxes)
-        written = self.writer.captions(view, [box for *_, box in flat], streams, sampling)
-        return regroup([self.described(text) for text in written], [len(own) for own in boxes])
+        streams = [caption_stream(sampling.seed, key, number) for key, number, _ in numbered]
+        cross = self.cross_keys_values(images, boxes)
+        texts = self.decoder.captions(cross, [box for *_, box in numbered], streams, sampling)
+        captions = [
+            Generated(self.prompts.text(text.words), float(np.mean(text.probabilities)))
+            if text.complete
+            else UNFINISHED
+            for text in texts
+        ]
+        return regroup(captions, [len(of_image) for of_image in boxes])
 
     @torch.inference_mode()
     def ask(
@@ -98,82 +89,96 @@ class Generator:
         keys: Sequence[str],
         question_types: Sequence[str],
         sampling: SamplingParams,
-    ) -> list[list[list[Asked]]]:
+    ) -> list[list[list[GeneratedQA]]]:
         """A question of each type (what, how, where, who, why, when, binary, other; repeats allowed) per box.
 
         `captions` are those of the boxes. Binary questions are asked for yes and no in turn, for no first in every
         other box.
         """
-        counts = [len(own) for own in boxes]
+        counts = [len(of_image) for of_image in boxes]
         if not sum(counts) or not question_types:
-            return [[[] for _ in own] for own in boxes]
-        pieces = self.prompts.pieces([text for own in captions for text in own])
-        flat = [box for own in boxes for box in own]
-        view = self.view(images, boxes)
-        numbers = [number for own in boxes for number in range(len(own))]
-        ordinals = ordinals_of(question_types)
-        prompts, groups, rows = [], [], []
-        for place, (box, number) in enumerate(zip(flat, numbers, strict=True)):
-            kinds = [kind_of(name, number + ordinal) for name, ordinal in zip(question_types, ordinals, strict=True)]
-            distinct = sorted(set(kinds))
-            rows += [len(prompts) + distinct.index(kind) for kind in kinds]
-            groups += [place] * len(distinct)
-            prompts += [self.prompts.pair_prompt(kind, box, pieces[place]) for kind in distinct]
-        streams = [
-            stream(sampling.seed, "question", keys[image], number, name, ordinal)
-            for image, own in enumerate(boxes)
-            for number in range(len(own))
-            for name, ordinal in zip(question_types, ordinals, strict=True)
+            return [[[] for _ in of_image] for of_image in boxes]
+        all_boxes = [box for of_image in boxes for box in of_image]
+        pieces = self.prompts.pieces([text for of_image in captions for text in of_image])
+        cross = self.cross_keys_values(images, boxes)
+        questions = self.questions(cross, boxes, pieces, keys, question_types, sampling)
+        box_of_row = [box for box in range(len(all_boxes)) for _ in question_types]
+        answers = self.answers(cross, all_boxes, pieces, questions, box_of_row, sampling.max_tokens)
+        types = list(question_types) * len(all_boxes)
+        qa = [
+            GeneratedQA(self.prompts.text(question.words), answer.text, question_type, answer.confidence)
+            for question, answer, question_type in zip(questions, answers, types, strict=True)
         ]
-        questions = self.writer.questions(view, prompts, groups, rows, streams, sampling)
-        of_row = [place for place in range(len(flat)) for _ in question_types]
-        asked = self.answered(view, flat, pieces, questions, of_row, sampling.max_tokens)
-        names = list(question_types) * len(flat)
-        pairs = [
-            Asked(self.prompts.text(question.words), text, name, confidence)
-            for question, (text, confidence), name in zip(questions, asked, names, strict=True)
-        ]
-        return regroup(regroup(pairs, [len(question_types)] * len(flat)), counts)
+        return regroup(regroup(qa, [len(question_types)] * len(all_boxes)), counts)
 
-    def answered(
+    def questions(
         self,
-        view: View,
+        cross: list[KeysValues],
+        boxes: Sequence[Sequence[Box]],
+        captions: Sequence[Sequence[int]],
+        keys: Sequence[str],
+        question_types: Sequence[str],
+        sampling: SamplingParams,
+    ) -> list[DecodedText]:
+        """Sampled questions, box by box and type by type; `captions` (word pieces) are those of all boxes.
+
+        Questions of one box that have the same TYPE share a prompt.
+        """
+        ordinals = ordinals_of(question_types)
+        numbered = numbered_boxes(keys, boxes)
+        prompts, groups, prompt_of_row, streams = [], [], [], []
+        for group, ((key, number, box), caption) in enumerate(zip(numbered, captions, strict=True)):
+            names = list(zip(question_types, ordinals, strict=True))
+            types = [type_in_prompt(name, number + ordinal) for name, ordinal in names]
+            distinct = sorted(set(types))
+            prompt_of_row += [len(prompts) + distinct.index(name) for name in types]
+            groups += [group] * len(distinct)
+            prompts += [self.prompts.pair_prompt(name, box, caption) for name in distinct]
+            streams += [question_stream(sampling.seed, key, number, name, ordinal) for name, ordinal in names]
+        return self.decoder.questions(cross, prompts, groups, prompt_of_row, streams, sampling)
+
+    def answers(
+        self,
+        cross: list[KeysValues],
         boxes: Sequence[Box],
         captions: Sequence[Sequence[int]],
-        questions: Sequence[Written],
+        questions: Sequence[DecodedText],
         box_of_row: Sequence[int],
         max_tokens: int,
-    ) -> list[tuple[str, float]]:
-        """Greedy answers to the questions that ended; ("", 0) for the others and for answers without end."""
-        found = [("", 0.0)] * len(questions)
-        rows = [row for row, question in enumerate(questions) if question.ended and question.words]
+    ) -> list[Generated]:
+        """Greedy answers to the questions that ended; UNFINISHED for the others and for answers that do not end.
+
+        The confidence is the mean probability of the separator and of the answer's words.
+        """
+        answers = [UNFINISHED] * len(questions)
+        rows = [row for row, question in enumerate(questions) if question.complete]
         if not rows:
-            return found
+            return answers
         starts = [[self.prompts.tokenizer.cls, *questions[row].words, self.prompts.separator] for row in rows]
         prompts = [self.prompts.pair_prompt(None, box, caption) for box, caption in zip(boxes, captions, strict=True)]
         # [CLS] is not counted; [SEP], which ends the answer, neither.
         limits = np.array([max_tokens + 1 - len(start) for start in starts])
-        answers = self.writer.answers(
-            view, prompts, range(len(boxes)), [box_of_row[row] for row in rows], starts, limits
+        texts = self.decoder.answers(
+            cross, prompts, range(len(boxes)), [box_of_row[row] for row in rows], starts, limits
         )
-        for row, answer in zip(rows, answers, strict=True):
-            if answer.ended and answer.words:
-                shares = [questions[row].probabilities[-1], *answer.probabilities[:-1]]
-                found[row] = (self.prompts.text(answer.words), float(np.mean(shares)))
-        return found
+        for row, text in zip(rows, texts, strict=True):
+            if text.complete:
+                probabilities = [questions[row].probabilities[-1], *text.probabilities[:-1]]
+                answers[row] = Generated(self.prompts.text(text.words), float(np.mean(probabilities)))
+        return answers
 
-    def view(self, images: Images, boxes: Sequence[Sequence[Box]]) -> View:
-        """What the sequences of all boxes look at, image by image."""
+    def cross_keys_values(self, images: Images, boxes: Sequence[Sequence[Box]]) -> list[KeysValues]:
+        """Cross-attention keys and values of all boxes, image by image."""
         encoded = images if isinstance(images, Encoded) else self.encode(images)
-        image_of_box = [image for image, own in enumerate(boxes) for _ in own]
-        flat = [list(box) for own in boxes for box in own]
-        return self.writer.view(self.sight, encoded.images, image_of_box, flat)
+        image_of_box = [image for image, of_image in enumerate(boxes) for _ in of_image]
+        all_boxes = [list(box) for of_image in boxes for box in of_image]
+        return self.decoder.cross_keys_values(self.vision, encoded.images, image_of_box, all_boxes)
 
-    def described(self, text: Written) -> Described:
-        """A caption as the caller gets it."""
-        if not text.ended or not text.words:
-            return Described("", 0.0)
-        return Described(self.prompts.text(text.words), float(np.mean(text.probabilities)))
+
+def numbered_boxes(keys: Sequence[str], boxes: Sequence[Sequence[Box]]) -> list[tuple[str, int, Box]]:
+    """All boxes with the key of their image and their number in it."""
+    images = zip(keys, boxes, strict=True)
+    return [(key, number, box) for key, of_image in images for number, box in enumerate(of_image)]
 
 
 def ordinals_of(question_types: Sequence[str]) -> list[int]:
@@ -186,12 +191,6 @@ def ordinals_of(question_types: Sequence[str]) -> list[int]:
     return ordinals
 
 
-def kind_of(question_type: str, turn: int) -> str:
+def type_in_prompt(question_type: str, turn: int) -> str:
     """TYPE in the prompt: for binary questions yes and no in turn."""
-    return ("yes", "no")[turn % 2] if question_type == BINARY else question_type
-
-
-def regroup(items: Sequence[T], counts: Sequence[int]) -> list[list[T]]:
-    """Consecutive runs of `counts` items."""
-    iterator = iter(items)
-    return [[next(iterator) for _ in range(count)] for count in counts]
+    return YES_NO[turn % 2] if question_type == BINARY else question_type

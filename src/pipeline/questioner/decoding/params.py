@@ -1,5 +1,7 @@
 """Parameters of decoding: how words are chosen."""
 
+from __future__ import annotations
+
 from pydantic import Field
 
 from pipeline.core.settings import Params

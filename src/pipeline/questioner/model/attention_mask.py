@@ -1,45 +1,50 @@
 """The attention mask and the positions of [target ; prompt].
 
-Attention inside a sequence has four parts (JADE and VALOR, `model/bert.py`):
+The text model reads target and prompt as one sequence. A token may attend to (JADE and VALOR, `model/bert.py`):
 
-                 to target      to prompt
-    from target  causal         all
-    from prompt  nothing        all
+                 target tokens      prompt tokens
+    from target  itself and before  all
+    from prompt  none               all
 
-Padding is never looked at. Positions start again at 0 in the prompt, whose token type is 1. [MASK]s that are appended
-to the target (see `training/masking.py`) read the words before their position, and nothing reads them.
+No token attends to padding. Positions start again at 0 in the prompt, whose token type is 1.
+
+In training, [MASK]s may be appended to the target (VALOR's full masker, see `training/masking.py`). An appended [MASK]
+has the position of the word that it stands for. It attends to the words before that position, to itself and to the
+prompt; no other token attends to it.
 """
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 
-def four_part_mask(target: Tensor, prompt: Tensor, copies: Tensor) -> Tensor:
-    """Attention mask of [target ; copies ; prompt].
+def four_part_mask(target: Tensor, prompt: Tensor, appended: Tensor) -> Tensor:
+    """Attention mask of [target ; appended ; prompt].
 
-    `target` [R,T] and `prompt` [R,P] are boolean, False for padding; `copies` [R,M] are the positions of [MASK]s that
-    are appended to the target. Returns a boolean [R,1,T+M+P,T+M+P], True where a row (query) may look at a column
-    (key). Everything may look at itself, so that no row is empty.
+    `target` [R,T] and `prompt` [R,P] are boolean, False for padding; `appended` [R,M] are the positions of the [MASK]s
+    that are appended to the target. Returns a boolean [R,1,T+M+P,T+M+P], True where a row (query) attends to a column
+    (key). Every token attends to itself, so that no row is empty.
     """
-    length, extent = target.shape[1] + copies.shape[1], prompt.shape[1]
-    place = with_copies(target, copies)
-    read = functional.pad(target, (0, copies.shape[1]))
-    own = torch.eye(length, dtype=torch.bool, device=target.device)
-    to_target = (place[:, None, :] < place[:, :, None]) & read[:, None, :] | own
+    length, extent = target.shape[1] + appended.shape[1], prompt.shape[1]
+    position = target_positions(target, appended)
+    is_word = functional.pad(target, (0, appended.shape[1]))
+    itself = torch.eye(length, dtype=torch.bool, device=target.device)
+    to_target = (position[:, None, :] < position[:, :, None]) & is_word[:, None, :] | itself
     to_prompt = prompt[:, None, :].expand(-1, length + extent, -1)
     return torch.cat([functional.pad(to_target, (0, 0, 0, extent)), to_prompt], dim=2)[:, None]
 
 
-def with_copies(target: Tensor, copies: Tensor) -> Tensor:
-    """Positions of [target ; copies], [R,T+M]; `target` [R,T] gives the length."""
-    return torch.cat([torch.arange(target.shape[1], device=target.device).expand_as(target), copies], dim=1)
+def target_positions(target: Tensor, appended: Tensor) -> Tensor:
+    """Positions of [target ; appended], [R,T+M]; `target` [R,T] gives the length."""
+    return torch.cat([torch.arange(target.shape[1], device=target.device).expand_as(target), appended], dim=1)
 
 
-def positions(target: Tensor, prompt: Tensor, copies: Tensor) -> tuple[Tensor, Tensor]:
-    """Position ids [R,T+M+P] and token types [T+M+P] of [target ; copies ; prompt]; see `four_part_mask`."""
-    answering = with_copies(target, copies)
-    asking = torch.arange(prompt.shape[1], device=target.device).expand_as(prompt)
-    types = torch.zeros(answering.shape[1] + asking.shape[1], dtype=torch.long, device=target.device)
-    types[answering.shape[1] :] = 1
-    return torch.cat([answering, asking], dim=1), types
+def positions(target: Tensor, prompt: Tensor, appended: Tensor) -> tuple[Tensor, Tensor]:
+    """Position ids [R,T+M+P] and token types [T+M+P] of [target ; appended ; prompt]; see `four_part_mask`."""
+    in_target = target_positions(target, appended)
+    in_prompt = torch.arange(prompt.shape[1], device=target.device).expand_as(prompt)
+    types = torch.zeros(in_target.shape[1] + in_prompt.shape[1], dtype=torch.long, device=target.device)
+    types[in_target.shape[1] :] = 1
+    return torch.cat([in_target, in_prompt], dim=1), types

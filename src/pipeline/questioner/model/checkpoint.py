@@ -4,6 +4,8 @@
 `config.json` with the digest of its weights, and loaded from where it lies. The same weights give the same bytes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,24 +24,24 @@ from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.vision import Sight
+from pipeline.questioner.model.vision import VisionTower
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 GENERATOR, FILTER = "generator", "filter"
 
 
-class Parts(nn.Module):
-    """Image encoder with region cue, and questioner: what a folder holds."""
+class QuestionerModules(nn.Module):
+    """Vision tower and questioner as one module: the weights that a model folder holds."""
 
-    def __init__(self, sight: Sight, model: Questioner) -> None:
+    def __init__(self, vision: VisionTower, questioner: Questioner) -> None:
         super().__init__()
-        self.sight = sight
-        self.model = model
+        self.sight = vision
+        self.model = questioner
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What `config.json` says. `task` is generator or filter, `cue` the region cue."""
+class ModelConfig:
+    """Content of `config.json`. `task` is generator or filter, `cue` the region prompt."""
 
     task: str
     cue: str
@@ -51,76 +53,82 @@ class Setup:
     max_answer_tokens: int
 
     def json(self) -> dict[str, Any]:
-        """Content of the file."""
+        """The file's JSON value."""
         return {**asdict(self), "image": self.image.model_dump()}
 
     @staticmethod
-    def from_json(content: Mapping[str, Any], where: Path) -> "Setup":
-        """Inverse of `json`; raises UserError if it is no such configuration."""
+    def from_json(content: Mapping[str, Any], where: Path) -> ModelConfig:
+        """Inverse of `json`; raises UserError if `content` is not such a configuration."""
         try:
             image = ImageEncoderParams.model_validate(content["image"])
-            return Setup(**{**content, "image": image, "text": BertConfig(**content["text"])})
+            return ModelConfig(**{**content, "image": image, "text": BertConfig(**content["text"])})
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                "This is no configuration of a questioner.", where=where, found=str(error), fix="train it again"
+                "This is not a questioner's configuration.", where=where, found=str(error), fix="train it again"
             ) from None
 
 
 @dataclass
-class Loaded:
+class LoadedModel:
     """A model in memory. `weights_hash` is a digest of all weights, the frozen encoder's included."""
 
-    setup: Setup
-    sight: Sight
-    model: Questioner
+    config: ModelConfig
+    vision: VisionTower
+    questioner: Questioner
     prompts: Prompts
     weights_hash: str
 
-    def to(self, device: str) -> "Loaded":
+    def to(self, device: str) -> LoadedModel:
         """The same, on a device and in evaluation mode."""
-        self.sight.to(device).eval()
-        self.model.to(device).eval()
-        self.sight.encoder.to(device).eval()
+        self.vision.to(device).eval()
+        self.questioner.to(device).eval()
+        self.vision.encoder.to(device).eval()
         return self
 
 
-def save_model(folder: Path, setup: Setup, parts: Parts, tokenizer: Tokenizer, provenance: Mapping[str, Any]) -> None:
+def save_model(
+    folder: Path,
+    config: ModelConfig,
+    modules: QuestionerModules,
+    tokenizer: Tokenizer,
+    provenance: Mapping[str, Any],
+) -> None:
     """Write the folder."""
-    write_checkpoint(folder, parts.state_dict(), setup.json(), provenance)
+    write_checkpoint(folder, modules.state_dict(), config.json(), provenance)
     tokenizer.save(folder)
 
 
-def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> Loaded:
+def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
     """Read a folder. `root` is where the paths of a frozen image encoder's weights start.
 
     Raises UserError if files are missing or damaged, if the model is of another task, or if the image encoder's
     weights are not those it was trained with.
     """
     path = folder / CONFIG
-    setup = Setup.from_json(read_json(path), path)
-    if setup.task != task:
-        raise UserError("This model is for another task.", where=path, expected=task, found=setup.task)
+    config = ModelConfig.from_json(read_json(path), path)
+    if config.task != task:
+        raise UserError("This model is for another task.", where=path, expected=task, found=config.task)
     # A trained encoder's weights come from the folder: loading its pretrained ones first would need them here.
-    image = setup.image.model_copy(update={"weights": "random"}) if setup.image_trained else setup.image
+    image = config.image.model_copy(update={"weights": "random"}) if config.image_trained else config.image
     encoder = load_image_encoder(image, root)
-    if not setup.image_trained and encoder.weights_hash != setup.image_hash:
+    if not config.image_trained and encoder.weights_hash != config.image_hash:
         raise UserError(
             "The image encoder's weights are not those that the model was trained with.",
             where=path,
-            expected=f"digest {setup.image_hash}",
+            expected=f"digest {config.image_hash}",
             found=encoder.weights_hash,
             fix="restore them, or train again",
         )
     tokenizer = Tokenizer.load(folder)
-    questioner = Questioner(BertLM(setup.text), encoder.dim, token_grid(encoder), setup.cue == "feature")
-    parts = Parts(Sight(encoder, setup.image_trained, setup.cue == "pixel"), questioner)
-    load_weights(parts, folder)
-    digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), setup.json()])
-    prompts = Prompts(tokenizer, setup.max_tokens)
-    return Loaded(setup, parts.sight, parts.model, prompts, digest)
+    questioner = Questioner(BertLM(config.text), encoder.dim, token_grid(encoder), config.cue == "feature")
+    modules = QuestionerModules(VisionTower(encoder, config.image_trained, config.cue == "pixel"), questioner)
+    load_weights(modules, folder)
+    digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), config.json()])
+    prompts = Prompts(tokenizer, config.max_tokens)
+    return LoadedModel(config, modules.sight, modules.model, prompts, digest)
 
 
-def load_weights(parts: Parts, folder: Path) -> None:
+def load_weights(modules: QuestionerModules, folder: Path) -> None:
     """Take the weights of the finished model in `folder`. Raises UserError if they do not fit."""
-    fix = "train the model again, or start_from a model of the same shape"
-    fill(parts, read_tensors(folder / WEIGHTS), folder, fix)
+    fix = "train the model again, or init_from a model of the same shape"
+    fill(modules, read_tensors(folder / WEIGHTS), folder, fix)

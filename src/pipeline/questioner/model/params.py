@@ -1,5 +1,7 @@
 """Parameters of the questioner's model."""
 
+from __future__ import annotations
+
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

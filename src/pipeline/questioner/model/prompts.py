@@ -3,54 +3,29 @@
 A sequence is a target (what is generated) and a prompt (what is given). Three tasks share one model (JADE,
 arXiv 2305.11769, and its code `Tokenizer`, `LocationEmbedding`):
 
-    task              prompt                                                            target
-    region caption    [CLS] generate region caption · L1 L2 L3 L4 [SEP]                 [CLS] caption [SEP]
-    question-answer   [CLS] generate question answer pair · TYPE · L1..L4 · caption [SEP]   [CLS] question |
-    answer [SEP] visual question   [CLS] question [SEP]                                              [CLS]
-    answer [SEP]
+    task             prompt                                                              target
+    region caption   [CLS] generate region caption · L1..L4 [SEP]                        [CLS] caption [SEP]
+    question-answer  [CLS] generate question answer pair · TYPE · L1..L4 · caption [SEP] [CLS] question | answer [SEP]
+    visual question  [CLS] question [SEP]                                                [CLS] answer [SEP]
 
-`·` is [unused0] and `|` is [unused1]. TYPE is the question's first word if that is what, how, where, who, why
-or when; else the answer if that is yes or no; else `other`. While an answer is generated TYPE is hidden by
-[unused2], or it would give the answer away. L1..L4 are the box's corners x1 y1 x2 y2 in 224 steps, each one
-token [unused100] … [unused323]. A word of a prompt that the vocabulary lacks is one of [unused10] and those that
-follow.
+`·` is [unused0] and `|` is [unused1]. TYPE is the question's type (`tables/questions.py`, `prompt_type`); while an
+answer is generated [unused2] stands in its place, because TYPE would give the answer away. L1..L4 are the box's
+corners x1 y1 x2 y2 in 224 steps, each one token [unused100] … [unused323]. A prompt's word that the vocabulary lacks
+is replaced by one of [unused10] and those that follow.
 """
 
-import re
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.storage.boxes import FULL_IMAGE, LOCATION_STEPS, Box, location_steps
+from pipeline.tables.questions import OTHER, QUESTION_WORDS, YES_NO, detokenised, plain_text
 
 FIRST_LOCATION = 100
-QUESTION_WORDS = ("what", "how", "where", "who", "why", "when")
 CAPTION_TASK, PAIR_TASK = "generate region caption", "generate question answer pair"
-BINARY = "binary"
-OTHER = "other"
-PROMPT_WORDS = ("generate", "region", "caption", "question", "answer", "pair", *QUESTION_WORDS, "yes", "no", OTHER)
+PROMPT_WORDS = ("generate", "region", "caption", "question", "answer", "pair", *QUESTION_WORDS, *YES_NO, OTHER)
 FIRST_STAND_IN = 10
-
-TIGHT_BEFORE = re.compile(r" ([?.,!;:%)\]])")
-TIGHT_AFTER = re.compile(r"([(\[$#]) ")
-TIGHT_AROUND = re.compile(r" (['’_/-]) ")
-
-
-def prompt_type(question: str, answer: str) -> str:
-    """TYPE of a question-answer pair (see the module's docstring)."""
-    words = question.lower().split()
-    if words and words[0] in QUESTION_WORDS:
-        return words[0]
-    return answer if answer in ("yes", "no") else OTHER
-
-
-def plain(text: str) -> str:
-    """Text as JADE trains on it: lower case, no periods, single spaces."""
-    return " ".join(text.lower().replace(".", " ").split())
-
-
-def joined(text: str) -> str:
-    """A decoded text with the spaces that word pieces put around punctuation taken out again."""
-    return TIGHT_AROUND.sub(r"\1", TIGHT_AFTER.sub(r"\1", TIGHT_BEFORE.sub(r"\1", text)))
 
 
 def longest_prompt(tokenizer: Tokenizer, max_tokens: int) -> int:
@@ -74,7 +49,7 @@ class Prompts:
         self.hidden_type = tokenizer.unused(2)
         self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(LOCATION_STEPS)]
         self._words = {task: [self.word(word) for word in task.split()] for task in (CAPTION_TASK, PAIR_TASK)}
-        self.types = {name: self.word(name) for name in (*QUESTION_WORDS, "yes", "no", OTHER)}
+        self.types = {name: self.word(name) for name in (*QUESTION_WORDS, *YES_NO, OTHER)}
 
     def word(self, word: str) -> int:
         """Id of a word of a prompt; a vocabulary that lacks it lends one of its unused tokens."""
@@ -88,15 +63,15 @@ class Prompts:
         """Prompt that asks for a caption of a region."""
         return self.closed([*self._words[CAPTION_TASK], self.gap, *self.location(box)])
 
-    def pair_prompt(self, kind: str | None, box: Box, caption: Sequence[int]) -> list[int]:
-        """Prompt that asks for a question of TYPE `kind` and its answer; None hides the type.
+    def pair_prompt(self, prompt_type: str | None, box: Box, caption: Sequence[int]) -> list[int]:
+        """Prompt that asks for a question of TYPE `prompt_type` and its answer; None hides the type.
 
         `caption` is the region's caption as word pieces (may be empty).
         """
-        named = self.hidden_type if kind is None else self.types[kind]
+        shown = self.hidden_type if prompt_type is None else self.types[prompt_type]
         words = self._words[PAIR_TASK]
         kept = caption[: self.max_tokens]
-        return self.closed([*words, self.gap, named, self.gap, *self.location(box), self.gap, *kept])
+        return self.closed([*words, self.gap, shown, self.gap, *self.location(box), self.gap, *kept])
 
     def question_prompt(self, question: Sequence[int]) -> list[int]:
         """Prompt that asks a question (word pieces) about the whole image."""
@@ -112,8 +87,8 @@ class Prompts:
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
         """Word pieces of texts, made plain before."""
-        return self.tokenizer.batch_pieces([plain(text) for text in texts])
+        return self.tokenizer.batch_pieces([plain_text(text) for text in texts])
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of generated ids."""
-        return joined(self.tokenizer.decode(ids))
+        return detokenised(self.tokenizer.decode(ids))

@@ -1,23 +1,25 @@
-"""How the model knows which region is meant, after the vision encoder has run.
+"""The region prompt: how the model knows which region is meant.
 
-The encoder's tokens lie on a grid. A box covers each cell to some share in [0, 1]; that share is exact (area
-of the overlap over area of the cell), so it is differentiable and needs no resampling. Three cues follow from
-it:
+The encoder's tokens lie on a grid. A box covers each cell to some share in [0, 1]; that share is exact (area of the
+overlap over area of the cell), so it is differentiable and needs no resampling. `RoiTokens` marks the box on the
+tokens, after the encoder has run, in three ways that follow from the shares:
 
 - every token gets a vector for "inside", mixed with one for "outside" by its share;
-- tokens of the box's own are appended: the mean of the image's tokens weighted by their shares, over the box and
-  over each of its BINS x BINS parts (RoI pooling by area);
-- a vector of its corners is added to each of them, and of each cell's own corners to every token: sines and
-  cosines of the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
+- tokens of the box itself are appended: the mean of the image's tokens weighted by their shares, over the box and over
+  each of its BINS x BINS parts (RoI pooling by area);
+- a vector of its corners is added to each of them, and of each cell's own corners to every token: sines and cosines of
+  the corners at rising frequencies (Fourier features, Tancik et al. 2020), mapped linearly.
 
-All of this is linear in the tokens, so it commutes with the projection to keys and values: `RegionCue` may be given
+All of this is linear in the tokens, so it commutes with the projection to keys and values: `RoiTokens` may be given
 tokens that were projected once per image, and projects only its own few vectors (`through`).
 
-JADE instead draws the box into the image (`generate_indicator`): each pixel gets a learned vector of three numbers,
-one for inside the box, one for outside. JADE adds a patch convolution of these vectors to the patch embedding; here
-they are added to the normalised pixels (`PixelCue`), so the encoder's own first convolution is that convolution, and
-any encoder will do. The encoder then runs once for each box instead of once per image.
+JADE instead draws the box into the image (`generate_indicator`): each pixel gets a learned vector of three numbers, one
+for inside the box, one for outside. JADE adds a patch convolution of these vectors to the patch embedding; here they
+are added to the normalised pixels (`MaskChannel`), so the encoder's own first convolution is that convolution, and any
+encoder will do. The encoder then runs once for each box instead of once per image.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,14 +34,13 @@ FEATURES = 4 * (1 + 2 * FREQUENCIES)
 SMALLEST_SIDE = 1 / 224
 BINS = 3
 """Parts of a box along each side that get a token each."""
-CUE_SCALE = 0.5
-"""Deviation of the cue vectors at the start: tokens have deviation 1, and much weaker cues are learnt late."""
+PROMPT_SCALE = 0.5
+"""Initial deviation of the prompt's vectors: tokens have deviation 1, and much weaker vectors are learnt late."""
 
 
 @dataclass(frozen=True)
 class TokenGrid:
-    """Where an encoder's tokens lie: `prefix` tokens without a place (CLS …), then rows × columns, row by
-    row."""
+    """Locations of an encoder's tokens: `prefix` tokens without one (CLS …), then rows × columns, row by row."""
 
     rows: int
     columns: int
@@ -56,8 +57,8 @@ class TokenGrid:
         scale = torch.tensor([1 / self.columns, 1 / self.rows] * 2)
         return torch.stack([left, top, left + 1, top + 1], dim=-1).flatten(0, 1) * scale
 
-    def places(self) -> Tensor:
-        """Corners of all tokens, [tokens, 4]; a token without a place has the whole image's."""
+    def corners(self) -> Tensor:
+        """Corners of all tokens, [tokens, 4]; a token without a location has the whole image's."""
         whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(self.prefix, 4)
         return torch.cat([whole, self.cells()])
 
@@ -93,8 +94,8 @@ def corner_features(boxes: Tensor) -> Tensor:
     return torch.cat([boxes, angles.sin(), angles.cos()], dim=1)
 
 
-class RegionCue(nn.Module):
-    """Adds the cue `feature` to an image's tokens of width D."""
+class RoiTokens(nn.Module):
+    """Marks boxes on image tokens of width D, and appends tokens of the box."""
 
     cells: Tensor
 
@@ -102,9 +103,9 @@ class RegionCue(nn.Module):
         super().__init__()
         self.prefix = grid.prefix
         self.register_buffer("cells", grid.cells(), persistent=False)
-        self.inside = nn.Parameter(torch.randn(width) * CUE_SCALE)
-        self.outside = nn.Parameter(torch.randn(width) * CUE_SCALE)
-        self.token_type = nn.Parameter(torch.randn(1 + BINS**2, width) * CUE_SCALE)
+        self.inside = nn.Parameter(torch.randn(width) * PROMPT_SCALE)
+        self.outside = nn.Parameter(torch.randn(width) * PROMPT_SCALE)
+        self.token_type = nn.Parameter(torch.randn(1 + BINS**2, width) * PROMPT_SCALE)
 
     def forward(
         self,
@@ -114,11 +115,11 @@ class RegionCue(nn.Module):
         corners: nn.Module,
         through: Callable[[Tensor], Tensor] = lambda vectors: vectors,
     ) -> Tensor:
-        """Tokens for each row's box, [R, N + 1 + BINS², D].
+        """Tokens for each row's box, [R, N + 1 + BINS², D]; the last ones are those of the box and of its parts.
 
-        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner
-        features to the cue's width. The last tokens are the box's and its parts'. Where `visual` went through a
-        linear map (with bias), `through` is its matrix alone, and so will the result have gone through it.
+        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner features to
+        the width of the tokens before `through`. If `visual` went through a linear map (with bias), `through` is its
+        matrix alone, and the result is what the map would give of the marked tokens.
         """
         boxes = widened(boxes.to(visual.dtype))
         share = self.shares(boxes)
@@ -126,26 +127,26 @@ class RegionCue(nn.Module):
         binned = bins(boxes)
         weights = self.shares(binned.flatten(0, 1)).unflatten(0, binned.shape[:2])
         pooled = weights @ rows / weights.sum(-1, keepdim=True)
-        places = corners(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
+        locations = corners(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
         # In place, in one pass: these are the largest tensors of all.
         mixture = torch.stack([1 - share, share], dim=-1).flatten(0, 1)
         vectors = through(torch.stack([self.outside, self.inside]))
         marked = rows.flatten(0, 1).addmm_(mixture, vectors).view_as(rows)
-        return torch.cat([marked, pooled + through(self.token_type + places)], dim=1)
+        return torch.cat([marked, pooled + through(self.token_type + locations)], dim=1)
 
     def shares(self, boxes: Tensor) -> Tensor:
-        """Share of each token's place [R,N] that each box [R,4] covers; 0 for tokens without a place."""
+        """Share of each token's cell [R,N] that each box [R,4] covers; 0 for tokens without a location."""
         share = coverage(boxes, self.cells.to(boxes.dtype))
         return torch.cat([share.new_zeros(len(share), self.prefix), share], dim=1)
 
 
 def token_grid(encoder: ImageEncoder) -> TokenGrid:
-    """Where the encoder's tokens lie."""
+    """Locations of the encoder's tokens."""
     return TokenGrid(*encoder.grid, prefix=encoder.prefix_tokens)
 
 
-class PixelCue(nn.Module):
-    """Boxes drawn into normalised pictures."""
+class MaskChannel(nn.Module):
+    """Draws boxes into normalised images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +154,7 @@ class PixelCue(nn.Module):
         self.outside = nn.Parameter(torch.zeros(3).normal_(std=0.02))
 
     def forward(self, pixels: Tensor, boxes: Tensor) -> Tensor:
-        """Pictures [R,3,S,S] with each one's box [R,4] (fractions) marked."""
+        """Images [R,3,S,S], each with its box [R,4] (fractions) marked."""
         side = pixels.shape[-1]
         share = coverage(widened(boxes), TokenGrid(side, side).cells().to(pixels)).reshape(-1, 1, side, side)
         inside, outside = (vector[None, :, None, None] for vector in (self.inside, self.outside))

@@ -5,6 +5,8 @@ its gradient tiny; the fresh layers are drawn with deviation 1 / sqrt(width) ins
 the scale of what passes through.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +28,7 @@ from pipeline.questioner.model.prompts import longest_prompt
 def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: int) -> tuple[BertLM, Tokenizer]:
     """The BERT that the parameters name, with cross-attention, and its tokenizer.
 
-    What the checkpoint lacks is drawn from `seed`. Raises UserError if the model is missing, is no BERT, has fewer
+    What the checkpoint lacks is drawn from `seed`. Raises UserError if the model is missing, is not a BERT, has fewer
     layers than asked for, or cannot read prompts of this length.
     """
     named = TextEncoderParams(name=params.name, weights=params.weights)
@@ -34,23 +36,23 @@ def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: 
         torch.manual_seed(seed)
         model, tokenizer, fresh = load_bert(resolve(named, root), cross_attention=True)
         draw_cross_attention(model, set(fresh))
-    found = model.config
-    if params.layers is not None and params.layers > found.num_hidden_layers:
+    config = model.config
+    if params.layers is not None and params.layers > config.num_hidden_layers:
         raise UserError(
             f"The text model '{params.name}' has fewer layers.",
             where="model.text.layers",
-            expected=f"at most {found.num_hidden_layers}",
+            expected=f"at most {config.num_hidden_layers}",
             found=params.layers,
         )
-    if longest_prompt(tokenizer, max_tokens) > found.max_position_embeddings:
+    if longest_prompt(tokenizer, max_tokens) > config.max_position_embeddings:
         raise UserError(
             f"The text model '{params.name}' cannot read prompts of this length.",
             where="samples.max_tokens",
-            expected=f"prompts of at most {found.max_position_embeddings} tokens",
+            expected=f"prompts of at most {config.max_position_embeddings} tokens",
             found=longest_prompt(tokenizer, max_tokens),
             fix="lower samples.max_tokens",
         )
-    return shortened(model, params.layers or found.num_hidden_layers, params.dropout), tokenizer
+    return shortened(model, params.layers or config.num_hidden_layers, params.dropout), tokenizer
 
 
 def draw_cross_attention(model: BertLM, fresh: Collection[str]) -> None:

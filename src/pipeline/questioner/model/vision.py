@@ -1,7 +1,11 @@
-"""From pictures to what sequences look at, whatever the region cue and whether the encoder is trained.
+"""The vision tower: from images to the keys and values that the text model's cross-attention reads.
 
-Pictures come as 8-bit pixels [I,S,S,3], or as tokens [I,N,W] that the frozen encoder gave them earlier.
+Images come as 8-bit pixels [I,S,S,3], or as tokens [I,N,W] that the frozen encoder computed earlier. The tower runs the
+image encoder, and then the questioner's adapter and region prompt. With the region prompt `pixel` boxes are drawn into
+the images, so the encoder runs once per box; otherwise it runs once per image, whatever the number of boxes.
 """
+
+from __future__ import annotations
 
 import numpy as np
 import torch
@@ -10,22 +14,21 @@ from torch import Tensor, nn
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.questioner.model.questioner import Questioner
-from pipeline.questioner.model.region_prompt import PixelCue
+from pipeline.questioner.model.region_prompt import MaskChannel
 
 
-class Sight(nn.Module):
-    """The image encoder and the questioner's view of its tokens.
+class VisionTower(nn.Module):
+    """The image encoder, and the mask channel if boxes are drawn into the images (`mask_channel`).
 
-    The encoder belongs to the state (and to the checkpoint) only if it is trained. `pixel_cue` draws boxes into the
-    pictures; otherwise the questioner's own cue, if it has one, marks them on the tokens.
+    The encoder is part of the state (and of the checkpoint) only if it is trained.
     """
 
-    def __init__(self, encoder: ImageEncoder, trained: bool, pixel_cue: bool) -> None:
+    def __init__(self, encoder: ImageEncoder, trained: bool, mask_channel: bool) -> None:
         super().__init__()
         self.trained = trained
-        self.pixel_cue = PixelCue() if pixel_cue else None
+        self.pixel_cue = MaskChannel() if mask_channel else None
         self.trained_encoder = encoder if trained else None
-        # In a tuple the module stays out of the state.
+        # A tuple hides the module from torch, so a frozen encoder stays out of the state.
         self._encoder = (encoder,)
         if not trained:
             encoder.requires_grad_(False).eval()
@@ -36,29 +39,38 @@ class Sight(nn.Module):
         return self._encoder[0]
 
     def encode(self, images: Tensor) -> Tensor:
-        """What `seen` needs of pictures: their tokens [I,N,W], or the 8-bit pixels if boxes are drawn into them."""
+        """What `cross_keys_values` needs of images: their tokens [I,N,W].
+
+        Tokens, and pixels into which boxes are yet to be drawn, are returned as they are.
+        """
         if images.dtype != torch.uint8 or self.pixel_cue is not None:
             return images
         with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
-            return self.placed(images)(normalised(self.encoder, images, images.device))
+            return self._encoder_beside(images)(normalised(self.encoder, images, images.device))
 
-    def seen(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
-        """What each row's sequences look at [R,M,D]: box [R,4] of image `image_of_row` [R] of `encode`'s result."""
-        return model.see(*self.adapted(model, encoded, image_of_row, boxes), boxes)
+    def cross_keys_values(
+        self, questioner: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor
+    ) -> list[KeysValues]:
+        """Cross-attention keys and values of every layer, for each row.
 
-    def look(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> list[KeysValues]:
-        """Keys and values of what `seen` gives, for every layer of the text model."""
-        return model.look_at(*self.adapted(model, encoded, image_of_row, boxes), boxes)
+        Row r looks at box `boxes` [R,4] of image `image_of_row` [R]; `encoded` is the result of `encode`.
+        """
+        return questioner.cross_keys_values(*self.adapted_tokens(questioner, encoded, image_of_row, boxes), boxes)
 
-    def adapted(self, model: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """Adapted tokens [I,N,D], and which of them each row looks at: its image's, or those of its own drawing."""
+    def adapted_tokens(
+        self, questioner: Questioner, encoded: Tensor, image_of_row: Tensor, boxes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Adapted tokens [I,N,D], and the index of each row's image among them.
+
+        Where boxes are drawn into the images, each row has an image of its own.
+        """
         if self.pixel_cue is None:
-            return model.adapt(encoded), image_of_row
+            return questioner.adapt(encoded), image_of_row
         pixels = self.pixel_cue(normalised(self.encoder, encoded[image_of_row], encoded.device), boxes)
-        return model.adapt(self.placed(encoded)(pixels)), torch.arange(len(boxes), device=boxes.device)
+        return questioner.adapt(self._encoder_beside(encoded)(pixels)), torch.arange(len(boxes), device=boxes.device)
 
-    def placed(self, images: Tensor) -> ImageEncoder:
-        """The encoder, moved to where the pictures are."""
+    def _encoder_beside(self, images: Tensor) -> ImageEncoder:
+        """The encoder, moved to the images' device."""
         return self.encoder.to(images.device)
 
 

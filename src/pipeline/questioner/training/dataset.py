@@ -7,7 +7,9 @@ answer as often as it was given. What is longer than the limits is left out and 
 Visual Genome has 5.4 million regions: pieces lie in flat int32 arrays, texts stay in Arrow.
 """
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.questioner.model.prompts import FULL_IMAGE, Prompts, plain, prompt_type
+from pipeline.questioner.model.prompts import Prompts
+from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.questions import plain_text, prompt_type
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Ragged:
     offsets: np.ndarray
 
     @staticmethod
-    def of(rows: Sequence[Sequence[int]]) -> "Ragged":
+    def of(rows: Sequence[Sequence[int]]) -> Ragged:
         """Pack lists."""
         lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
         values = np.fromiter((value for row in rows for value in row), dtype=np.int32, count=int(lengths.sum()))
@@ -70,6 +74,11 @@ class QuestionSet:
     types: list[str]
     table: pa.Table
 
+    def caption(self, question: int) -> list[int]:
+        """The word pieces of the caption of a question's region; empty if it has none."""
+        region = int(self.captions[question])
+        return self.phrases[region] if region >= 0 else []
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -96,25 +105,23 @@ def read_samples(folder: Path, shards: ImageShards, split: str, prompts: Prompts
     Raises UserError if a table names an image that the manifest lacks.
     """
     manifest = shards.manifest.filter(pc.field("split") == split)
-    number = {key: index for index, key in enumerate(manifest["key"].to_pylist())}
-    regions, long_regions = read_regions(
-        by_image(REGIONS.read(folder / "regions.parquet"), split, number, folder), len(number), prompts, limits
-    )
-    questions, long_questions = read_questions(
-        by_image(QUESTIONS.read(folder / "questions.parquet"), split, number, folder),
-        len(number),
-        regions,
-        prompts,
-        limits,
-    )
-    sources = source_of_images(len(number), (questions.table, questions.first), (regions.table, regions.first))
-    return Samples(list(number), sources, questions, regions, {"regions": long_regions, "questions": long_questions})
+    numbers = {key: index for index, key in enumerate(manifest["key"].to_pylist())}
+    region_table = by_image(REGIONS.read(folder / "regions.parquet"), split, numbers, folder)
+    question_table = by_image(QUESTIONS.read(folder / "questions.parquet"), split, numbers, folder)
+    regions = read_regions(region_table, len(numbers), prompts, limits)
+    questions = read_questions(question_table, len(numbers), regions, prompts, limits)
+    sources = source_of_images(len(numbers), questions.table, regions.table)
+    too_long = {
+        "regions": len(region_table) - len(regions.table),
+        "questions": len(question_table) - len(questions.table),
+    }
+    return Samples(list(numbers), sources, questions, regions, too_long)
 
 
-def by_image(table: pa.Table, split: str, number: dict[str, int], folder: Path) -> pa.Table:
-    """Rows of a split in the order of their images, with a column `image` of their numbers."""
+def by_image(table: pa.Table, split: str, numbers: dict[str, int], folder: Path) -> pa.Table:
+    """Rows of a split in the order of their images, with a column `image` of the images' numbers."""
     table = table.filter(pc.field("split") == split)
-    images = [number.get(key, -1) for key in table["key"].to_pylist()]
+    images = [numbers.get(key, -1) for key in table["key"].to_pylist()]
     if -1 in images:
         raise UserError(
             "A table of annotations names an image that is not there.",
@@ -126,91 +133,80 @@ def by_image(table: pa.Table, split: str, number: dict[str, int], folder: Path) 
     return table.append_column("image", pa.array(column)).take(np.argsort(column, kind="stable"))
 
 
-def read_regions(table: pa.Table, images: int, prompts: Prompts, limits: Limits) -> tuple[RegionSet, int]:
-    """Regions of a table sorted by image, and the number of those that are too long or empty."""
+def read_regions(table: pa.Table, images: int, prompts: Prompts, limits: Limits) -> RegionSet:
+    """Regions of a table sorted by image, without those whose phrase is too long or empty."""
     pieces = prompts.pieces(table["phrase"].to_pylist())
     fits = np.array([0 < len(row) <= limits.target for row in pieces], dtype=bool)
     kept = [row for row, fit in zip(pieces, fits, strict=True) if fit]
     table = table.filter(pa.array(fits))
-    found = RegionSet(firsts(table, images), boxes_of(table), Ragged.of(kept), table)
-    return found, int((~fits).sum())
+    return RegionSet(first_rows(table, images), boxes_of(table), Ragged.of(kept), table)
 
 
-def read_questions(
-    table: pa.Table, images: int, regions: RegionSet, prompts: Prompts, limits: Limits
-) -> tuple[QuestionSet, int]:
-    """Questions of a table sorted by image, and the number of those left out: too long with every answer."""
+def read_questions(table: pa.Table, images: int, regions: RegionSet, prompts: Prompts, limits: Limits) -> QuestionSet:
+    """Questions of a table sorted by image, without those that are empty, or too long with every answer."""
     texts = table["question"].to_pylist()
     pieces = prompts.pieces(texts)
-    given = table["answers"].to_pylist()
-    flat = prompts.pieces([answer for answers in given for answer in answers])
-    answers: list[list[int]] = []
-    types: list[str] = []
-    counts: list[int] = []
-    fits = np.zeros(len(texts), dtype=bool)
-    entry = 0
-    for row, (question, found) in enumerate(zip(pieces, given, strict=True)):
-        before = len(answers)
-        for answer in found:
-            if 0 < len(flat[entry]) <= min(limits.answer, limits.target - 1 - len(question)):
-                answers.append(flat[entry])
-                types.append(prompt_type(texts[row], plain(answer)))
-            entry += 1
-        fits[row] = len(answers) > before and len(question) > 0
-        if fits[row]:
-            counts.append(len(answers) - before)
-        else:
-            del answers[before:], types[before:]
-    kept = [row for row, fit in zip(pieces, fits, strict=True) if fit]
+    fitting = fitting_answers(table["answers"].to_pylist(), pieces, prompts, limits)
+    fits = np.array([bool(answers) for answers in fitting], dtype=bool)
+    answers = [row for of_question in fitting for _, row in of_question]
+    types = [
+        prompt_type(text, plain_text(answer))
+        for text, of_question in zip(texts, fitting, strict=True)
+        for answer, _ in of_question
+    ]
+    counts = [len(of_question) for of_question in fitting if of_question]
     table = table.filter(pa.array(fits))
-    captions = captions_of(table, regions)
-    first = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    found_set = QuestionSet(
-        firsts(table, images),
-        boxes_of(table),
-        Ragged.of(kept),
-        captions,
-        regions.phrases,
-        Ragged.of(answers),
-        first,
-        types,
-        table,
+    return QuestionSet(
+        first=first_rows(table, images),
+        boxes=boxes_of(table),
+        pieces=Ragged.of([row for row, fit in zip(pieces, fits, strict=True) if fit]),
+        captions=captions_of(table, regions),
+        phrases=regions.phrases,
+        answers=Ragged.of(answers),
+        answer_first=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+        types=types,
+        table=table,
     )
-    return found_set, int((~fits).sum())
+
+
+def fitting_answers(
+    answers: Sequence[Sequence[str]], questions: Sequence[Sequence[int]], prompts: Prompts, limits: Limits
+) -> list[list[tuple[str, list[int]]]]:
+    """Each question's answers that fit behind it, as text and word pieces; none for an empty question."""
+    pieces = iter(prompts.pieces([answer for of_question in answers for answer in of_question]))
+    fitting: list[list[tuple[str, list[int]]]] = []
+    for question, of_question in zip(questions, answers, strict=True):
+        longest = min(limits.answer, limits.target - 1 - len(question))
+        pairs = [(answer, next(pieces)) for answer in of_question]
+        fitting.append([(answer, row) for answer, row in pairs if question and 0 < len(row) <= longest])
+    return fitting
 
 
 def captions_of(table: pa.Table, regions: RegionSet) -> np.ndarray:
     """For each question the first region of its image with the same box, or -1."""
-    boxes = boxes_of(table)
-    images = table["image"].to_numpy()
-    region_images = regions.table["image"].to_numpy()
-    index: dict[tuple[int, bytes], int] = {}
-    for row in range(len(regions.boxes)):
-        index.setdefault((int(region_images[row]), regions.boxes[row].tobytes()), row)
-    found = (index.get((int(image), box.tobytes()), -1) for image, box in zip(images, boxes, strict=True))
-    return np.fromiter(found, dtype=np.int64, count=len(boxes))
+    region_images, images, boxes = regions.table["image"].to_numpy(), table["image"].to_numpy(), boxes_of(table)
+    rows: dict[tuple[int, bytes], int] = {}
+    for row, (image, box) in enumerate(zip(region_images, regions.boxes, strict=True)):
+        rows.setdefault((int(image), box.tobytes()), row)
+    captions = (rows.get((int(image), box.tobytes()), -1) for image, box in zip(images, boxes, strict=True))
+    return np.fromiter(captions, dtype=np.int64, count=len(boxes))
 
 
 def boxes_of(table: pa.Table) -> np.ndarray:
     """Boxes [N,4] as float32, the full image where there is none."""
-    rows = [list(FULL_IMAGE) if box is None else box for box in table["box"].to_pylist()]
+    rows = [FULL_IMAGE if box is None else box for box in table["box"].to_pylist()]
     return np.asarray(rows, dtype=np.float32).reshape(-1, 4)
 
 
-def firsts(table: pa.Table, images: int) -> np.ndarray:
+def first_rows(table: pa.Table, images: int) -> np.ndarray:
     """Where each image's rows begin in a table sorted by image, [images + 1]."""
     return np.searchsorted(table["image"].to_numpy(), np.arange(images + 1))
 
 
-def source_of_images(images: int, *tables: tuple[pa.Table, np.ndarray]) -> list[str]:
+def source_of_images(images: int, *tables: pa.Table) -> list[str]:
     """Each image's source, empty if it has neither question nor region."""
     sources = [""] * images
-    for table, _ in tables:
+    for table in tables:
         for image, source in zip(table["image"].to_pylist(), table["source"].to_pylist(), strict=True):
             sources[image] = source
     return sources
-
-
-def ranges(first: np.ndarray) -> Iterator[range]:
-    """The rows of each image."""
-    return (range(start, end) for start, end in zip(first[:-1].tolist(), first[1:].tolist(), strict=True))

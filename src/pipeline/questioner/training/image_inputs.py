@@ -1,8 +1,10 @@
 """The images of a training: tokens of a frozen encoder, computed once, or 8-bit pixels.
 
-A frozen encoder runs once over all images and its tokens are kept in memory; a trained one runs in every update,
-from 8-bit pixels that are kept in memory while they fit.
+A frozen encoder runs once over all images, and its tokens are kept in memory. A trained one, or one into whose images
+boxes are drawn, runs in every update, from 8-bit pixels that are kept in memory while they fit.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -30,9 +32,9 @@ class PixelStore:
 
     def __getitem__(self, images: Sequence[int]) -> np.ndarray:
         """Pixels uint8 [len(images),S,S,3]. Raises UserError for a damaged image."""
-        return np.stack([self._one(image) for image in images])
+        return np.stack([self._pixels(image) for image in images])
 
-    def _one(self, image: int) -> np.ndarray:
+    def _pixels(self, image: int) -> np.ndarray:
         if self.kept is not None and image in self.kept:
             return self.kept[image]
         key = self.keys[image]
@@ -42,16 +44,25 @@ class PixelStore:
         return pixels
 
 
+ImageInputs = Tensor | PixelStore
+"""All images of a split: their tokens [I,N,W], if the encoder is frozen and they fit into memory, else their pixels."""
+
+
+def select_images(inputs: ImageInputs, images: Sequence[int]) -> Tensor:
+    """Tokens or pixels of some images by number."""
+    return inputs[list(images)] if isinstance(inputs, Tensor) else torch.from_numpy(inputs[images])
+
+
 def all_tokens(encoder: ImageEncoder, store: PixelStore, device: torch.device) -> Tensor | None:
     """Tokens of all images of a store, float32 [I,N,W] on the CPU; None if they do not fit into memory."""
     if 4 * len(store.keys) * token_grid(encoder).tokens * encoder.dim > LARGEST_IN_MEMORY:
         return None
-    return chosen_tokens(encoder, store, range(len(store.keys)), device)
+    return tokens_of(encoder, store, range(len(store.keys)), device)
 
 
 @torch.no_grad()
-def chosen_tokens(encoder: ImageEncoder, store: PixelStore, images: Sequence[int], device: torch.device) -> Tensor:
-    """Tokens of images of a store by number, float32 [I,N,W] on the CPU."""
+def tokens_of(encoder: ImageEncoder, store: PixelStore, images: Sequence[int], device: torch.device) -> Tensor:
+    """Tokens of some images of a store by number, float32 [I,N,W] on the CPU."""
     encoder.to(device).eval()
     parts = [
         encoder(normalised(encoder, store[images[start : start + IMAGES_PER_PASS]], device)).float().cpu()

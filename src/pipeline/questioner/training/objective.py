@@ -1,6 +1,6 @@
-"""Training of generator and filter: hidden words of several passes, each pass one loss.
+"""Training objectives of generator and filter model: masked language modelling in several passes, each with a loss.
 
-A sample is an image with its drawn questions and regions. Its outputs are, for every pass, the sum of its words'
+A sample is an image with its drawn questions and regions. Its outputs are, for every pass, the sum of its masked words'
 losses and their number; the joint loss of a pass is the sum over the batch divided by the number, and the total is the
 mean over the passes that the data has.
 
@@ -11,239 +11,277 @@ mean over the passes that the data has.
                       caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
                                  what words look like sooner than answers do
 
-How many of them are hidden, and how, the parameters say. JADE and VALOR hide 60 % of questions and captions and 99 % of
-answers, in place; hidden in a copy, each word is learnt from exactly what decoding will show (see `masks.py`).
+The parameters say how many words are masked, and how. JADE and VALOR mask 60 % of questions and captions and 99 % of
+answers with the partial masker; with the full masker each word is learnt from exactly what decoding will show (see
+`masking.py`).
 
-With `pointing_weight`, hidden words of answers and captions must also look into their box, where the data has one: the
-mean of -log of the attention that they pay to it in the last layer, times the weight. For the filter the box is no
-input, so the model that answers sees none; which thing a question means is learnt late from answers alone. Source:
-attention supervised by people's, Qiao et al. 2018 (HAN).
+With `pointing_weight`, masked words of answers and captions must also attend to their box, where the data has one: the
+mean of -log of the attention that they pay to it in the last layer (`Questioner.grounding_loss`), times the weight. The
+filter model is never given that box; without this loss it learns late, from answers alone, which thing a question
+means.
 """
+
+from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.questioner.decoding.counter_rng import stream
-from pipeline.questioner.model.prompts import FULL_IMAGE, Prompts
+from pipeline.questioner.decoding.counter_rng import masking_stream
+from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
-from pipeline.questioner.model.vision import Sight
-from pipeline.questioner.training.batch import Row, by_length, tensors, word_losses
+from pipeline.questioner.model.vision import VisionTower
+from pipeline.questioner.training.batch import MaskedSequence, by_length, collate, word_losses
 from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import PixelStore
+from pipeline.questioner.training.image_inputs import ImageInputs, select_images
 from pipeline.questioner.training.params import SampleParams
-from pipeline.questioner.training.sampler import Item, Sampler
+from pipeline.questioner.training.sampler import DrawnImage, Sampler
+from pipeline.storage.boxes import FULL_IMAGE
+from pipeline.training.grad_cache import to_device
 from pipeline.training.objective import Objective, decay_groups
 
 VALIDATION_STEP = -1
-POINTING = "pointing"
-
-Pictures = Tensor | PixelStore
-"""All images of a split: their tokens, if the encoder is frozen and they fit, else their pixels."""
+GROUNDING = "pointing"
+"""Name of the grounding loss among the losses."""
 
 
-class HiddenWords(Objective):
-    """Base of both objectives. `losses_named` are the passes; subclasses say which rows a sample gives."""
+class MaskedLMObjective(Objective):
+    """Base of both objectives. `passes` are named; subclasses say which sequences a sample gives.
 
-    losses_named: ClassVar[tuple[str, ...]]
+    `train` is the sampler with the images of its split, `val` the drawn images of validation with their split, and
+    `image_lr_scale` the learning rate of the image encoder relative to that of the rest.
+    """
+
+    passes: ClassVar[tuple[str, ...]]
     monitor: ClassVar[str] = "log_likelihood"
 
     def __init__(
         self,
-        sight: Sight,
-        model: Questioner,
+        vision: VisionTower,
+        questioner: Questioner,
         prompts: Prompts,
         params: SampleParams,
-        train: tuple[Sampler, Pictures],
-        val: tuple[list[Item], Samples, Pictures],
-        image_rate: float,
+        train: tuple[Sampler, ImageInputs],
+        val: tuple[list[DrawnImage], Samples, ImageInputs],
+        image_lr_scale: float,
     ) -> None:
         super().__init__()
-        self.sight, self.model = sight, model
+        self.vision, self.questioner = vision, questioner
         self.prompts, self.params = prompts, params
-        self.sampler, self.pictures = train
-        self.val_items, self.val_samples, self.val_pictures = val
-        self.image_rate = image_rate
+        self.sampler, self.images = train
+        self.val_items, self.val_samples, self.val_images = val
+        self.image_lr_scale = image_lr_scale
         special = prompts.tokenizer.special
         self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
 
     @abstractmethod
-    def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
-        """A sample's boxes (one per view), and its rows by kind; views from 0."""
+    def sequences(
+        self, item: DrawnImage, samples: Samples, sample: int, step: int
+    ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
+        """A sample's boxes, and its sequences by kind, whose box indices count from 0.
 
-    def batch(self, step: int) -> Sequence[Item]:
+        `sample` is the sample's index in the batch. Sequences of one kind have like lengths, so they run together.
+        """
+
+    def batch(self, step: int) -> Sequence[DrawnImage]:
         """The images of an update."""
         return self.sampler.batch(step)
 
-    def collate(self, items: Sequence[Item], step: int) -> dict[str, Any]:
-        """Images, views and rows of some samples."""
-        return self.collated(items, step, self.sampler.samples, self.pictures)
+    def collate(self, items: Sequence[DrawnImage], step: int) -> dict[str, Any]:
+        """Images, boxes and masked sequences of some samples of the training split."""
+        return self.collate_split(items, step, self.sampler.samples, self.images)
 
-    def collated(self, items: Sequence[Item], step: int, samples: Samples, pictures: Pictures) -> dict[str, Any]:
-        """As `collate`, from any split."""
-        boxes: list[Any] = []
-        image_of_view: list[int] = []
-        groups: list[list[Row]] = []
-        for owner, item in enumerate(items):
-            seen, found = self.rows(item, samples, owner, step)
-            groups = groups or [[] for _ in found]
-            for group, rows in zip(groups, found, strict=True):
-                group += [shifted(row, len(boxes)) for row in rows]
-            boxes += seen
-            image_of_view += [owner] * len(seen)
+    def collate_split(
+        self, items: Sequence[DrawnImage], step: int, samples: Samples, images: ImageInputs
+    ) -> dict[str, Any]:
+        """As `collate`, of any split."""
+        boxes: list[Sequence[float]] = []
+        image_of_box: list[int] = []
+        kinds: list[list[MaskedSequence]] = []
+        for sample, item in enumerate(items):
+            sample_boxes, sample_kinds = self.sequences(item, samples, sample, step)
+            kinds = kinds or [[] for _ in sample_kinds]
+            for kind, sequences in zip(kinds, sample_kinds, strict=True):
+                kind += [replace(sequence, box=sequence.box + len(boxes)) for sequence in sequences]
+            boxes += sample_boxes
+            image_of_box += [sample] * len(sample_boxes)
         return {
-            "images": picked(pictures, [item.image for item in items]),
-            "image_of_view": torch.tensor(image_of_view),
+            "images": select_images(images, [item.image for item in items]),
+            "image_of_box": torch.tensor(image_of_box),
             "boxes": torch.from_numpy(np.asarray(boxes, dtype=np.float32).reshape(-1, 4)),
             "groups": [
-                tensors(part, self.prompts.tokenizer, self.words, self.params.masking)
-                for group in groups
-                for part in by_length(group)
+                collate(group, self.prompts.tokenizer, self.words, self.params.masking)
+                for kind in kinds
+                for group in by_length(kind)
             ],
         }
 
-    def caption_rows(self, samples: Samples, item: Item, owner: int, view: int, step: int) -> list[Row]:
-        """A row of the pass `caption` for each drawn region, whose views start at `view`."""
-        rows: list[Row] = []
-        loss, share = self.losses_named.index("caption"), self.params.caption_hidden_share
+    def caption_sequences(
+        self, samples: Samples, item: DrawnImage, sample: int, first_box: int, step: int
+    ) -> list[MaskedSequence]:
+        """A sequence of the pass `caption` for each drawn region; the regions' boxes start at `first_box`."""
+        sequences: list[MaskedSequence] = []
         for number, region in enumerate(item.regions):
-            name = stream("caption", step, item.place, number, self.sampler.seed)
+            box = samples.regions.boxes[region]
             target = self.prompts.closed(samples.regions.phrases[region])
-            prompt = self.prompts.caption_prompt(samples.regions.boxes[region].tolist())
-            aim = self.aim(samples.regions.boxes[region])
-            rows.append(Row(target, 1, len(target), prompt, share, name, owner, view + number, loss, aim))
-        return rows
+            sequences.append(
+                MaskedSequence(
+                    target=target,
+                    start=1,
+                    end=len(target),
+                    prompt=self.prompts.caption_prompt(box.tolist()),
+                    mask_prob=self.params.caption_hidden_share,
+                    stream=masking_stream("caption", step, item.position, number, self.sampler.seed),
+                    sample=sample,
+                    box=first_box + number,
+                    loss=self.passes.index("caption"),
+                    target_box=self.target_box(box),
+                )
+            )
+        return sequences
 
-    def aim(self, box: np.ndarray) -> list[float] | None:
-        """The box [4] as an aim; None if it is the whole image, or nothing is to be aimed at."""
-        sides = box.tolist()
-        return sides if self.params.pointing_weight and sides != list(FULL_IMAGE) else None
+    def target_box(self, box: np.ndarray) -> list[float] | None:
+        """The box [4] for the grounding loss; None if it is the whole image, or the loss is switched off."""
+        corners = box.tolist()
+        return corners if self.params.pointing_weight and corners != list(FULL_IMAGE) else None
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
-        """Per sample and pass: the sum of its words' losses and their number."""
-        encoded = self.sight.encode(micro["images"])
-        cross = self.sight.look(self.model, encoded, micro["image_of_view"], micro["boxes"])
-        names, samples, groups = (*self.losses_named, POINTING), len(micro["images"]), micro["groups"]
+        """Per sample and loss: the sum over its masked words, and their number."""
+        encoded = self.vision.encode(micro["images"])
+        cross = self.vision.cross_keys_values(self.questioner, encoded, micro["image_of_box"], micro["boxes"])
+        names, samples, groups = (*self.passes, GROUNDING), len(micro["images"]), micro["groups"]
         smoothing = self.params.label_smoothing if self.training else 0.0
-        values = torch.cat(word_losses(self.model, cross, groups, self.prompts.tokenizer.mask, smoothing))
-        places = [group["loss"] * samples + group["owner"] for group in groups]
-        aimed = [len(self.losses_named) * samples + group["owner"][group["aimed"]] for group in groups]
-        where = torch.cat([*places, *aimed])
-        sums = values.new_zeros(len(names) * samples).index_add(0, where, values)
-        counts = torch.zeros_like(sums).index_add(0, where, torch.ones_like(values))
-        found: dict[str, Tensor] = {}
+        values = torch.cat(word_losses(self.questioner, cross, groups, self.prompts.tokenizer.mask, smoothing))
+        of_words = [group["loss"] * samples + group["sample"] for group in groups]
+        of_grounded = [len(self.passes) * samples + group["sample"][group["grounded"]] for group in groups]
+        cell = torch.cat([*of_words, *of_grounded])
+        sums = values.new_zeros(len(names) * samples).index_add(0, cell, values)
+        counts = torch.zeros_like(sums).index_add(0, cell, torch.ones_like(values))
+        outputs: dict[str, Tensor] = {}
         for number, name in enumerate(names):
             part = slice(number * samples, (number + 1) * samples)
-            found |= {f"{name}_sum": sums[part], f"{name}_count": counts[part]}
-        return found
+            outputs |= {f"{name}_sum": sums[part], f"{name}_count": counts[part]}
+        return outputs
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each pass's mean over its hidden words, divided by the number of passes that have any; weighted pointing."""
-        counts = {name: outputs[f"{name}_count"].sum() for name in (*self.losses_named, POINTING)}
+        """Each pass's mean over its masked words, divided by the number of passes that have any; weighted grounding."""
+        counts = {name: outputs[f"{name}_count"].sum() for name in (*self.passes, GROUNDING)}
         means = {name: outputs[f"{name}_sum"].sum() / count.clamp(min=1) for name, count in counts.items()}
-        present = sum(int(counts[name] > 0) for name in self.losses_named)
-        found = {name: means[name] / max(present, 1) for name in self.losses_named}
-        return found | (
-            {POINTING: self.params.pointing_weight * means[POINTING]} if self.params.pointing_weight else {}
-        )
+        present = sum(int(counts[name] > 0) for name in self.passes)
+        losses = {name: means[name] / max(present, 1) for name in self.passes}
+        if self.params.pointing_weight:
+            losses[GROUNDING] = self.params.pointing_weight * means[GROUNDING]
+        return losses
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Matrices decay, vectors do not; the image encoder has a learning rate of its own."""
-        encoder = list(self.sight.encoder.parameters())
+        encoder = list(self.vision.encoder.parameters())
         inside = {id(parameter) for parameter in encoder}
         groups = decay_groups(parameter for parameter in self.parameters() if id(parameter) not in inside)
-        return groups + decay_groups(encoder, lr_scale=self.image_rate)
+        return groups + decay_groups(encoder, lr_scale=self.image_lr_scale)
 
     def validate(self) -> dict[str, float]:
-        """Mean log-likelihood of hidden words of the validation images, by pass and over all."""
+        """Mean log-likelihood of masked words of the validation images, and each loss."""
         if not self.val_items:
             return {self.monitor: 0.0}
         size = self.sampler.batch_size
-        device = self.model.image_type.device
+        device = self.questioner.image_type.device
         parts = []
         for start in range(0, len(self.val_items), size):
             items = self.val_items[start : start + size]
-            micro = self.collated(items, VALIDATION_STEP, self.val_samples, self.val_pictures)
-            parts.append(self.outputs(on_device(micro, device)))
+            micro = self.collate_split(items, VALIDATION_STEP, self.val_samples, self.val_images)
+            parts.append(self.outputs(to_device(micro, device)))
         losses = self.losses({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
-        likelihood = -float(sum(losses[name] for name in self.losses_named))
+        likelihood = -float(sum(losses[name] for name in self.passes))
         return {self.monitor: likelihood} | {name: float(loss) for name, loss in losses.items()}
 
 
-class GeneratorObjective(HiddenWords):
+class GeneratorObjective(MaskedLMObjective):
     """JADE's three passes."""
 
-    losses_named = ("question", "answer", "caption")
+    passes = ("question", "answer", "caption")
 
-    def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
-        """A view per drawn question and per drawn region; question and answer rows are one kind, captions another."""
-        boxes: list[Any] = []
-        pairs: list[Row] = []
+    def sequences(
+        self, item: DrawnImage, samples: Samples, sample: int, step: int
+    ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
+        """A box per drawn question and per drawn region; questions and answers are one kind, captions another."""
+        boxes: list[Sequence[float]] = []
+        qa: list[MaskedSequence] = []
         for number, (question, answer) in enumerate(item.questions):
-            pairs += self.pair_rows(samples, question, answer, owner, len(boxes), (step, item.place, number))
+            qa += self.qa_sequences(samples, question, answer, sample, len(boxes), (step, item.position, number))
             boxes.append(samples.questions.boxes[question])
-        captions = self.caption_rows(samples, item, owner, len(boxes), step)
+        captions = self.caption_sequences(samples, item, sample, len(boxes), step)
         boxes += [samples.regions.boxes[region] for region in item.regions]
-        return boxes, [pairs, captions]
+        return boxes, [qa, captions]
 
-    def pair_rows(
-        self, samples: Samples, question: int, answer: int, owner: int, view: int, place: tuple[int, int, int]
-    ) -> list[Row]:
-        """The rows of the question pass and of the answer pass of one question."""
+    def qa_sequences(
+        self, samples: Samples, question: int, answer: int, sample: int, box: int, drawn_as: tuple[int, int, int]
+    ) -> list[MaskedSequence]:
+        """The sequences of the question pass and of the answer pass of one question.
+
+        `box` is the index of the question's box in the sample, `drawn_as` the update, the image's position in it, and
+        the question's number.
+        """
         questions = samples.questions
-        words = questions.pieces[question]
+        words, corners, caption = questions.pieces[question], questions.boxes[question], questions.caption(question)
         target = self.prompts.pair_target(words, questions.answers[answer])
-        region = int(questions.captions[question])
-        caption = questions.phrases[region] if region >= 0 else []
-        box = questions.boxes[question].tolist()
-        names = [stream(name, *place, self.sampler.seed) for name in ("question", "answer")]
         split = len(words) + 2
-        asked = self.prompts.pair_prompt(questions.types[answer], box, caption)
-        hidden = self.prompts.pair_prompt(None, box, caption)
-        share, aim = self.params.hidden_share, self.aim(questions.boxes[question])
-        return [
-            Row(target, 1, split, asked, share, names[0], owner, view, 0),
-            Row(target, split, len(target), hidden, 1.0, names[1], owner, view, 1, aim),
-        ]
+        asking = MaskedSequence(
+            target=target,
+            start=1,
+            end=split,
+            prompt=self.prompts.pair_prompt(questions.types[answer], corners.tolist(), caption),
+            mask_prob=self.params.hidden_share,
+            stream=masking_stream("question", *drawn_as, self.sampler.seed),
+            sample=sample,
+            box=box,
+            loss=self.passes.index("question"),
+        )
+        answering = MaskedSequence(
+            target=target,
+            start=split,
+            end=len(target),
+            prompt=self.prompts.pair_prompt(None, corners.tolist(), caption),
+            mask_prob=1.0,
+            stream=masking_stream("answer", *drawn_as, self.sampler.seed),
+            sample=sample,
+            box=box,
+            loss=self.passes.index("answer"),
+            target_box=self.target_box(corners),
+        )
+        return [asking, answering]
 
 
-class FilterObjective(HiddenWords):
+class FilterObjective(MaskedLMObjective):
     """Answers to questions about whole images."""
 
-    losses_named = ("answer", "caption")
+    passes = ("answer", "caption")
 
-    def rows(self, item: Item, samples: Samples, owner: int, step: int) -> tuple[list[Any], list[list[Row]]]:
-        """A view of the whole image, which all drawn questions share, and one per drawn region."""
-        rows: list[Row] = []
-        share = self.params.hidden_share
+    def sequences(
+        self, item: DrawnImage, samples: Samples, sample: int, step: int
+    ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
+        """The whole image as a box, which all drawn questions share, and one box per drawn region."""
+        answers: list[MaskedSequence] = []
         for number, (question, answer) in enumerate(item.questions):
-            name = stream("answer", step, item.place, number, self.sampler.seed)
             target = self.prompts.closed(samples.questions.answers[answer])
-            prompt = self.prompts.question_prompt(samples.questions.pieces[question])
-            aim = self.aim(samples.questions.boxes[question])
-            rows.append(Row(target, 1, len(target), prompt, share, name, owner, 0, 0, aim))
-        boxes = [list(FULL_IMAGE), *(samples.regions.boxes[region] for region in item.regions)]
-        return boxes, [rows, self.caption_rows(samples, item, owner, 1, step)]
-
-
-def shifted(row: Row, views: int) -> Row:
-    """A row whose view is counted from the batch's first."""
-    return Row(**{**vars(row), "view": row.view + views})
-
-
-def picked(pictures: Pictures, images: Sequence[int]) -> Tensor:
-    """Tokens or pixels of some images."""
-    return pictures[list(images)] if isinstance(pictures, Tensor) else torch.from_numpy(pictures[images])
-
-
-def on_device(value: Any, device: torch.device) -> Any:
-    """Tensors inside dicts and lists on a device."""
-    if isinstance(value, Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {name: on_device(part, device) for name, part in value.items()}
-    return [on_device(part, device) for part in value]
+            answers.append(
+                MaskedSequence(
+                    target=target,
+                    start=1,
+                    end=len(target),
+                    prompt=self.prompts.question_prompt(samples.questions.pieces[question]),
+                    mask_prob=self.params.hidden_share,
+                    stream=masking_stream("answer", step, item.position, number, self.sampler.seed),
+                    sample=sample,
+                    box=0,
+                    loss=self.passes.index("answer"),
+                    target_box=self.target_box(samples.questions.boxes[question]),
+                )
+            )
+        boxes = [FULL_IMAGE, *(samples.regions.boxes[region] for region in item.regions)]
+        return boxes, [answers, self.caption_sequences(samples, item, sample, 1, step)]

@@ -1,5 +1,7 @@
 """Parameters of the generator and the filter model, and of how they write."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 from pydantic import Field
@@ -19,7 +21,7 @@ class BalanceParams(Params):
 
 
 Masking = Literal["in_place", "copy"]
-"""How words are hidden; see `masks.py`."""
+"""How words are hidden; see `masking.py`."""
 
 
 class SampleParams(Params):

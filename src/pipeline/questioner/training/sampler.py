@@ -1,10 +1,12 @@
 """Which images, questions and regions an update sees: a pure function of seed and step.
 
-An update draws images without repetition (with, if there are fewer than the batch), and for each of them fixed numbers
-of questions, with repetition and one answer each, and of regions: some that follow each other, round the end, in the
-order of the table. Weights balance sources and question types
-(`BalanceParams`).
+An update draws images without repetition (with, if there are fewer than the batch). Of each image it takes a fixed
+number of questions, drawn with repetition and with one answer each, and a fixed number of regions that follow each
+other in the table, from a drawn start, and from the first again after the last. Weights balance data sources and
+question types (`BalanceParams`).
 """
+
+from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,10 +20,10 @@ from pipeline.questioner.training.params import SampleParams
 
 
 @dataclass(frozen=True)
-class Item:
-    """One image of a batch: its place there, its number, drawn questions each with an answer entry, and regions."""
+class DrawnImage:
+    """An image of a batch: its position there, its number, drawn questions each with an answer entry, and regions."""
 
-    place: int
+    position: int
     image: int
     questions: tuple[tuple[int, int], ...]
     regions: tuple[int, ...]
@@ -30,7 +32,7 @@ class Item:
 class Sampler:
     """Draws batches. Images without what is wanted (questions, and regions unless there are to be none) never come.
 
-    Raises UserError if no image is left.
+    Raises UserError if no image is left. `where` names the data in that error.
     """
 
     def __init__(self, samples: Samples, params: SampleParams, batch_size: int, seed: int, where: object) -> None:
@@ -55,41 +57,42 @@ class Sampler:
         cumulative = balanced(types, params.balance.question_types).cumsum()
         self.question_weights = np.concatenate([[0.0], cumulative])
 
-    def batch(self, step: int) -> list[Item]:
-        """The items of an update."""
+    def batch(self, step: int) -> list[DrawnImage]:
+        """The images of an update."""
         random = np.random.default_rng([self.seed, step])
         repeat = self.batch_size > len(self.images)
         images = random.choice(self.images, self.batch_size, replace=repeat, p=self.image_weights)
         draws = random.random((self.batch_size, self.draws))
-        return [self.item(place, int(image), draws[place]) for place, image in enumerate(images)]
+        return [self.drawn(position, int(image), draws[position]) for position, image in enumerate(images)]
 
-    def fixed(self, count: int) -> list[Item]:
+    def fixed(self, count: int) -> list[DrawnImage]:
         """The first images, each with what its first draws give: for validation."""
         draws = np.random.default_rng([self.seed]).random((count, self.draws))
-        return [self.item(place, int(image), draws[place]) for place, image in enumerate(self.images[:count])]
+        images = self.images[:count]
+        return [self.drawn(position, int(image), draws[position]) for position, image in enumerate(images)]
 
-    def item(self, place: int, image: int, draws: np.ndarray) -> Item:
-        """One image with what uniform `draws` choose: questions, their answers, regions, one after the other."""
+    def drawn(self, position: int, image: int, draws: np.ndarray) -> DrawnImage:
+        """An image with what uniform `draws` choose: questions, their answers, regions, one after the other."""
         count = self.params.questions_per_image
         for_questions, for_answers, for_regions = draws[:count], draws[count : 2 * count], draws[2 * count]
         questions, regions = self.samples.questions, self.samples.regions
         chosen: list[tuple[int, int]] = []
         if self.question_counts[image]:
-            for place_drawn, answer in zip(for_questions, for_answers, strict=True):
-                question = self.question(image, float(place_drawn))
+            for question_draw, answer_draw in zip(for_questions, for_answers, strict=True):
+                question = self.question(image, float(question_draw))
                 first, end = questions.answer_first[question : question + 2]
-                chosen.append((question, int(first + int(answer * (end - first)))))
+                chosen.append((question, int(first + int(answer_draw * (end - first)))))
         count, start = self.region_counts[image], regions.first[image]
         offset, number = int(for_regions * count), min(count, self.params.regions_per_image)
-        seen = tuple(int(start + (offset + further) % count) for further in range(number))
-        return Item(place, image, tuple(chosen), seen)
+        successive = tuple(int(start + (offset + further) % count) for further in range(number))
+        return DrawnImage(position, image, tuple(chosen), successive)
 
     def question(self, image: int, draw: float) -> int:
         """A question of an image, by weight."""
         first, end = self.samples.questions.first[image : image + 2]
         low, high = self.question_weights[first], self.question_weights[end]
-        found = int(np.searchsorted(self.question_weights, low + draw * (high - low), side="right")) - 1
-        return min(max(found, int(first)), int(end) - 1)
+        question = int(np.searchsorted(self.question_weights, low + draw * (high - low), side="right")) - 1
+        return min(max(question, int(first)), int(end) - 1)
 
 
 def balanced(names: Sequence[str], strength: float) -> np.ndarray:

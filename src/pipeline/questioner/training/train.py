@@ -1,10 +1,18 @@
-"""Train a generator or a filter model on `data/annotations/`, measure it, and write its folder."""
+"""Train a generator or a filter model on `data/annotations/`, measure it, and write its folder.
 
+A training builds the model, reads the data, fits the whitening of the image tokens, takes over the weights of an
+earlier model if one is named, trains, writes the model and its curves, and measures it on held-out images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
@@ -12,164 +20,149 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.common.params import TextEncoderParams
 from pipeline.encoders.common.resolve import resolve
-from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
-from pipeline.questioner.decoding.filter_model import Answerer
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.metrics.question_only import MostFrequentAnswer
+from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator
-from pipeline.questioner.model.checkpoint import FILTER, GENERATOR, Loaded, Parts, Setup, load_weights, save_model
+from pipeline.questioner.model.checkpoint import (
+    FILTER,
+    GENERATOR,
+    LoadedModel,
+    ModelConfig,
+    QuestionerModules,
+    load_weights,
+    save_model,
+)
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import load_text_model
-from pipeline.questioner.model.vision import Sight
+from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.dataset import Limits, Samples, read_samples
-from pipeline.questioner.training.held_out_rows import with_answers, with_captions
-from pipeline.questioner.training.image_inputs import PixelStore, all_tokens, chosen_tokens
-from pipeline.questioner.training.measures import BlindAnswerer, caption_figures, question_figures
-from pipeline.questioner.training.objective import FilterObjective, GeneratorObjective, HiddenWords, Pictures
+from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, all_tokens, tokens_of
+from pipeline.questioner.training.objective import FilterObjective, GeneratorObjective, MaskedLMObjective
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.sampler import Sampler
-from pipeline.questioner.training.validate import answer_boxed, answer_questions, caption_boxes
+from pipeline.questioner.training.validate import HeldOut, measure_filter, measure_generator
 from pipeline.storage.shards import ImageShards
-from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.loop import train
 
-MEASURED = 1_000
-"""Images on which the spread of the tokens is measured."""
+IMAGES_FOR_WHITENING = 1_000
 AnyParams = TrainGeneratorParams | TrainFilterParams
 TABLES = ("manifest.parquet", "regions.parquet", "questions.parquet")
 
 
-class Fitting:
-    """One training: data, model and objective. Raises UserError for missing data, weights, or nothing to train on."""
+@dataclass(frozen=True)
+class Split:
+    """One split of the annotations: its samples, and the inputs of their images."""
+
+    samples: Samples
+    images: ImageInputs
+
+
+class QuestionerTraining:
+    """One training of a generator or a filter model.
+
+    Raises UserError for missing data or weights, or if there is nothing to train on.
+    """
 
     def __init__(self, params: AnyParams, paths: Paths) -> None:
         self.params, self.paths = params, paths
         self.task = GENERATOR if isinstance(params, TrainGeneratorParams) else FILTER
-        self.cue = params.region_cue
         self.device = torch.device(machine().device)
-        limits = params.samples
-        seed = params.training.seed
-        text, self.tokenizer = load_text_model(params.model.text, limits.max_tokens, paths.root, seed)
-        self.prompts = Prompts(self.tokenizer, limits.max_tokens)
-        shards = ImageShards(paths.annotations)
-        columns = (shards.manifest[name].to_pylist() for name in ("key", "url"))
-        self.urls: dict[str, str] = dict(zip(*columns, strict=True))
-        self.train, self.val = (
-            read_samples(
-                paths.annotations, shards, split, self.prompts, Limits(limits.max_tokens, limits.max_answer_tokens)
-            )
-            for split in ("train", "val")
-        )
-        encoder = load_image_encoder(params.model.image, paths.root)
-        self.setup = Setup(
-            self.task,
-            self.cue,
-            params.model.image,
-            encoder.weights_hash,
-            params.model.train_image_encoder,
-            text.config,
-            limits.max_tokens,
-            limits.max_answer_tokens,
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = Questioner(text, encoder.dim, token_grid(encoder), self.cue == "feature")
-            self.parts = Parts(Sight(encoder, params.model.train_image_encoder, self.cue == "pixel"), model)
-        self.pictures = [self.pictures_of(encoder, shards, samples) for samples in (self.train, self.val)]
-        model.whiten.fit(self.sample_tokens().flatten(0, 1))
-        if params.model.start_from:
-            load_weights(self.parts, paths.root / params.model.start_from)
+        self.modules, self.config, self.prompts = build_model(params, self.task, paths.root)
+        self.shards = ImageShards(paths.annotations)
+        self.train, self.val = self.read_split("train"), self.read_split("val")
+        self.initialise()
 
-    def sample_tokens(self) -> torch.Tensor:
-        """Tokens [I,N,W] of training images spread evenly over all of them."""
-        count = len(self.train.keys)
-        chosen = np.unique(np.linspace(0, count - 1, min(count, MEASURED)).astype(int)).tolist()
-        store = self.pictures[0]
-        if isinstance(store, torch.Tensor):
-            return store[chosen]
-        return chosen_tokens(self.parts.sight.encoder, store, chosen, self.device)
-
-    def pictures_of(self, encoder: ImageEncoder, shards: ImageShards, samples: Samples) -> Pictures:
-        """Tokens of all images if the encoder is frozen, sees no box, and they fit into memory; else pixels."""
-        store = PixelStore(shards, samples.keys, encoder.preprocessing)
-        if self.setup.image_trained or self.cue == "pixel":
-            return store
+    def read_split(self, name: str) -> Split:
+        """The samples of a split with tokens of all images if the encoder is frozen, sees no box, and they fit into
+        memory; else with the images' pixels.
+        """
+        limits = Limits(self.config.max_tokens, self.config.max_answer_tokens)
+        samples = read_samples(self.paths.annotations, self.shards, name, self.prompts, limits)
+        encoder = self.modules.sight.encoder
+        store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
+        if self.config.image_trained or self.config.cue == "pixel":
+            return Split(samples, store)
         tokens = all_tokens(encoder, store, self.device)
-        return store if tokens is None else tokens
+        return Split(samples, store if tokens is None else tokens)
 
-    def objective(self) -> HiddenWords:
-        """What is trained."""
-        params, limits = self.params, self.params.samples
-        size, seed = params.training.batch_size, params.training.seed
-        sampler = Sampler(self.train, limits, size, seed, where=self.paths.annotations)
-        val_items = Sampler(self.val, limits, size, seed, self.paths.annotations).fixed(
-            params.validation.images_while_training
-        )
-        kind = GeneratorObjective if self.task == GENERATOR else FilterObjective
-        return kind(
-            self.parts.sight,
-            self.parts.model,
-            self.prompts,
-            limits,
-            (sampler, self.pictures[0]),
-            (val_items, self.val, self.pictures[1]),
-            params.model.image_learning_rate_scale,
-        )
+    def initialise(self) -> None:
+        """Fit the whitening on training images, or take over all weights of an earlier model."""
+        self.modules.model.whiten.fit(self.sample_tokens().flatten(0, 1))
+        if self.params.model.start_from:
+            folder = self.paths.root / self.params.model.start_from
+            load_weights(self.modules, folder)
+
+    def sample_tokens(self) -> Tensor:
+        """Tokens [I,N,W] of training images spread evenly over all of them."""
+        count = len(self.train.samples.keys)
+        spread = np.linspace(0, count - 1, min(count, IMAGES_FOR_WHITENING)).astype(int)
+        images = np.unique(spread).tolist()
+        if isinstance(self.train.images, Tensor):
+            return self.train.images[images]
+        return tokens_of(self.modules.sight.encoder, self.train.images, images, self.device)
 
     def run(self) -> dict[str, Any]:
-        """Train, measure, write model, curves and (returned) figures."""
-        name = f"train_{self.task}"
+        """Train and measure; write model, curves and held-out texts, and return the metrics."""
         history = train(
             self.objective(),
             self.params.training,
-            name=name,
+            name=f"train_{self.task}",
             fingerprint=self.fingerprint(),
             scratch=self.paths.scratch,
             device=str(self.device),
         )
         history.write(self.paths.plots)
-        loaded = Loaded(self.setup, self.parts.sight, self.parts.model, self.prompts, "").to(str(self.device))
         folder = self.paths.generator if self.task == GENERATOR else self.paths.filter_model
-        save_model(folder, self.setup, self.parts, self.tokenizer, self.provenance(history.best_step))
+        provenance = self.provenance(history.best_step)
+        save_model(folder, self.config, self.modules, self.prompts.tokenizer, provenance)
         return {
-            "validation": self.figures(loaded),
+            "validation": self.measure(),
             "best_step": history.best_step,
-            "samples": {
-                split: {
-                    "images": len(samples.keys),
-                    "questions": len(samples.questions.pieces),
-                    "regions": len(samples.regions.phrases),
-                    "too_long": samples.too_long,
-                }
-                for split, samples in (("train", self.train), ("val", self.val))
-            },
-            "parameters": sum(parameter.numel() for parameter in self.parts.parameters()),
+            "samples": {"train": size_of(self.train.samples), "val": size_of(self.val.samples)},
+            "parameters": sum(parameter.numel() for parameter in self.modules.parameters()),
         }
 
-    def figures(self, loaded: Loaded) -> dict[str, Any]:
-        """What is measured on the held-out images; what the model said of them goes to `held_out/`."""
-        batch = self.params.validation.images_per_batch
-        count = min(self.params.validation.images or len(self.val.keys), len(self.val.keys))
-        blind = BlindAnswerer(self.train.questions.table)
-        batches = [range(start, min(start + batch, count)) for start in range(0, count, batch)]
-        questions = self.val.questions.table.slice(0, int(self.val.questions.first[count]))
+    def objective(self) -> MaskedLMObjective:
+        """Model, losses and data of the training loop."""
+        params, limits = self.params, self.params.samples
+        size, seed, where = params.training.batch_size, params.training.seed, self.paths.annotations
+        sampler = Sampler(self.train.samples, limits, size, seed, where)
+        val_sampler = Sampler(self.val.samples, limits, size, seed, where)
+        val_items = val_sampler.fixed(params.validation.images_while_training)
+        objective = GeneratorObjective if self.task == GENERATOR else FilterObjective
+        return objective(
+            self.modules.sight,
+            self.modules.model,
+            self.prompts,
+            limits,
+            (sampler, self.train.images),
+            (val_items, self.val.samples, self.val.images),
+            params.model.image_learning_rate_scale,
+        )
+
+    def measure(self) -> dict[str, Any]:
+        """Metrics on the held-out images; the model's texts of them go to `held_out/`."""
+        validation, samples = self.params.validation, self.val.samples
+        images = min(validation.images or len(samples.keys), len(samples.keys))
+        columns = (self.shards.manifest[name].to_pylist() for name in ("key", "url"))
+        urls: dict[str, str] = dict(zip(*columns, strict=True))
+        held_out = HeldOut(samples, self.val.images, urls, images, validation.images_per_batch)
+        names = ("question", "question_type", "answers")
+        baseline = MostFrequentAnswer(*(self.train.samples.questions.table[name].to_pylist() for name in names))
+        loaded = LoadedModel(self.config, self.modules.sight, self.modules.model, self.prompts, "")
+        loaded.to(str(self.device))
         folder = self.paths.results / "held_out"
-        if self.task == FILTER:
-            answers = answer_questions(Answerer(loaded), self.val, self.pictures[1], batches)
-            HELD_OUT_ANSWERS.write(folder / "answers.parquet", with_answers(questions, self.urls, answers))
-            return question_figures(questions, answers, blind)
-        generator = Generator(loaded)
-        answers = answer_boxed(generator, self.val, self.pictures[1], batches)
-        captions = caption_boxes(generator, self.val, self.pictures[1], batches)
-        regions = self.val.regions.table.slice(0, int(self.val.regions.first[count]))
-        HELD_OUT_ANSWERS.write(folder / "answers.parquet", with_answers(questions, self.urls, answers))
-        HELD_OUT_CAPTIONS.write(folder / "captions.parquet", with_captions(regions, self.urls, captions))
-        return {"captions": caption_figures(regions, captions), "answers": question_figures(questions, answers, blind)}
+        if self.task == GENERATOR:
+            return measure_generator(Generator(loaded), held_out, baseline, folder)
+        return measure_filter(FilterModel(loaded), held_out, baseline, folder)
 
     def fingerprint(self) -> str:
-        """What decides the result: code, parameters, weights, data."""
-        weights = [self.setup.image_hash, self.text_hash()]
+        """Digest of all that decides the result: code, parameters, weights, data."""
+        weights = [self.config.image_hash, self.text_hash()]
         start = self.params.model.start_from
         more = [self.paths.root / start / WEIGHTS] if start else []
         return training_fingerprint(
@@ -184,7 +177,7 @@ class Fitting:
             "stage": f"train_{self.task}",
             "parameters": self.params.model_dump(),
             "best_step": best_step,
-            "image_encoder": {"name": self.setup.image.name, "weights": self.setup.image_hash},
+            "image_encoder": {"name": self.config.image.name, "weights": self.config.image_hash},
             "text_model": {"name": self.params.model.text.name, "weights": self.text_hash()},
             "annotations": {name: hash_file(self.paths.annotations / name) for name in TABLES},
         }
@@ -193,3 +186,38 @@ class Fitting:
         """Digest of the text model's weights."""
         text = self.params.model.text
         return resolve(TextEncoderParams(name=text.name, weights=text.weights), self.paths.root).digest
+
+
+def build_model(params: AnyParams, task: str, root: Path) -> tuple[QuestionerModules, ModelConfig, Prompts]:
+    """The model with pretrained encoders and fresh layers drawn from the training's seed, and its prompts.
+
+    Raises UserError if an encoder's weights are missing.
+    """
+    limits, seed = params.samples, params.training.seed
+    text, tokenizer = load_text_model(params.model.text, limits.max_tokens, root, seed)
+    encoder = load_image_encoder(params.model.image, root)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        questioner = Questioner(text, encoder.dim, token_grid(encoder), params.region_cue == "feature")
+        vision = VisionTower(encoder, params.model.train_image_encoder, params.region_cue == "pixel")
+    config = ModelConfig(
+        task=task,
+        cue=params.region_cue,
+        image=params.model.image,
+        image_hash=encoder.weights_hash,
+        image_trained=params.model.train_image_encoder,
+        text=text.config,
+        max_tokens=limits.max_tokens,
+        max_answer_tokens=limits.max_answer_tokens,
+    )
+    return QuestionerModules(vision, questioner), config, Prompts(tokenizer, limits.max_tokens)
+
+
+def size_of(samples: Samples) -> dict[str, Any]:
+    """Number of images, questions and regions, and of what was too long."""
+    return {
+        "images": len(samples.keys),
+        "questions": len(samples.questions.pieces),
+        "regions": len(samples.regions.phrases),
+        "too_long": samples.too_long,
+    }

@@ -1,76 +1,141 @@
-"""Let a model write about held-out annotations: answers to questions, captions of boxes, batch by batch of images."""
+"""Measure a trained model on held-out annotations, and keep what it said of them.
 
-from collections.abc import Sequence
+The filter model answers every question. The generator answers every question, given its box and its region's caption,
+and captions every box greedily. All of it goes batch by batch of images. Metrics are those of
+`metrics/generated_texts.py`; the texts go to the held-out tables (`tables/held_out.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
+from torch import Tensor
 
-from pipeline.questioner.decoding.filter_model import Answerer
+from pipeline.metrics.generated_texts import answer_metrics, caption_metrics
+from pipeline.metrics.question_only import MostFrequentAnswer
+from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Encoded, Generator
 from pipeline.questioner.decoding.params import SamplingParams
-from pipeline.questioner.decoding.sampling import Written
+from pipeline.questioner.decoding.sampling import DecodedText
 from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.objective import Pictures, picked
+from pipeline.questioner.training.image_inputs import ImageInputs, select_images
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 
 GREEDY = SamplingParams(seed=0, top_k=1)
 
 
+class HeldOut:
+    """The held-out images that are measured: the first `images` of a split, in batches; `urls` by key."""
+
+    def __init__(
+        self, samples: Samples, inputs: ImageInputs, urls: Mapping[str, str], images: int, images_per_batch: int
+    ) -> None:
+        self.samples, self.inputs, self.urls = samples, inputs, urls
+        starts = range(0, images, images_per_batch)
+        self.batches = [range(start, min(start + images_per_batch, images)) for start in starts]
+        self.questions = samples.questions.table.slice(0, int(samples.questions.first[images]))
+        self.regions = samples.regions.table.slice(0, int(samples.regions.first[images]))
+
+    def encoded(self, model: Generator | FilterModel, images: range) -> Tensor:
+        """The images after the model's image encoder (see `VisionTower.encode`)."""
+        return model.vision.encode(select_images(self.inputs, list(images)).to(model.decoder.device))
+
+
+def measure_filter(model: FilterModel, held_out: HeldOut, baseline: MostFrequentAnswer, folder: Path) -> dict[str, Any]:
+    """Metrics of the filter model's answers, which are written to `folder`."""
+    answers = answer_questions(model, held_out)
+    write_answers(held_out, answers, folder)
+    return answer_metrics(held_out.questions.to_pylist(), answers, baseline)
+
+
+def measure_generator(
+    model: Generator, held_out: HeldOut, baseline: MostFrequentAnswer, folder: Path
+) -> dict[str, Any]:
+    """Metrics of the generator's captions and answers, which are written to `folder`."""
+    answers = answer_boxed_questions(model, held_out)
+    captions = caption_boxes(model, held_out)
+    write_answers(held_out, answers, folder)
+    HELD_OUT_CAPTIONS.write(
+        folder / "captions.parquet", with_columns(held_out.regions, held_out.urls, caption=captions)
+    )
+    return {
+        "captions": caption_metrics(held_out.regions.to_pylist(), captions),
+        "answers": answer_metrics(held_out.questions.to_pylist(), answers, baseline),
+    }
+
+
 @torch.inference_mode()
-def answer_questions(answerer: Answerer, samples: Samples, pictures: Pictures, batches: Sequence[range]) -> list[str]:
-    """The filter model's answer to every question of the images, in the order of the table."""
-    found: list[str] = []
-    first = samples.questions.first
-    for images in batches:
-        rows = range(int(first[images.start]), int(first[images.stop]))
+def answer_questions(model: FilterModel, held_out: HeldOut) -> list[str]:
+    """The filter model's answer to every question, in the order of the table."""
+    questions, answers = held_out.samples.questions, []
+    for images in held_out.batches:
+        rows = rows_of(questions.first, images)
         if rows:
-            owners = owners_of(first, images)
-            encoded = encoded_images(answerer, pictures, images)
-            questions = [samples.questions.pieces[row] for row in rows]
-            found += [answer.text for answer in answerer.answers(encoded, questions, owners)]
-    return found
+            encoded = held_out.encoded(model, images)
+            pieces = [questions.pieces[row] for row in rows]
+            generated = model.answers(encoded, pieces, image_of_rows(questions.first, images))
+            answers += [answer.text for answer in generated]
+    return answers
 
 
 @torch.inference_mode()
-def answer_boxed(generator: Generator, samples: Samples, pictures: Pictures, batches: Sequence[range]) -> list[str]:
-    """The generator's answer to every given question, with its box and its region's caption."""
-    questions, found = samples.questions, []
-    for images in batches:
-        rows = range(int(questions.first[images.start]), int(questions.first[images.stop]))
-        if not rows:
-            continue
-        boxes = [questions.boxes[row].tolist() for row in rows]
-        captions = [questions.phrases[place] if (place := int(questions.captions[row])) >= 0 else [] for row in rows]
-        owners = owners_of(questions.first, images)
-        encoded = encoded_images(generator, pictures, images)
-        view = generator.writer.view(generator.sight, encoded, owners, boxes)
-        asked = [Written(questions.pieces[row], [1.0], True) for row in rows]
-        limit = generator.setup.max_tokens
-        answers = generator.answered(view, boxes, captions, asked, range(len(rows)), limit)
-        found += [text for text, _ in answers]
-    return found
+def answer_boxed_questions(model: Generator, held_out: HeldOut) -> list[str]:
+    """The generator's answer to every question, given its box and its region's caption, in the order of the table."""
+    questions, answers = held_out.samples.questions, []
+    for images in held_out.batches:
+        rows = rows_of(questions.first, images)
+        if rows:
+            boxes = [questions.boxes[row].tolist() for row in rows]
+            captions = [questions.caption(row) for row in rows]
+            asked = [DecodedText(questions.pieces[row], [1.0], ended=True) for row in rows]
+            encoded, image_of_row = held_out.encoded(model, images), image_of_rows(questions.first, images)
+            cross = model.decoder.cross_keys_values(model.vision, encoded, image_of_row, boxes)
+            generated = model.answers(cross, boxes, captions, asked, range(len(rows)), model.config.max_tokens)
+            answers += [answer.text for answer in generated]
+    return answers
 
 
 @torch.inference_mode()
-def caption_boxes(generator: Generator, samples: Samples, pictures: Pictures, batches: Sequence[range]) -> list[str]:
-    """The generator's greedy caption of every annotated box."""
-    regions, found = samples.regions, []
-    sampling = GREEDY.model_copy(update={"max_tokens": generator.setup.max_tokens})
-    for images in batches:
+def caption_boxes(model: Generator, held_out: HeldOut) -> list[str]:
+    """The generator's greedy caption of every annotated box, in the order of the table."""
+    regions, captions = held_out.samples.regions, []
+    sampling = GREEDY.model_copy(update={"max_tokens": model.config.max_tokens})
+    for images in held_out.batches:
         boxes = [
-            [regions.boxes[row].tolist() for row in range(int(regions.first[image]), int(regions.first[image + 1]))]
-            for image in images
+            [regions.boxes[row].tolist() for row in rows_of(regions.first, range(image, image + 1))] for image in images
         ]
-        encoded = Encoded(encoded_images(generator, pictures, images))
-        described = generator.describe(encoded, boxes, [str(image) for image in images], sampling)
-        found += [caption.text for own in described for caption in own]
-    return found
+        encoded = Encoded(held_out.encoded(model, images))
+        generated = model.describe(encoded, boxes, [str(image) for image in images], sampling)
+        captions += [caption.text for of_image in generated for caption in of_image]
+    return captions
 
 
-def owners_of(first: np.ndarray, images: range) -> list[int]:
-    """The place in the batch of each row's image."""
-    return [image - images.start for image in images for _ in range(int(first[image]), int(first[image + 1]))]
+def rows_of(first: np.ndarray, images: range) -> range:
+    """The rows of some successive images; `first` as in `RegionSet`."""
+    return range(int(first[images.start]), int(first[images.stop]))
 
 
-def encoded_images(model: Generator | Answerer, pictures: Pictures, images: range) -> torch.Tensor:
-    """What the model's `sight` needs of some images."""
-    return model.sight.encode(picked(pictures, list(images)).to(model.writer.device))
+def image_of_rows(first: np.ndarray, images: range) -> list[int]:
+    """The index in the batch of each row's image."""
+    return [image - images.start for image in images for _ in rows_of(first, range(image, image + 1))]
+
+
+def write_answers(held_out: HeldOut, answers: Sequence[str], folder: Path) -> None:
+    """Write the questions with a model's answers as HELD_OUT_ANSWERS."""
+    renamed = {"answers": "references"}
+    names = [renamed.get(name, name) for name in held_out.questions.column_names]
+    table = with_columns(held_out.questions.rename_columns(names), held_out.urls, answer=answers)
+    HELD_OUT_ANSWERS.write(folder / "answers.parquet", table)
+
+
+def with_columns(table: pa.Table, urls: Mapping[str, str], **texts: Sequence[str]) -> pa.Table:
+    """A table with more columns of text, and each row's url."""
+    columns = {"url": [urls[key] for key in table["key"].to_pylist()], **texts}
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, pa.string()))
+    return table

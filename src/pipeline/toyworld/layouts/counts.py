@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.tables.questions import question_type
 from pipeline.toyworld.oracle.oracle import caption_holds
 from pipeline.toyworld.oracle.parse import parse_statement
 from pipeline.toyworld.world.scenes import BLOCK, FAMILY_SIZE, Scene
-
-_WORDS = ("what", "how", "where")
 
 
 def counted(layout: str, scenes: Sequence[Scene], rows: Sequence[dict[str, Any]]) -> dict[str, int]:
@@ -31,12 +30,6 @@ def nested(counts: Counter[str]) -> dict[str, Any]:
             node = node.setdefault(step, {})
         node[last] = count
     return tree
-
-
-def question_type(question: str, answer: str) -> str:
-    """JADE's type: the question word, else binary for yes and no, else other."""
-    first = question.partition(" ")[0]
-    return first if first in _WORDS else "binary" if answer in ("yes", "no") else "other"
 
 
 def _pairs(scene: Scene, row: dict[str, Any]) -> list[str]:

@@ -6,10 +6,10 @@ Genome and VQAv2 images, which come from one group of scenes, have different ids
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
+from pipeline.tables.questions import majority
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.language.regions import Region
 from pipeline.toyworld.world.attributes import NUMBERS
@@ -132,7 +132,7 @@ def vqav2_record(scene: Scene) -> dict[str, Any]:
         "annotations": [
             {
                 "question_type": _question_type(one.asked.question),
-                "multiple_choice_answer": Counter(one.answers).most_common(1)[0][0],
+                "multiple_choice_answer": majority(one.answers),
                 "answers": [
                     {"answer": answer, "answer_confidence": sure, "answer_id": k + 1}
                     for k, (answer, sure) in enumerate(zip(one.answers, one.confidences, strict=True))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from pipeline.tables.questions import lowered
 from pipeline.triplets.filter.reasons import Reason
 
 # What a decoder emits when it goes astray: BERT's reserved tokens, or pieces of words never joined.
@@ -34,7 +35,7 @@ def qa_fault(question: str, answer: str, min_question_words: int) -> Reason | No
         return fault
     if not _LETTER.search(question) or not _LETTER_OR_DIGIT.search(answer):
         return "no_word"
-    if question.strip().lower() == answer.strip().lower():
+    if lowered(question) == lowered(answer):
         return "answer_is_question"
     if len(question.split()) < min_question_words:
         return "short_question"

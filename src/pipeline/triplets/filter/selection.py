@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.metrics.vqa_accuracy import normalise_answer
+from pipeline.questioner.decoding.generated import Generated
+from pipeline.tables.questions import lowered
 from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
     Agreement,
@@ -38,14 +39,6 @@ from pipeline.triplets.filter.rules import caption_fault, qa_fault
 Row = Mapping[str, Any]
 Reasons = list[Reason | None]
 """One entry per row: why it is rejected, or None while it stays."""
-
-
-@dataclass(frozen=True)
-class SecondAnswer:
-    """What the second model answers, and how sure it is, in [0, 1]."""
-
-    text: str
-    confidence: float
 
 
 def agrees(answer: str, second: str, agreement: Agreement) -> bool:
@@ -78,7 +71,7 @@ def screen_qa(rows: Sequence[Row], params: RuleParams) -> Reasons:
 def judge_qa(
     rows: Sequence[Row],
     reasons: Reasons,
-    answers: Mapping[int, SecondAnswer],
+    answers: Mapping[int, Generated],
     second: SecondAnswerParams,
     limits: LimitParams,
 ) -> Reasons:
@@ -146,7 +139,7 @@ def _limit_types(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[flo
 def _balance_yes_no(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[float], ratio: float | None) -> None:
     if ratio is None:
         return
-    answers = [row["answer"].strip().lower() for row in rows]
+    answers = [lowered(row["answer"]) for row in rows]
     sides = {word: [index for index in remaining(reasons) if answers[index] == word] for word in ("yes", "no")}
     for word, other in (("yes", "no"), ("no", "yes")):
         members, most = sides[word], int(ratio * len(sides[other]))

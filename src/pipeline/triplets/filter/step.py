@@ -17,14 +17,15 @@ import pyarrow as pa
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.execution.step import Shard, Step
+from pipeline.questioner.decoding.generated import Generated
 from pipeline.storage.shards import decode_image, stream_shard
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.filter.params import FilterParams
-from pipeline.triplets.filter.selection import SecondAnswer, judge_qa, remaining, screen_captions, screen_qa
+from pipeline.triplets.filter.selection import judge_qa, remaining, screen_captions, screen_qa
 
 if TYPE_CHECKING:
-    from pipeline.questioner.decoding.filter_model import Answerer
+    from pipeline.questioner.decoding.filter_model import FilterModel
 
 
 @dataclass
@@ -47,9 +48,9 @@ class FilterStep(Step):
 
     def setup(self) -> None:
         """Load the filter model."""
-        from pipeline.questioner.decoding.filter_model import Answerer
+        from pipeline.questioner.decoding.filter_model import FilterModel
 
-        self.answerer: Answerer = Answerer.load(self.model)
+        self.answerer: FilterModel = FilterModel.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` are the generated qa and dc tables and the images' tar."""
@@ -85,17 +86,17 @@ def generated_shards(generated: Path, pairs: Path) -> list[Shard]:
 
 
 def second_answers(
-    answerer: Answerer,
+    answerer: FilterModel,
     rows: Sequence[Mapping[str, Any]],
     indices: Sequence[int],
     tar: Path,
     images_per_batch: int,
-) -> dict[int, SecondAnswer]:
+) -> dict[int, Generated]:
     """The filter model's answer for each row in `indices`; equal questions of an image share one.
 
     Raises UserError if a row's image is not in the tar.
     """
-    questions: dict[str, dict[str, SecondAnswer | None]] = {}
+    questions: dict[str, dict[str, Generated | None]] = {}
     for index in indices:
         questions.setdefault(rows[index]["key"], {})[rows[index]["question"]] = None
     seen: set[str] = set()
@@ -107,7 +108,7 @@ def second_answers(
         for (key, _), texts, replies in zip(batch, asked, answered, strict=True):
             seen.add(key)
             for text, reply in zip(texts, replies, strict=True):
-                questions[key][text] = SecondAnswer(reply.text, reply.confidence)
+                questions[key][text] = reply
     if missing := sorted(set(questions) - seen):
         raise UserError(
             "Generated question-answer pairs belong to an image that the shard lacks.",
@@ -119,7 +120,7 @@ def second_answers(
     return {index: answer for index, answer in answers.items() if answer is not None}
 
 
-def with_answers(qa: pa.Table, answers: Mapping[int, SecondAnswer]) -> pa.Table:
+def with_answers(qa: pa.Table, answers: Mapping[int, Generated]) -> pa.Table:
     """The table with the columns filter_answer and filter_confidence, null where the filter model was not asked."""
     column = [answers.get(index) for index in range(qa.num_rows)]
     texts = pa.array([answer.text if answer else None for answer in column], pa.string())

@@ -6,8 +6,7 @@ from pydantic import Field
 
 from pipeline.core.settings import Params
 from pipeline.questioner.decoding.params import SamplingParams
-
-QuestionType = Literal["what", "how", "where", "who", "why", "when", "binary", "other"]
+from pipeline.tables.questions import QuestionType
 
 
 class GridLevel(Params):
