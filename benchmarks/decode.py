@@ -8,7 +8,7 @@ of the same drawn lengths (questions of 5 to 12 words, answers of 1 or 2):
 
     ours     key-value cache, shared image and prompt keys, finished sequences dropped
     pixel    the same decoding, but one pass of the image encoder per box, which is drawn into the image
-    paper    JADE's way: no cache, every word recomputes all, one pass of the image encoder per box (`pixel`)
+    paper    JADE's way: no cache, every word recomputes all, one pass of the image encoder per box (`mask_channel`)
     library  transformers' generate() with its cache, a BERT decoder of the same size
 
 The paper's way is measured on one box, because it is slow. Its batches, and the library's, run until the longest text
@@ -57,7 +57,7 @@ CAPTION = "a red square left of a square"
 LONGEST = 30
 
 
-def loaded(args: argparse.Namespace, cue: str) -> LoadedModel:
+def loaded(args: argparse.Namespace, region_prompt: str) -> LoadedModel:
     """A questioner with random weights."""
     torch.manual_seed(0)
     image = ImageEncoderParams(name=args.image, weights=args.image_weights)
@@ -72,10 +72,10 @@ def loaded(args: argparse.Namespace, cue: str) -> LoadedModel:
         max_position_embeddings=128,
         add_cross_attention=True,
     )
-    questioner = Questioner(BertLM(bert), encoder.dim, token_grid(encoder), cue == "feature")
-    config = ModelConfig("generator", cue, image, encoder.weights_hash, False, bert, LONGEST, LONGEST)
+    questioner = Questioner(BertLM(bert), encoder.dim, token_grid(encoder), region_prompt == "roi_tokens")
+    config = ModelConfig("generator", region_prompt, image, encoder.weights_hash, False, bert, LONGEST, LONGEST)
     prompts = Prompts(tokenizer, LONGEST)
-    vision = VisionTower(encoder, False, cue == "pixel")
+    vision = VisionTower(encoder, False, region_prompt == "mask_channel")
     return LoadedModel(config, vision, questioner, prompts, "").to(args.device)
 
 
@@ -109,9 +109,9 @@ def drawn_lengths(rows: int) -> np.ndarray:
     return np.stack([random.integers(5, 13, rows), random.choice([1, 2], rows, p=[0.8, 0.2])], axis=1)
 
 
-def generator_of(args: argparse.Namespace, cue: str) -> Generator:
+def generator_of(args: argparse.Namespace, region_prompt: str) -> Generator:
     """A generator whose texts have drawn lengths."""
-    generator = Generator(loaded(args, cue))
+    generator = Generator(loaded(args, region_prompt))
     generator.decoder = DrawnLengths(generator.decoder.questioner, generator.prompts)
     return generator
 
@@ -258,10 +258,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--ways", nargs="+", default=["ours", "pixel", "paper", "library"])
+    parser.add_argument("--ways", nargs="+", default=["ours", "mask_channel", "paper", "library"])
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    generator = generator_of(args, "feature")
+    generator = generator_of(args, "roi_tokens")
     images = pixels(generator, args.images)
     pairs = args.images * BOXES * len(TYPES)
     lengths = [(int(question), int(answer)) for question, answer in drawn_lengths(pairs)]
@@ -270,11 +270,11 @@ def main() -> None:
         if "ours" in args.ways:
             measured["ours_pairs_per_second"] = pairs / timed(args, lambda: ours(generator, images))
             measured["ours_matrix_share"] = matrix_share(lambda: ours(generator, images))
-        if "pixel" in args.ways:
-            drawn = generator_of(args, "pixel")
+        if "mask_channel" in args.ways:
+            drawn = generator_of(args, "mask_channel")
             measured["pixel_pairs_per_second"] = pairs / timed(args, lambda: ours(drawn, images))
         if "paper" in args.ways:
-            one = generator_of(args, "pixel")
+            one = generator_of(args, "mask_channel")
             seconds = timed(args, lambda: paper(one, images[:1], lengths[: len(TYPES)]))
             measured["paper_pairs_per_second"] = len(TYPES) / seconds
         if "library" in args.ways:

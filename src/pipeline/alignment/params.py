@@ -118,7 +118,7 @@ class TrainEncodersParams(Params):
 class AlignParams(Params):
     """Stage `align`: the shared encoder on two encoders, frozen or trained along."""
 
-    start_from: str | None = Field(
+    init_from: str | None = Field(
         default=None,
         pattern="^data/raw/.+",
         exclude_if=lambda folder: folder is None,

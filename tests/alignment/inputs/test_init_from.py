@@ -32,7 +32,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Paths, dict[str,
 
 
 def on_from(paths: Paths, **changes: Any) -> tuple[AlignParams, AlignmentObjective]:
-    given = end_to_end.params(**changes).model_copy(update={"start_from": FOLDER})
+    given = end_to_end.params(**changes).model_copy(update={"init_from": FOLDER})
     return given, assemble(given, paths).objective
 
 
@@ -96,5 +96,5 @@ def test_a_missing_model_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["models/alignment", "/tmp/model", "data/raw/"])
 def test_a_model_that_no_one_watches_is_refused(folder: str) -> None:
-    with pytest.raises(ValueError, match="start_from"):
-        AlignParams.model_validate({**world.params().model_dump(exclude_none=True), "start_from": folder})
+    with pytest.raises(ValueError, match="init_from"):
+        AlignParams.model_validate({**world.params().model_dump(exclude_none=True), "init_from": folder})

@@ -43,29 +43,33 @@ def own_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "load_image_encoder", lambda *_: annotated.encoder())
 
 
-def made(task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> tuple[ModelConfig, QuestionerModules]:
+def made(
+    task: str = GENERATOR, region_prompt: str = "roi_tokens", trained: bool = False
+) -> tuple[ModelConfig, QuestionerModules]:
     encoder = annotated.encoder()
     text = toy.questioner(seed=4, sharpness=20.0, ending=1.0).text
-    model = Questioner(text, encoder.dim, token_grid(encoder), cue == "feature").float()
-    config = ModelConfig(task, cue, ImageEncoderParams(), "patches", trained, text.config, 12, 5)
-    return config, QuestionerModules(VisionTower(encoder, trained, cue == "pixel"), model)
+    model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").float()
+    config = ModelConfig(task, region_prompt, ImageEncoderParams(), encoder.weights_hash, trained, text.config, 12, 5)
+    return config, QuestionerModules(VisionTower(encoder, trained, region_prompt == "mask_channel"), model)
 
 
-def saved(path: Path, task: str = GENERATOR, cue: str = "feature", trained: bool = False) -> Path:
-    config, modules = made(task, cue, trained)
+def saved(path: Path, task: str = GENERATOR, region_prompt: str = "roi_tokens", trained: bool = False) -> Path:
+    config, modules = made(task, region_prompt, trained)
     save_model(path, config, modules, toy.tokenizer(), {"stage": "test"})
     return path
 
 
-@pytest.mark.parametrize(("cue", "trained"), [("feature", False), ("pixel", True), ("none", True)])
-def test_round_trip(tmp_path: Path, cue: str, trained: bool):
+@pytest.mark.parametrize(
+    ("region_prompt", "trained"), [("roi_tokens", False), ("mask_channel", True), ("coordinates", True)]
+)
+def test_round_trip(tmp_path: Path, region_prompt: str, trained: bool):
     """What was saved writes the same after loading; equal weights are equal bytes."""
-    path = saved(tmp_path / "a", cue=cue, trained=trained)
-    again = saved(tmp_path / "b", cue=cue, trained=trained)
+    path = saved(tmp_path / "a", region_prompt=region_prompt, trained=trained)
+    again = saved(tmp_path / "b", region_prompt=region_prompt, trained=trained)
     assert {file.name for file in path.iterdir()} >= {"model.safetensors", "config.json", "vocab.txt"}
     for file in path.iterdir():
         assert file.read_bytes() == (again / file.name).read_bytes()
-    config, modules = made(cue=cue, trained=trained)
+    config, modules = made(region_prompt=region_prompt, trained=trained)
     first = Generator(LoadedModel(config, modules.sight.eval(), modules.model.eval(), toy.prompts(12), ""))
     second = Generator.load(path)
     assert second.weights_hash == Generator.load(again).weights_hash
@@ -74,7 +78,7 @@ def test_round_trip(tmp_path: Path, cue: str, trained: bool):
     assert described == second.describe(pictures, BOXES, KEYS, CAPTIONS)
     assert [len(own) for own in described] == [2, 0, 1]
     names = json.loads((path / "config.json").read_text())
-    assert names["image_hash"] == "patches"
+    assert names["image_hash"] == config.image_hash
 
 
 def test_weights_hash_tells_models_apart(tmp_path: Path):
@@ -120,12 +124,12 @@ def test_nothing_to_do(tmp_path: Path):
     assert generator.describe(pictures, [[]], ["a"], CAPTIONS) == [[]]
     assert generator.ask(pictures, [[]], [[]], ["a"], TYPES, QUESTIONS) == [[]]
     assert generator.ask(pictures, [BOXES[2]], [[""]], ["a"], [], QUESTIONS) == [[[]]]
-    filter_model = FilterModel.load(saved(tmp_path / "filter", FILTER, "none"))
+    filter_model = FilterModel.load(saved(tmp_path / "filter", FILTER, "coordinates"))
     assert filter_model.answer(pictures, [[]]) == [[]]
 
 
 def test_answering(tmp_path: Path):
-    filter_model = FilterModel.load(saved(tmp_path, FILTER, "none"))
+    filter_model = FilterModel.load(saved(tmp_path, FILTER, "coordinates"))
     pictures = [annotated.picture(number) for number in range(3)]
     questions = [["what colour is it?", "is there a square?"], [], ["how many are there?"]]
     answers = filter_model.answer(pictures, questions)
@@ -144,7 +148,7 @@ def test_clear_errors(tmp_path: Path):
     (path / "config.json").write_text(json.dumps({**content, "image_hash": "else"}))
     with pytest.raises(UserError, match="not those"):
         Generator.load(path)
-    (path / "config.json").write_text(json.dumps({**content, "cue": "none"}))
+    (path / "config.json").write_text(json.dumps({**content, "region_prompt": "coordinates"}))
     with pytest.raises(UserError, match="do not fit"):
         Generator.load(path)
     (path / "config.json").write_text("{}")

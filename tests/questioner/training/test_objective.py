@@ -26,7 +26,7 @@ from pipeline.storage.shards import ImageShards
 from pipeline.training.params import TrainingParams
 
 PROMPTS = toy.prompts()
-PARAMS = SampleParams(hidden_share=0.6, questions_per_image=2, regions_per_image=2, label_smoothing=0.1)
+PARAMS = SampleParams(mask_prob=0.6, questions_per_image=2, regions_per_image=2, label_smoothing=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +42,26 @@ def samples(folder: Path, split: str = "train") -> Samples:
 
 def objective(
     folder: Path,
-    cue: str = "feature",
+    region_prompt: str = "roi_tokens",
     trained: bool = False,
     task: str = "generator",
     grounding: float = 0.0,
-    masking: str = "in_place",
+    masking: str = "partial",
 ) -> MaskedLMObjective:
     encoder = annotated.encoder()
     torch.manual_seed(3)
     text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
-    model = Questioner(text, encoder.dim, token_grid(encoder), cue == "feature").double()
+    model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
     found = samples(folder)
     store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
     tokens = all_tokens(encoder, store, torch.device("cpu"))
     assert tokens is not None
-    vision = VisionTower(encoder, trained, cue == "pixel").double()
+    vision = VisionTower(encoder, trained, region_prompt == "mask_channel").double()
     sampler = Sampler(found, PARAMS, 5, 0, folder)
-    images = store if trained or cue == "pixel" else tokens.double()
+    images = store if trained or region_prompt == "mask_channel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
     val = (sampler.fixed(3), found, images)
-    params = PARAMS.model_copy(update={"pointing_weight": grounding, "masking": masking})
+    params = PARAMS.model_copy(update={"grounding_weight": grounding, "masking": masking})
     return kind(vision, model, PROMPTS, params, (sampler, images), val, 0.5)
 
 
@@ -73,7 +73,7 @@ def readings(objective: MaskedLMObjective, sequence: MaskedSequence) -> Readings
     """What the model reads for each masked word; with the full masker, as in decoding: the words before, and [MASK]."""
     tokenizer = objective.prompts.tokenizer
     batch = collate([sequence], tokenizer, objective.words, objective.params.masking)
-    if objective.params.masking == "copy":
+    if objective.params.masking == "full":
         assert batch["target"][0].tolist() == list(sequence.target)
         return [([*sequence.target[:place], tokenizer.mask], place) for place in batch["appended"][0].tolist()]
     return [(batch["target"][0].tolist(), place) for place in batch["column"].tolist()]
@@ -146,26 +146,26 @@ def slow_losses(objective: MaskedLMObjective, step: int) -> dict[str, Tensor]:
     means = {name: sums[name] / max(counts[name], 1) for name in names}
     present = sum(counts[name] > 0 for name in objective.passes)
     found = {name: means[name] / present for name in objective.passes}
-    weight = objective.params.pointing_weight
+    weight = objective.params.grounding_weight
     assert (counts[GROUNDING] > 0) == (weight > 0)
     return found | ({GROUNDING: weight * means[GROUNDING]} if weight else {})
 
 
 @pytest.mark.parametrize(
-    ("cue", "trained", "task", "grounding", "masking"),
+    ("region_prompt", "trained", "task", "grounding", "masking"),
     [
-        ("feature", False, "generator", 0.0, "in_place"),
-        ("feature", False, "generator", 0.7, "in_place"),
-        ("feature", False, "generator", 0.7, "copy"),
-        ("pixel", True, "generator", 0.0, "in_place"),
-        ("none", True, "filter", 0.7, "in_place"),
-        ("none", True, "filter", 0.7, "copy"),
+        ("roi_tokens", False, "generator", 0.0, "partial"),
+        ("roi_tokens", False, "generator", 0.7, "partial"),
+        ("roi_tokens", False, "generator", 0.7, "full"),
+        ("mask_channel", True, "generator", 0.0, "partial"),
+        ("coordinates", True, "filter", 0.7, "partial"),
+        ("coordinates", True, "filter", 0.7, "full"),
     ],
 )
 def test_losses_and_gradients_equal_slow_version(
-    folder: Path, cue: str, trained: bool, task: str, grounding: float, masking: str
+    folder: Path, region_prompt: str, trained: bool, task: str, grounding: float, masking: str
 ):
-    fast = objective(folder, cue, trained, task, grounding, masking)
+    fast = objective(folder, region_prompt, trained, task, grounding, masking)
     named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
     slow = slow_losses(fast, 4)
@@ -246,7 +246,7 @@ def test_balance(folder: Path, strength: float, share: float):
     found = samples(folder)
     rare = [name == "a" for name in found.sources]
     assert sum(rare) / len(rare) == pytest.approx(1 / 3)
-    params = SampleParams(hidden_share=0.6, balance=BalanceParams(sources=strength))
+    params = SampleParams(mask_prob=0.6, balance=BalanceParams(sources=strength))
     sampler = Sampler(found, params, 1, 0, folder)
     drawn = [sampler.batch(step)[0].image for step in range(600)]
     assert np.mean([rare[image] for image in drawn]) == pytest.approx(share, abs=0.06)

@@ -31,7 +31,7 @@ def params(layers: int = 1, task: str = "generator", **model: Any) -> TrainGener
     return (TrainGeneratorParams if task == "generator" else TrainFilterParams).model_validate(
         {
             "model": {"train_image_encoder": False, "text": {"layers": layers}, **model},
-            "samples": {"hidden_share": 0.6},
+            "samples": {"mask_prob": 0.6},
             "validation": {"images_while_training": 2},
             "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "eval_every": 2},
         }
@@ -51,14 +51,14 @@ def test_training_goes_on_from_an_earlier_model(paths: Paths):
     weights = read_tensors(paths.generator / "model.safetensors")
     shutil.move(paths.generator, paths.root / EARLIER)
     fresh = QuestionerTraining(params(), paths).modules.state_dict()
-    later = QuestionerTraining(params(start_from=EARLIER), paths)
+    later = QuestionerTraining(params(init_from=EARLIER), paths)
     assert all(torch.equal(weights[name], value) for name, value in later.modules.state_dict().items())
     assert not all(torch.equal(weights[name], value) for name, value in fresh.items())
     assert later.fingerprint() != QuestionerTraining(params(), paths).fingerprint()
     with pytest.raises(UserError, match="do not fit"):
-        QuestionerTraining(params(layers=2, start_from=EARLIER), paths)
+        QuestionerTraining(params(layers=2, init_from=EARLIER), paths)
     with pytest.raises(UserError, match="cannot be read"):
-        QuestionerTraining(params(start_from="data/raw/encoders/nowhere"), paths)
+        QuestionerTraining(params(init_from="data/raw/encoders/nowhere"), paths)
 
 
 def train_until(root: Path, task: str, death: int | None) -> None:
@@ -107,7 +107,7 @@ def test_what_the_model_said_of_held_out_images_is_kept(paths: Paths):
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [({"start_from": "models/generator"}, "start_from"), ({"image": {"resize": "crop"}}, "resize must be squash")],
+    [({"init_from": "models/generator"}, "init_from"), ({"image": {"resize": "crop"}}, "resize must be squash")],
 )
 def test_what_dvc_or_boxes_do_not_allow_is_refused(model: dict[str, Any], message: str):
     with pytest.raises(ValidationError, match=message):

@@ -1,4 +1,4 @@
-"""What a training starts from: the encoders that the parameters name, or a finished model (`start_from`).
+"""What a training starts from: the encoders that the parameters name, or a finished model (`init_from`).
 
 A finished model brings its own encoders, trained along or not, and the shared encoder on top of them, which then starts
 neither at random nor in the closed form. The parameters must describe the same model; what only matters while
@@ -58,8 +58,8 @@ class InitFrom:
     @classmethod
     def of(cls, params: AlignParams, root: Path) -> InitFrom:
         """What the parameters ask for. Raises UserError if files are missing, or the finished model is another one."""
-        if params.start_from:
-            model = root / params.start_from
+        if params.init_from:
+            model = root / params.init_from
             check_same(params, model)
             digest = hash_file(model / WEIGHTS)
             digests, tokenizer = {"image": digest, "text": digest}, model / TEXT
@@ -95,7 +95,7 @@ def check_same(params: AlignParams, folder: Path) -> None:
     if other:
         raise UserError(
             "The model to start from is another one than the parameters describe.",
-            where=f"align.start_from: {folder}",
+            where=f"align.init_from: {folder}",
             found="; ".join(other),
             fix="give these parameters the values that the model was trained with",
         )

@@ -41,10 +41,10 @@ class QuestionerModules(nn.Module):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Content of `config.json`. `task` is generator or filter, `cue` the region prompt."""
+    """Content of `config.json`. task: generator or filter; region_prompt: how the model knows which region is meant."""
 
     task: str
-    cue: str
+    region_prompt: str
     image: ImageEncoderParams
     image_hash: str
     image_trained: bool
@@ -120,8 +120,10 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
             fix="restore them, or train again",
         )
     tokenizer = Tokenizer.load(folder)
-    questioner = Questioner(BertLM(config.text), encoder.dim, token_grid(encoder), config.cue == "feature")
-    modules = QuestionerModules(VisionTower(encoder, config.image_trained, config.cue == "pixel"), questioner)
+    questioner = Questioner(BertLM(config.text), encoder.dim, token_grid(encoder), config.region_prompt == "roi_tokens")
+    modules = QuestionerModules(
+        VisionTower(encoder, config.image_trained, config.region_prompt == "mask_channel"), questioner
+    )
     load_weights(modules, folder)
     digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), config.json()])
     prompts = Prompts(tokenizer, config.max_tokens)

@@ -34,7 +34,7 @@ class QuestionerParams(Params):
         default=0.1, gt=0, description="Learning rate of the image encoder, relative to that of the rest."
     )
     text: TextModelParams = TextModelParams()
-    start_from: str | None = Field(
+    init_from: str | None = Field(
         default=None,
         pattern=r"^data/raw/.+",
         description="Folder of a finished model to start from, below data/raw/; null: none.",
@@ -47,7 +47,7 @@ class QuestionerParams(Params):
         return self
 
 
-Cue = Annotated[
-    Literal["feature", "pixel", "none"],
-    Field(description="Box cue: feature (image tokens), pixel (JADE's indicator), none (prompt only)."),
+RegionPrompt = Annotated[
+    Literal["roi_tokens", "mask_channel", "coordinates"],
+    Field(description="Region: roi_tokens, mask_channel (JADE's indicator) or coordinates (in the prompt)."),
 ]

@@ -69,7 +69,7 @@ def collate(sequences: Sequence[MaskedSequence], tokenizer: Tokenizer, words: np
     chosen = choose_masked(candidates(sequences, ids.shape[1]), mask_prob, draws[..., 0])
     row, column = np.nonzero(chosen)
     label, target, appended = ids[row, column], ids, np.empty((len(sequences), 0), dtype=np.int64)
-    if masking == "copy":
+    if masking == "full":
         appended, column = full_mask(chosen)
     else:
         target = partial_mask(ids, chosen, draws[..., 1:], tokenizer.mask, words)

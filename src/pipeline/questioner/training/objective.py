@@ -15,7 +15,7 @@ The parameters say how many words are masked, and how. JADE and VALOR mask 60 % 
 answers with the partial masker; with the full masker each word is learnt from exactly what decoding will show (see
 `masking.py`).
 
-With `pointing_weight`, masked words of answers and captions must also attend to their box, where the data has one: the
+With `grounding_weight`, masked words of answers and captions must also attend to their box, where the data has one: the
 mean of -log of the attention that they pay to it in the last layer (`Questioner.grounding_loss`), times the weight. The
 filter model is never given that box; without this loss it learns late, from answers alone, which thing a question
 means.
@@ -135,7 +135,7 @@ class MaskedLMObjective(Objective):
                     start=1,
                     end=len(target),
                     prompt=self.prompts.caption_prompt(box.tolist()),
-                    mask_prob=self.params.caption_hidden_share,
+                    mask_prob=self.params.caption_mask_prob,
                     stream=masking_stream("caption", step, item.position, number, self.sampler.seed),
                     sample=sample,
                     box=first_box + number,
@@ -148,7 +148,7 @@ class MaskedLMObjective(Objective):
     def target_box(self, box: np.ndarray) -> list[float] | None:
         """The box [4] for the grounding loss; None if it is the whole image, or the loss is switched off."""
         corners = box.tolist()
-        return corners if self.params.pointing_weight and corners != list(FULL_IMAGE) else None
+        return corners if self.params.grounding_weight and corners != list(FULL_IMAGE) else None
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Per sample and loss: the sum over its masked words, and their number."""
@@ -174,8 +174,8 @@ class MaskedLMObjective(Objective):
         means = {name: outputs[f"{name}_sum"].sum() / count.clamp(min=1) for name, count in counts.items()}
         present = sum(int(counts[name] > 0) for name in self.passes)
         losses = {name: means[name] / max(present, 1) for name in self.passes}
-        if self.params.pointing_weight:
-            losses[GROUNDING] = self.params.pointing_weight * means[GROUNDING]
+        if self.params.grounding_weight:
+            losses[GROUNDING] = self.params.grounding_weight * means[GROUNDING]
         return losses
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -236,7 +236,7 @@ class GeneratorObjective(MaskedLMObjective):
             start=1,
             end=split,
             prompt=self.prompts.pair_prompt(questions.types[answer], corners.tolist(), caption),
-            mask_prob=self.params.hidden_share,
+            mask_prob=self.params.mask_prob,
             stream=masking_stream("question", *drawn_as, self.sampler.seed),
             sample=sample,
             box=box,
@@ -275,7 +275,7 @@ class FilterObjective(MaskedLMObjective):
                     start=1,
                     end=len(target),
                     prompt=self.prompts.question_prompt(samples.questions.pieces[question]),
-                    mask_prob=self.params.hidden_share,
+                    mask_prob=self.params.mask_prob,
                     stream=masking_stream("answer", step, item.position, number, self.sampler.seed),
                     sample=sample,
                     box=0,

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.questioner.model.params import Cue, QuestionerParams
+from pipeline.questioner.model.params import QuestionerParams, RegionPrompt
 from pipeline.training.params import TrainingParams
 
 
@@ -20,7 +20,7 @@ class BalanceParams(Params):
     sources: float = Field(default=0.0, ge=0, le=1, description="Strength for data sources, among images.")
 
 
-Masking = Literal["in_place", "copy"]
+Masking = Literal["partial", "full"]
 """How words are hidden; see `masking.py`."""
 
 
@@ -37,20 +37,18 @@ class SampleParams(Params):
         default=30, ge=3, description="Longest caption, or question with its answer, in word pieces."
     )
     max_answer_tokens: int = Field(default=30, ge=1, description="Longest answer in word pieces.")
-    hidden_share: float = Field(
+    mask_prob: float = Field(
         gt=0, le=1, description="Mask probability: questions (generator, JADE: 0.6), answers (filter, VALOR: 0.99)."
     )
-    caption_hidden_share: float = Field(
-        default=0.6, gt=0, le=1, description="Mask probability of captions (JADE: 0.6)."
-    )
+    caption_mask_prob: float = Field(default=0.6, gt=0, le=1, description="Mask probability of captions (JADE: 0.6).")
     masking: Masking = Field(
-        default="in_place",
-        description="Masking: words become [MASK] in_place (JADE's UniMLM), or VALOR's full masker (copy).",
+        default="partial",
+        description="Masking: partial (JADE's UniMLM: words become [MASK]) or full (VALOR's full masker).",
     )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="Label smoothing: probability that is spread over all words."
     )
-    pointing_weight: float = Field(
+    grounding_weight: float = Field(
         default=0.0,
         ge=0,
         description="Weight of the grounding loss: −log of the last cross-attention inside the annotated box.",
@@ -72,7 +70,7 @@ class TrainGeneratorParams(Params):
     """Stage `train_generator`."""
 
     model: QuestionerParams
-    region_cue: Cue = "feature"
+    region_prompt: RegionPrompt = "roi_tokens"
     samples: SampleParams
     validation: ValidationParams
     training: TrainingParams
@@ -82,7 +80,7 @@ class TrainFilterParams(Params):
     """Stage `train_filter`: questions are about the whole image; region captions are learned beside them."""
 
     model: QuestionerParams
-    region_cue: Cue = "feature"
+    region_prompt: RegionPrompt = "roi_tokens"
     samples: SampleParams
     validation: ValidationParams
     training: TrainingParams

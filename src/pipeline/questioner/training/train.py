@@ -84,7 +84,7 @@ class QuestionerTraining:
         samples = read_samples(self.paths.annotations, self.shards, name, self.prompts, limits)
         encoder = self.modules.sight.encoder
         store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
-        if self.config.image_trained or self.config.cue == "pixel":
+        if self.config.image_trained or self.config.region_prompt == "mask_channel":
             return Split(samples, store)
         tokens = all_tokens(encoder, store, self.device)
         return Split(samples, store if tokens is None else tokens)
@@ -92,8 +92,8 @@ class QuestionerTraining:
     def initialise(self) -> None:
         """Fit the whitening on training images, or take over all weights of an earlier model."""
         self.modules.model.whiten.fit(self.sample_tokens().flatten(0, 1))
-        if self.params.model.start_from:
-            folder = self.paths.root / self.params.model.start_from
+        if self.params.model.init_from:
+            folder = self.paths.root / self.params.model.init_from
             load_weights(self.modules, folder)
 
     def sample_tokens(self) -> Tensor:
@@ -163,7 +163,7 @@ class QuestionerTraining:
     def fingerprint(self) -> str:
         """Digest of all that decides the result: code, parameters, weights, data."""
         weights = [self.config.image_hash, self.text_hash()]
-        start = self.params.model.start_from
+        start = self.params.model.init_from
         more = [self.paths.root / start / WEIGHTS] if start else []
         return training_fingerprint(
             Path(__file__),
@@ -198,11 +198,11 @@ def build_model(params: AnyParams, task: str, root: Path) -> tuple[QuestionerMod
     encoder = load_image_encoder(params.model.image, root)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        questioner = Questioner(text, encoder.dim, token_grid(encoder), params.region_cue == "feature")
-        vision = VisionTower(encoder, params.model.train_image_encoder, params.region_cue == "pixel")
+        questioner = Questioner(text, encoder.dim, token_grid(encoder), params.region_prompt == "roi_tokens")
+        vision = VisionTower(encoder, params.model.train_image_encoder, params.region_prompt == "mask_channel")
     config = ModelConfig(
         task=task,
-        cue=params.region_cue,
+        region_prompt=params.region_prompt,
         image=params.model.image,
         image_hash=encoder.weights_hash,
         image_trained=params.model.train_image_encoder,
