@@ -21,7 +21,7 @@ def repository() -> Path:
     for folder in (here, *here.parents):
         if (folder / "dvc.yaml").is_file() and (folder / "stages").is_dir():
             return folder
-    raise UserError("This is no FineAlign repository.", where=here, fix="change into your clone and try again")
+    raise UserError("This is not a FineAlign repository.", where=here, fix="change into your clone and try again")
 
 
 @commands.command()

@@ -53,7 +53,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError("A file is missing.", where=path) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError("A file is no valid JSON.", where=path, found=str(error)) from None
+        raise UserError("A file is not valid JSON.", where=path, found=str(error)) from None
 
 
 def hash_bytes(data: bytes) -> str:
@@ -104,4 +104,11 @@ def require_folder(path: Path, made_by: str) -> Path:
             where=path,
             fix=f"run `dvc repro {made_by}`, or `dvc pull` if a remote has it",
         )
+    return path
+
+
+def existing_file(path: Path, missing: str, expected: str, fix: str) -> Path:
+    """`path`, if it is a file. Raises UserError otherwise; `missing` is its message."""
+    if not path.is_file():
+        raise UserError(missing, where=path, expected=expected, fix=fix)
     return path

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import existing_file
 
 
 class Params(BaseModel):
@@ -34,19 +35,18 @@ P = TypeVar("P", bound=BaseModel)
 def read_params(path: Path) -> dict[str, Any]:
     """The whole parameter file as plain dictionaries.
 
-    Raises UserError when the file is missing, is no YAML, or is no mapping of sections.
+    Raises UserError when the file is missing, is not YAML, or is not a mapping of sections.
     """
-    if not path.is_file():
-        raise UserError(
-            "The parameter file is missing.",
-            where=path,
-            expected="one section per stage",
-            fix="git checkout params.yaml, or copy one of presets/*.yaml to params.yaml",
-        )
+    existing_file(
+        path,
+        "The parameter file is missing.",
+        expected="one section per stage",
+        fix="git checkout params.yaml, or copy one of presets/*.yaml to params.yaml",
+    )
     try:
         content = YAML(typ="safe", pure=True).load(path)
     except YAMLError as error:
-        raise UserError("The parameter file is no valid YAML.", where=path, found=str(error)) from error
+        raise UserError("The parameter file is not valid YAML.", where=path, found=str(error)) from error
     if not isinstance(content, dict):
         raise UserError("The parameter file holds no sections.", where=path, expected="a mapping of sections")
     return content
@@ -179,7 +179,7 @@ class Machine:
 def machine() -> Machine:
     """The machine's facts, from FINEALIGN_DEVICE and FINEALIGN_WORKERS, else found.
 
-    Raises UserError if FINEALIGN_WORKERS is no positive number.
+    Raises UserError if FINEALIGN_WORKERS is not a positive number.
     """
     device = os.environ.get("FINEALIGN_DEVICE") or found_device()
     text = os.environ.get("FINEALIGN_WORKERS", "")
@@ -188,7 +188,9 @@ def machine() -> Machine:
     elif text.isdigit() and int(text) > 0:
         workers = int(text)
     else:
-        raise UserError("FINEALIGN_WORKERS is no number of processes.", expected="a whole number above 0", found=text)
+        raise UserError(
+            "FINEALIGN_WORKERS is not a number of processes.", expected="a whole number above 0", found=text
+        )
     return Machine(device=device, workers=workers)
 
 

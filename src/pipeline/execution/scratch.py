@@ -18,14 +18,14 @@ DEFAULT_LIMIT_GB = 50.0
 
 
 def limit_bytes() -> int:
-    """The limit from FINEALIGN_SCRATCH_GB (default 50). Raises UserError if that is no positive number."""
+    """The limit from FINEALIGN_SCRATCH_GB (default 50). Raises UserError if that is not a positive number."""
     text = os.environ.get("FINEALIGN_SCRATCH_GB", str(DEFAULT_LIMIT_GB))
     try:
         gigabytes = float(text)
     except ValueError:
         gigabytes = -1.0
     if not 0 <= gigabytes < float("inf"):
-        raise UserError("FINEALIGN_SCRATCH_GB is no size.", expected="gigabytes, 0 or more", found=text)
+        raise UserError("FINEALIGN_SCRATCH_GB is not a size.", expected="gigabytes, 0 or more", found=text)
     return int(gigabytes * 1e9)
 
 

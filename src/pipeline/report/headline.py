@@ -78,26 +78,19 @@ def quality(measured: Mapping[str, Any]) -> list[Figure]:
     figures = []
     before, after = measured["generated"].get("correct"), measured["kept"].get("correct")
     if before is not None and after is not None:
-        figures.append(
-            Figure(
-                f"{before:.0f} → {after:.0f} %",
-                "questions with a correct answer among all generated and among the kept",
-                effect(measured["filter_effect"], "pairs"),
-                bar(after, colour=2, mark=before),
-            )
-        )
+        meaning = "questions with a correct answer among all generated and among the kept"
+        figures.append(improvement(before, after, meaning, effect(measured["filter_effect"], "pairs")))
     captions = measured.get("captions")
     if captions:
         before, after = captions["generated"]["true"], captions["kept"]["true"]
-        figures.append(
-            Figure(
-                f"{before:.0f} → {after:.0f} %",
-                "region captions that are true of their region",
-                effect(captions["filter_effect"], "captions"),
-                bar(after, colour=2, mark=before),
-            )
-        )
+        meaning = "region captions that are true of their region"
+        figures.append(improvement(before, after, meaning, effect(captions["filter_effect"], "captions")))
     return figures
+
+
+def improvement(before: float, after: float, meaning: str, notes: list[str]) -> Figure:
+    """A share before and after the filter, in percent."""
+    return Figure(f"{before:.0f} → {after:.0f} %", meaning, notes, bar(after, colour=2, mark=before))
 
 
 def effect(figures: Mapping[str, float], things: str) -> list[str]:

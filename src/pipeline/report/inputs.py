@@ -102,8 +102,8 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def numbers(row: Mapping[str, str], path: Path) -> Numbers:
-    """A row of numbers; empty cells are left out. Raises UserError for a cell that is no number."""
+    """A row of numbers; empty cells are left out. Raises UserError for a cell that is not a number."""
     try:
         return {name: float(text) for name, text in row.items() if text != ""}
     except (ValueError, TypeError):
-        raise UserError("A curve holds something that is no number.", where=path, found=str(dict(row))) from None
+        raise UserError("A curve holds something that is not a number.", where=path, found=str(dict(row))) from None

@@ -36,7 +36,7 @@ class Picture:
 def small_jpeg(data: bytes, pixels: int, where: object) -> tuple[bytes, int, int]:
     """The image as JPEG with its longer side at most `pixels`, and its width and height.
 
-    A JPEG that is small enough stays as it is, byte for byte. Raises UserError if `data` is no image.
+    A JPEG that is small enough stays as it is, byte for byte. Raises UserError if `data` is not an image.
     """
     image = decode_image(data, where)
     if max(image.size) <= pixels and data.startswith(JPEG_START):

@@ -1,0 +1,1 @@
+"""Studies: variants of the alignment, trained with several seeds and compared."""

@@ -50,6 +50,7 @@ class ImageFeatures(Step):
     _model: ImageEncoder | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
+        """Encoder, digest of its weights, and what is cached of it."""
         return {
             "encoder": self.init_from.image.model_dump(mode="json"),
             "weights": self.init_from.digests["image"],
@@ -60,9 +61,11 @@ class ImageFeatures(Step):
         }
 
     def setup(self) -> None:
+        """Load the encoder."""
         self._model = self.init_from.load_image().to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
+        """`shard.files` is the tar of images; its argument says which crops are wanted."""
         assert self._model is not None
         (tar,) = shard.files
         parts = []

@@ -44,6 +44,7 @@ class TextFeatures(Step):
     _model: LayeredText | None = field(default=None, repr=False)
 
     def parameters(self) -> dict[str, Any]:
+        """Encoder, digest of its weights, and the layers in use."""
         return {
             "encoder": self.init_from.text.model_dump(mode="json"),
             "weights": self.init_from.digests["text"],
@@ -52,9 +53,11 @@ class TextFeatures(Step):
         }
 
     def setup(self) -> None:
+        """Load the encoder."""
         self._model = LayeredText(self.init_from.load_text(), self.layers).to(self.device)
 
     def run(self, shard: Shard, folder: Path) -> None:
+        """`shard.files` is the table of texts."""
         assert self._model is not None
         texts = TEXTS.read(*shard.files)["text"].to_pylist()
         rows = encode(self._model, texts, self.device, shard.argument["masked"])

@@ -44,6 +44,7 @@ class Scale(nn.Module):
             self.register_buffer("log_scale", value)
 
     def forward(self) -> Tensor:
+        """The inverse temperature, a scalar."""
         return self.log_scale.clamp(0.0, math.log(MAX_SCALE)).exp()
 
     @torch.no_grad()

@@ -71,7 +71,7 @@ def read_config(folder: Path) -> ModelConfig:
 def no_model(folder: Path, found: str) -> UserError:
     """The error for a folder that holds no finished model."""
     return UserError(
-        "This is no folder of an aligned model.",
+        "This folder does not hold an aligned model.",
         where=folder,
         expected=f"{CONFIG}, {WEIGHTS}, {TEXT}/",
         found=found[:300],

@@ -70,12 +70,15 @@ class AlignmentObjective(Objective):
             self.answer_head = AnswerHead(shared.width, len(data.answers.words))
 
     def batch(self, step: int) -> Sequence[Sample]:
+        """The images of an update."""
         return self.sampler.batch(step)
 
     def collate(self, items: Sequence[Sample], step: int) -> dict[str, Any]:
+        """Images, texts, regions, questions and teacher targets of some samples."""
         return self.collator(items)
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
+        """Embeddings of images and texts [B, D], and what the losses in use need besides."""
         chunks = [(self.towers.text(inputs, mask), mask) for inputs, mask in micro["chunks"]]
         texts = torch.cat([self.shared.embed("text", tokens, mask) for tokens, mask in chunks])
         tokens = self.towers.image(micro["image"])
@@ -100,6 +103,7 @@ class AlignmentObjective(Objective):
         return out
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The losses in use, weighted."""
         image, group, weights = outputs["image"], outputs["group"], self.weights
         losses: dict[str, Tensor] = {}
         if weights.contrastive:
@@ -122,6 +126,7 @@ class AlignmentObjective(Objective):
         return losses
 
     def after_step(self, outputs: dict[str, Tensor]) -> None:
+        """Clamp the temperatures, and push the teacher's embeddings into the queue."""
         self.scale.clamp()
         if self.weights.regions:
             self.region_scale.clamp()
@@ -136,6 +141,7 @@ class AlignmentObjective(Objective):
         return groups + decay_groups(encoders, lr_scale=self.encoder_rate)
 
     def validate(self) -> dict[str, float]:
+        """Retrieval on the validation split, in percent."""
         return validate(self.shared, self.validation, self.hflip)
 
 

@@ -57,7 +57,7 @@ def read_bert_config(content: Mapping[str, Any], where: Path) -> BertConfig:
     known = {field.name for field in fields(BertConfig)}
     if content.get("model_type") != "bert" or position != "absolute" or "vocab_size" not in content:
         raise UserError(
-            "This is no configuration of a BERT.",
+            "This is not the configuration of a BERT.",
             where=where,
             expected="model_type bert, absolute positions, vocab_size",
             found=f"model_type {content.get('model_type')}, positions {position}",

@@ -45,7 +45,7 @@ class BertSelfAttention(nn.Module):
         super().__init__()
         width = config.hidden_size
         if width % config.num_attention_heads:
-            raise ValueError(f"width {width} is no multiple of the number of heads {config.num_attention_heads}")
+            raise ValueError(f"width {width} is not a multiple of the number of heads {config.num_attention_heads}")
         self.heads = config.num_attention_heads
         self.dropout_rate = config.attention_probs_dropout_prob
         self.query = nn.Linear(width, width)

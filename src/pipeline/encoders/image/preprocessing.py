@@ -55,7 +55,7 @@ class Preprocessing:
         return hash_json({**asdict(self), "draft_factor": DRAFT_FACTOR})
 
     def decode(self, data: bytes, where: object = "") -> np.ndarray:
-        """Pixels of an encoded picture, uint8 [size,size,3]. Raises UserError if it is no picture."""
+        """Pixels of an encoded picture, uint8 [size,size,3]. Raises UserError if it is not a picture."""
         return self.pixels(decode_image(data, where, DRAFT_FACTOR * self.size))
 
     def pixels(self, image: Image.Image) -> np.ndarray:

@@ -88,14 +88,17 @@ class UnpaddedTokens(TokenRows):
         self.ends = valid.sum(dim=1).cumsum(dim=0) - 1
 
     def pack(self, rows: Tensor) -> Tensor:
+        """Rows [R,n,D] as words [words,1,D]."""
         return rows[self.valid][:, None]
 
     def unpack(self, words: Tensor) -> Tensor:
+        """Words [words,1,D] as padded rows [R,n,D]."""
         rows = words.new_zeros(*self.valid.shape, words.shape[2])
         rows[self.valid] = words[:, 0]
         return rows
 
     def last(self, words: Tensor) -> Tensor:
+        """The last word of each row, [R,1,D]."""
         return words[self.ends]
 
 

@@ -1,8 +1,8 @@
 """The vision tower: from images to the keys and values that the text model's cross-attention reads.
 
 Images come as 8-bit pixels [I,S,S,3], or as tokens [I,N,W] that the frozen encoder computed earlier. The tower runs the
-image encoder, and then the questioner's adapter and region prompt. With the region prompt `mask_channel` boxes are drawn
-into the images, so the encoder runs once per box; otherwise it runs once per image, whatever the number of boxes.
+image encoder, and then the questioner's adapter and region prompt. With the region prompt `mask_channel` boxes are
+drawn into the images, so the encoder runs once per box; otherwise it runs once per image, whatever the number of boxes.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def scene_of(address: str) -> Scene:
     """The scene that an address names.
 
     Raises:
-        UserError: if it is no address of a toy-world scene.
+        UserError: if it is not the address of a toy-world scene.
     """
     match = _URL.fullmatch(address)
     if match is None or match[2] not in GROUPS:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import existing_file
 from pipeline.storage.boxes import Box, area
 from pipeline.tables.triplets import BOXES
 from pipeline.triplets.generate.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
@@ -36,28 +37,22 @@ def grid_boxes(params: GridBoxes) -> list[list[float]]:
 
 def box_table(params: FileBoxes, root: Path) -> Path:
     """Where the table of boxes lies. Raises UserError if it is not there."""
-    path = root / params.path
-    if not path.is_file():
-        raise UserError(
-            "The table of boxes is missing.",
-            where=path,
-            expected="a Parquet table key, box_id, box, score",
-            fix="put it there, or set generate.boxes.kind to grid",
-        )
-    return path
+    return existing_file(
+        root / params.path,
+        "The table of boxes is missing.",
+        expected="a Parquet table key, box_id, box, score",
+        fix="put it there, or set generate.boxes.kind to grid",
+    )
 
 
 def weights_file(params: DetectorBoxes, root: Path) -> Path:
     """Where a detector's weights lie. Raises UserError if they are not there."""
-    path = root / params.weights
-    if not path.is_file():
-        raise UserError(
-            "The detector's weights are missing.",
-            where=path,
-            expected=f"the state of torchvision's {params.model}",
-            fix="put them there, or set generate.boxes.kind to grid",
-        )
-    return path
+    return existing_file(
+        root / params.weights,
+        "The detector's weights are missing.",
+        expected=f"the state of torchvision's {params.model}",
+        fix="put them there, or set generate.boxes.kind to grid",
+    )
 
 
 def read_boxes(path: Path) -> BoxTable:
