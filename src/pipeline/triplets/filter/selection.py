@@ -70,7 +70,7 @@ def screen_qa(rows: Sequence[Row], params: RuleParams) -> Reasons:
 
 def judge_qa(
     rows: Sequence[Row],
-    reasons: Reasons,
+    reasons: Sequence[Reason | None],
     answers: Mapping[int, Generated],
     second: SecondAnswerParams,
     limits: LimitParams,
@@ -79,7 +79,7 @@ def judge_qa(
 
     answers: one for the index of each row that is not rejected yet.
     """
-    judged = list(reasons)
+    judged: Reasons = list(reasons)
     for index in remaining(reasons):
         answer = answers[index]
         if not agrees(rows[index]["answer"], answer.text, second.agreement):
