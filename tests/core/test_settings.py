@@ -35,7 +35,7 @@ def test_numbers_are_read_as_dvc_reads_them(params: Path) -> None:
         ("small: {count: 2}", r"small\.rate: missing"),
         ("small: 3", r"small: .*found 3"),
         ("other: {}", r"no section 'small'"),
-        ("small: [", r"no valid YAML"),
+        ("small: [", r"not valid YAML"),
         ("", r"no sections"),
     ],
 )
