@@ -106,5 +106,5 @@ def test_settings_are_flat():
 def test_percentages_and_cells(tmp_path: Path):
     assert [percent(value) for value in (0, 0.05, 12.345)] == ["0.0 %", "0.05 %", "12.3 %"]
     assert numbers({"a": "1", "b": ""}, tmp_path) == {"a": 1.0}
-    with pytest.raises(UserError, match="no number"):
+    with pytest.raises(UserError, match="not a number"):
         numbers({"a": "x"}, tmp_path)

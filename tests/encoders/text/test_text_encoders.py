@@ -137,7 +137,7 @@ def test_broken_folders(tmp_path: Path) -> None:
     params = TextEncoderParams(name="hf:bert", max_length=8)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "position_embedding_type": "relative_key"}))
-    with pytest.raises(UserError, match="no configuration of a BERT"):
+    with pytest.raises(UserError, match="not the configuration of a BERT"):
         load_text_encoder(params, tmp_path)
     (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 30}))
     with pytest.raises(UserError, match="do not fit"):

@@ -78,7 +78,7 @@ def test_boxes_are_at_least_one_pixel_wide(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ('{"object": 1}', "does not hold a list"),
-        ("[", "no valid JSON"),
+        ("[", "not valid JSON"),
         ([{"object": [0, 0, 5, 5]}], "lacks a field"),
         (["no entry"], "lacks a field"),
         ([{**ENTRY, "answer": 3}], "another type"),
