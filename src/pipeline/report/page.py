@@ -1,7 +1,7 @@
 """One static page from everything measured.
 
 1. `inputs` reads metrics, curves and examples.
-2. `headline`, `curves`, `data_engine`, `galleries` and `settings_table` turn them into what the page says.
+2. `headline`, `curves`, `funnel_tables`, `galleries` and `settings_table` turn them into what the page says.
 3. The template `page.html` says it; style sheet, charts and pictures are inside, so the page is one file that
    needs no network and no script.
 

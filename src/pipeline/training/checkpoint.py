@@ -1,7 +1,7 @@
 """Checkpoints in the scratch folder: what a killed training goes on from, to the byte.
 
 A checkpoint holds the objective (weights and loss state), the optimiser, the history, the best weights and the
-step. Random numbers and the position in the data are functions of the step (see `objective.py`, `gradient.py`).
+step. Random numbers and the position in the data are functions of the step (see `objective.py`, `grad_cache.py`).
 The folder is named by the training's fingerprint, so other code, parameters or data never resume from it.
 """
 

@@ -1,6 +1,6 @@
 """The one training loop, for generator, filter and alignment.
 
-Each update: the gradient of the whole batch (see `gradient.py`), clipped; AdamW at the scheduled rate. Now and
+Each update: the gradient of the whole batch (see `grad_cache.py`), clipped; AdamW at the scheduled rate. Now and
 then: validation, a curve's point, a checkpoint. The best weights by the monitored figure are restored at the end.
 
 Exact resume: everything is a function of the step, or in the checkpoint. On a CPU a training that was killed and

@@ -3,7 +3,7 @@
 Splitting a loss this way serves every model here. For a contrastive loss the outputs are embeddings, and the
 joint loss compares all of them; for a language model the outputs are per-sample sums and counts, and the joint
 loss is one sum over the other. The loop may then compute the outputs in micro-batches or on several processes
-and still get the gradient of the whole batch (see `gradient.py`).
+and still get the gradient of the whole batch (see `grad_cache.py`).
 """
 
 from __future__ import annotations

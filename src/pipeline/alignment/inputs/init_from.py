@@ -1,7 +1,7 @@
 """What a training starts from: the encoders that the parameters name, or a finished model (`init_from`).
 
 A finished model brings its own encoders, trained along or not, and the shared encoder on top of them, which then starts
-neither at random nor in the closed form. The parameters must describe the same model; what only matters while
+neither at random nor from ridge CCA. The parameters must describe the same model; what only matters while
 training (dropout, how the weights start) may differ.
 """
 

@@ -11,8 +11,8 @@ Per modality, by itself (there is no attention between an image and a text, exce
 4. Read out the class token, or the mean or the maximum over tokens, through a final LayerNorm and an optional
    projection. The maximum asks whether a feature is there at all, however little of the picture it covers.
 5. Add the skip path, a linear map of the pooled encoder tokens (mean, maximum, or both): it carries the pretrained
-   features past the blocks, which a small data set cannot teach to compute them again. It may start from ridge CCA
-   (`training/ridge_cca.py`).
+   features around the blocks, because a small data set cannot teach the blocks to reproduce them. It may start from
+   ridge CCA (`training/ridge_cca.py`).
 6. L2-normalise.
 
 `fuse` passes the tokens of an image and of a text through 3 as one sequence, with attention over both: the same

@@ -1,4 +1,7 @@
-"""Retrieval on the validation split, from cached tokens or as if from them."""
+"""Retrieval on the validation split, from the tokens of both encoders, cached or computed anew.
+
+Of test-time augmentation (`model/tta.py`) only the mirror image counts here: crops would be encoded at every validation.
+"""
 
 from __future__ import annotations
 

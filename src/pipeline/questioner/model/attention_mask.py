@@ -1,6 +1,6 @@
 """The attention mask and the positions of [target ; prompt].
 
-The text model reads target and prompt as one sequence. A token may attend to (JADE and VALOR, `model/bert.py`):
+The text model reads target and prompt as one sequence. A token may attend to (`model/bert.py` in JADE's and VALOR's published code):
 
                  target tokens      prompt tokens
     from target  itself and before  all

@@ -1,4 +1,8 @@
-"""The region prompt: how the model knows which region is meant.
+"""The region prompt: how the model knows which region is meant. The parameter `region_prompt` has three values:
+
+    roi_tokens      the box is marked on the image's tokens (`RoiTokens`); one pass of the image encoder per image
+    mask_channel    the box is drawn into the image (`MaskChannel`, JADE's indicator); one pass per box
+    coordinates     nothing besides the box's corners in the text prompt, which the other two have as well
 
 The encoder's tokens lie on a grid. A box covers each cell to some share in [0, 1]; that share is exact (area of the
 overlap over area of the cell), so it is differentiable and needs no resampling. `RoiTokens` marks the box on the

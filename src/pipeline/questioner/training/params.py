@@ -1,4 +1,4 @@
-"""Parameters of the generator and the filter model, and of how they write."""
+"""Parameters of the trainings of generator and filter model: samples, masking, validation."""
 
 from __future__ import annotations
 

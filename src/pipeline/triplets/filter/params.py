@@ -1,4 +1,4 @@
-"""Parameters of the stages `generate` and `filter`."""
+"""Parameters of the stage `filter`."""
 
 from typing import Annotated, Literal
 
