@@ -1,6 +1,6 @@
 """Retrieval on the validation split, from the tokens of both encoders, cached or computed anew.
 
-Of test-time augmentation (`model/tta.py`) only the mirror image counts here: crops would be encoded at every validation.
+Of test-time augmentation (`model/tta.py`) only the mirror image counts here: crops would have to be encoded each time.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ A `StoppingRule` turns a step's scores into a word, the probability that the mod
 here. `decode` runs a batch of sequences under a rule until all have stopped. Stopped sequences are dropped from the
 batch as soon as they are an eighth of it, so they cost next to nothing.
 
-There are three rules (`model/model.py` in JADE's published code): captions are sampled among the K best words until [SEP]; questions
-likewise, but [SEP] and the separator are never sampled, and the question stops where the separator is the *best* word;
-answers take the best word until [SEP]. Special tokens are never generated. Probabilities are the model's own
-(temperature 1, all words).
+There are three rules (`model/model.py` in JADE's published code): captions are sampled among the K best words until
+[SEP]; questions likewise, but [SEP] and the separator are never sampled, and the question stops where the separator is
+the *best* word; answers take the best word until [SEP]. Special tokens are never generated. Probabilities are the
+model's own (temperature 1, all words).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The attention mask and the positions of [target ; prompt].
 
-The text model reads target and prompt as one sequence. A token may attend to (`model/bert.py` in JADE's and VALOR's published code):
+The text model reads target and prompt as one sequence. A token may attend to (`model/bert.py` in the published code of
+JADE and VALOR):
 
                  target tokens      prompt tokens
     from target  itself and before  all
