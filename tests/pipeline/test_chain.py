@@ -84,6 +84,7 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> N
     smoke.run("git", "checkout", "--", ".")
 
 
+DATA_ENGINE = {"train_generator", "train_filter", "generate", "filter"}
 WITHOUT_TRIPLETS = {
     "align__contrastive__synthetic_caption_prob": 0.0,
     "align__contrastive__location_phrase_prob": 0.0,
@@ -97,7 +98,8 @@ def test_without_triplets_neither_generator_nor_filter_runs(root: Path, tmp_path
     clone.edit(inputs__triplets="data/raw/triplets/none")
     assert "set inputs.triplets to" in clone.run("dvc", "repro", "evaluate", code=None)
     clone.edit(**WITHOUT_TRIPLETS)
-    assert set(clone.repro("evaluate")) == {"align", "evaluate"}
+    ran = set(clone.repro("evaluate"))
+    assert {"align", "evaluate"} <= ran and not ran & DATA_ENGINE
     made = {path.name for folder in ("data", "models") for path in (clone.root / folder).iterdir()}
     assert not made & {"generated", "triplets", "rejected", "generator", "filter", "annotations"}
 
