@@ -85,12 +85,7 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> N
 
 
 DATA_ENGINE = {"train_generator", "train_filter", "generate", "filter"}
-WITHOUT_TRIPLETS = {
-    "align__contrastive__synthetic_caption_prob": 0.0,
-    "align__contrastive__location_phrase_prob": 0.0,
-    "align__loss_weights__questions": 0.0,
-    "align__loss_weights__regions": 0.0,
-}
+WITHOUT_TRIPLETS = {"align__loss_weights__questions": 0.0, "align__loss_weights__regions": 0.0}
 
 
 def test_without_triplets_neither_generator_nor_filter_runs(root: Path, tmp_path: Path) -> None:
