@@ -90,7 +90,7 @@ def test_another_model_is_refused_with_what_differs(finished: tuple[Paths, dict[
 
 def test_a_missing_model_is_refused(tmp_path: Path) -> None:
     paths = world.make(tmp_path)
-    with pytest.raises(UserError, match="no folder of an aligned model"):
+    with pytest.raises(UserError, match="does not hold an aligned model"):
         on_from(paths)
 
 
