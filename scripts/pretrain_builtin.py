@@ -3,11 +3,11 @@
 Both learn from the toy world's group `pretraining`, whose scenes no other group holds: the image encoder from
 pictures alone (it never sees a word or a label), the text encoder from texts alone (it never sees a picture).
 
-    python scripts/pretrain_builtin.py vit      # src/pipeline/encoders/weights/vit/
-    python scripts/pretrain_builtin.py bert     # src/pipeline/encoders/weights/bert/
-    python scripts/pretrain_builtin.py probe    # what the image encoder knows, beside two controls
-    python scripts/pretrain_builtin.py control data/raw/encoders/vit-supervised    # the control that saw the labels
-    python scripts/pretrain_builtin.py classifier data/raw/encoders/vit-classifier    # a teacher that knows classes
+    python scripts/pretrain_builtin.py vit               # src/pipeline/encoders/weights/vit/
+    python scripts/pretrain_builtin.py bert              # src/pipeline/encoders/weights/bert/
+    python scripts/pretrain_builtin.py probe             # what the image encoder knows, beside two controls
+    python scripts/pretrain_builtin.py control FILE      # the control that saw the labels
+    python scripts/pretrain_builtin.py classifier FILE   # a teacher that knows classes
 """
 
 import sys
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 import typer
+from timm.models.vision_transformer import VisionTransformer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
@@ -39,11 +40,12 @@ from pipeline.encoders.bert.checkpoint import load_bert, save_bert
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.encoders.common.checkpoint import halved, write_checkpoint
+from pipeline.encoders.common.checkpoint import halved, write_tensors
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.common.resolve import BERT_FOLDER, VIT_FOLDER, resolve
-from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
-from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
+from pipeline.encoders.common.resolve import BERT_FOLDER, RANDOM, VIT_FILE, resolve
+from pipeline.encoders.image.builtin_vit import builtin_vit, fold_batch_norms
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.image.timm_model import preprocessing_of
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, SHAPES
 from pipeline.toyworld.world.render import render
@@ -95,12 +97,12 @@ def vit() -> None:
     """Pretrain the image encoder on pictures."""
     pictures, _ = draw(range(PICTURES))
     torch.manual_seed(VIT_TRAINING.seed)
-    encoder = Vit(VitConfig(batch_norms=True))
+    encoder = builtin_vit(batch_norm=True)
     objective = RegionContrast(
-        encoder, pictures, PREPROCESSING, VIT_TRAINING.batch_size, VIT_TEMPERATURE, VIT_TRAINING.seed
+        encoder, pictures, preprocessing_of(encoder, {}), VIT_TRAINING.batch_size, VIT_TEMPERATURE, VIT_TRAINING.seed
     )
     history = learn(objective, VIT_TRAINING, "pretrain_vit")
-    save_vit(VIT_FOLDER, encoder)
+    save_vit(VIT_FILE, encoder)
     note("vit_training", {"best_step": history.best_step, **history.validation[-1]})
 
 
@@ -136,36 +138,35 @@ def probe_command() -> None:
     """Probe the packaged image encoder, an untrained one, and one that was trained on the labels."""
     pictures, scenes = draw(range(PICTURES, PICTURES + PROBE_TRAIN + PROBE_TEST))
     sets = [(pictures[part], labelled(scenes[part])) for part in (slice(PROBE_TRAIN), slice(PROBE_TRAIN, None))]
-    torch.manual_seed(0)
-    untrained = load_vit(resolve(ImageEncoderParams(weights="random"), ROOT)).eval()
-    for name, encoder in (
-        ("untrained", untrained),
-        ("self-supervised", load_vit(resolve(ImageEncoderParams(), ROOT)).eval()),
-        ("supervised", supervised()),
+    packaged = load_image_encoder(ImageEncoderParams(), ROOT)
+    for name, encode in (
+        ("untrained", load_image_encoder(ImageEncoderParams(weights=RANDOM), ROOT)),
+        ("self-supervised", packaged),
+        ("supervised", supervised().forward_features),
     ):
         (train_x, train_things), (test_x, test_things) = (
-            (box_features(encoder, some, things, PREPROCESSING), things) for some, things in sets
+            (box_features(encode, some, things, packaged.preprocessing), things) for some, things in sets
         )
         note(f"probe_{name}", probe(train_x, train_things, test_x, test_things))
 
 
 @app.command()
-def control(folder: Path) -> None:
+def control(file: Path) -> None:
     """Write the control that was trained on the labels, to be named by `image.weights` in place of the packaged one."""
-    save_vit(folder, supervised())
+    save_vit(file, supervised())
 
 
 @app.command()
-def classifier(folder: Path) -> None:
+def classifier(file: Path) -> None:
     """Write a supervised teacher (classes: pairs of shape and colour) for `embed_teacher.encoder.weights` to name."""
     pictures, scenes = draw(range(PICTURES))
     torch.manual_seed(CLASSIFIER_TRAINING.seed)
-    encoder = Vit(VitConfig(batch_norms=True, classes=len(SHAPES) * len(COLOURS)))
-    labels = uniform_labels([pairs_in(things) for things in scenes], encoder.config.classes)
-    params = CLASSIFIER_TRAINING
-    objective = Classifier(encoder, Pictures(pictures, PREPROCESSING, params.batch_size, params.seed), labels)
+    encoder = builtin_vit(batch_norm=True, num_classes=len(SHAPES) * len(COLOURS))
+    labels = uniform_labels([pairs_in(things) for things in scenes], encoder.num_classes)
+    params, preprocessing = CLASSIFIER_TRAINING, preprocessing_of(encoder, {})
+    objective = Classifier(encoder, Pictures(pictures, preprocessing, params.batch_size, params.seed), labels)
     learn(objective, CLASSIFIER_TRAINING, "classifier_vit")
-    save_vit(folder, encoder.eval())
+    save_vit(file, encoder)
 
 
 def pairs_in(things: list[Any]) -> set[int]:
@@ -173,19 +174,18 @@ def pairs_in(things: list[Any]) -> set[int]:
     return {label["shape"] * len(COLOURS) + label["colour"] for _, label in things}
 
 
-def save_vit(folder: Path, encoder: Vit) -> None:
+def save_vit(file: Path, encoder: VisionTransformer) -> None:
     """Write an image encoder as `builtin:vit` reads it."""
-    folded = fold_batch_norms(encoder)
-    write_checkpoint(folder, halved(folded.state_dict()), folded.config.json())
+    write_tensors(file, halved(fold_batch_norms(encoder).state_dict()))
 
 
-def supervised() -> Vit:
+def supervised() -> VisionTransformer:
     """The control: the same shape, trained on the attributes of the pictures that the packaged one saw."""
     pictures, scenes = draw(range(PICTURES))
     torch.manual_seed(CONTROL_TRAINING.seed)
-    encoder = Vit(VitConfig(batch_norms=True))
-    params = CONTROL_TRAINING
-    objective = Supervised(encoder, Pictures(pictures, PREPROCESSING, params.batch_size, params.seed), labelled(scenes))
+    encoder = builtin_vit(batch_norm=True)
+    params, preprocessing = CONTROL_TRAINING, preprocessing_of(encoder, {})
+    objective = Supervised(encoder, Pictures(pictures, preprocessing, params.batch_size, params.seed), labelled(scenes))
     learn(objective, CONTROL_TRAINING, "control_vit")
     return encoder.eval()
 

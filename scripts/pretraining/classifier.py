@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 
 import torch
 from scripts.pretraining.labelled_pictures import LabelledPictures, Pictures
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 from torch.nn import functional
-
-from pipeline.encoders.image.vit import Vit
 
 
 class Classifier(LabelledPictures):
@@ -23,7 +22,7 @@ class Classifier(LabelledPictures):
 
     monitor: ClassVar[str] = "found"
 
-    def __init__(self, encoder: Vit, pictures: Pictures, labels: Tensor) -> None:
+    def __init__(self, encoder: VisionTransformer, pictures: Pictures, labels: Tensor) -> None:
         super().__init__(encoder, pictures)
         self.labels = labels
 

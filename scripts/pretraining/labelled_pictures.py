@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from pipeline.encoders.image.preprocessing import Preprocessing
-from pipeline.encoders.image.vit import Vit
 from pipeline.training.objective import Objective
 
 
@@ -40,7 +40,7 @@ class Pictures:
 class LabelledPictures(Objective):
     """The encoder and its pictures; subclasses add the labels and the loss."""
 
-    def __init__(self, encoder: Vit, pictures: Pictures) -> None:
+    def __init__(self, encoder: VisionTransformer, pictures: Pictures) -> None:
         super().__init__()
         self.encoder = encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.pictures = pictures
@@ -51,4 +51,4 @@ class LabelledPictures(Objective):
 
     def tokens(self, pixels: Tensor) -> Tensor:
         """The encoder's output [B,grid²,D]."""
-        return self.encoder(pixels.contiguous(memory_format=torch.channels_last))
+        return self.encoder.forward_features(pixels.contiguous(memory_format=torch.channels_last))

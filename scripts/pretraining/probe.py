@@ -5,13 +5,13 @@ reads an attribute off the mean, and its largest output is the prediction. A lin
 compute an attribute that the features do not hold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scripts.pretraining.region_contrast import as_grid
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from pipeline.encoders.image.preprocessing import Preprocessing
@@ -32,11 +32,13 @@ class LabelledBoxes:
 
 
 @torch.no_grad()
-def box_features(model: nn.Module, pictures: np.ndarray, things: LabelledBoxes, preprocessing: Preprocessing) -> Tensor:
-    """Mean token [M,D] of every box; pictures are uint8 [N,S,S,3]."""
+def box_features(
+    encode: Callable[[Tensor], Tensor], pictures: np.ndarray, things: LabelledBoxes, preprocessing: Preprocessing
+) -> Tensor:
+    """Mean token [M,D] of every box; pictures are uint8 [N,S,S,3], `encode` gives tokens [B,g²,D] of pixels."""
     parts = []
     for start in range(0, len(pictures), BATCH):
-        tokens = model(preprocessing.normalise(pictures[start : start + BATCH]))
+        tokens = encode(preprocessing.normalise(pictures[start : start + BATCH]))
         grids = as_grid(tokens, round(tokens.shape[1] ** 0.5))
         inside = (things.picture >= start) & (things.picture < start + BATCH)
         parts.append(over_boxes(grids, things.picture[inside] - start, things.boxes[inside]))

@@ -20,11 +20,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from scripts.pretraining.mosaic import paired_views
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.encoders.image.preprocessing import Preprocessing
-from pipeline.encoders.image.vit import Vit
 from pipeline.training.objective import Objective
 
 SAME_PLACE = 0.42
@@ -45,7 +45,7 @@ class RegionContrast(Objective):
 
     def __init__(
         self,
-        encoder: Vit,
+        encoder: VisionTransformer,
         pictures: np.ndarray,
         preprocessing: Preprocessing,
         batch_size: int,
@@ -54,7 +54,7 @@ class RegionContrast(Objective):
         held_out: int = 256,
     ) -> None:
         super().__init__()
-        width = encoder.config.width
+        width = encoder.embed_dim
         self.encoder = encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.with_colour = projection(width)
         self.without_colour = projection(width)
@@ -76,9 +76,9 @@ class RegionContrast(Objective):
 
     def outputs(self, micro: Any) -> dict[str, Tensor]:
         """Projections [N,K,P] of the points in both views, and what is needed to compare them."""
-        whole = self.encoder(micro["whole"].contiguous(memory_format=torch.channels_last))
-        mosaics = self.encoder(micro["mosaics"].contiguous(memory_format=torch.channels_last))
-        side, turned = self.encoder.config.grid, micro["turned"]
+        whole = self.encoder.forward_features(micro["whole"].contiguous(memory_format=torch.channels_last))
+        mosaics = self.encoder.forward_features(micro["mosaics"].contiguous(memory_format=torch.channels_last))
+        side, turned = self.encoder.patch_embed.grid_size[0], micro["turned"]
         first = at_points(as_grid(whole, side), micro["in_whole"])
         second = at_points_of(as_grid(mosaics, side), micro["mosaic_of"], micro["in_mosaic"])
         wrong = [(self.place(tokens) - places(side).to(tokens)).square().mean((1, 2)) for tokens in (whole, mosaics)]

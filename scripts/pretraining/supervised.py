@@ -7,10 +7,9 @@ import torch
 from scripts.pretraining.labelled_pictures import LabelledPictures, Pictures
 from scripts.pretraining.probe import LabelledBoxes, over_boxes
 from scripts.pretraining.region_contrast import as_grid
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
-
-from pipeline.encoders.image.vit import Vit
 
 
 class Supervised(LabelledPictures):
@@ -18,10 +17,10 @@ class Supervised(LabelledPictures):
 
     monitor: ClassVar[str] = "right"
 
-    def __init__(self, encoder: Vit, pictures: Pictures, things: LabelledBoxes) -> None:
+    def __init__(self, encoder: VisionTransformer, pictures: Pictures, things: LabelledBoxes) -> None:
         super().__init__(encoder, pictures)
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(encoder.config.width, int(of.max()) + 1) for name, of in things.labels.items()}
+            {name: nn.Linear(encoder.embed_dim, int(of.max()) + 1) for name, of in things.labels.items()}
         )
         self.things = things
 
@@ -36,7 +35,7 @@ class Supervised(LabelledPictures):
     def outputs(self, micro: Any) -> dict[str, Tensor]:
         """Summed cross-entropy and hits per picture [N], and things per picture."""
         tokens = self.tokens(micro["pixels"])
-        features = over_boxes(as_grid(tokens, self.encoder.config.grid), micro["which"], micro["boxes"])
+        features = over_boxes(as_grid(tokens, self.encoder.patch_embed.grid_size[0]), micro["which"], micro["boxes"])
         loss, hits = torch.zeros(len(features)), torch.zeros(len(features))
         for name, head in self.heads.items():
             logits, label = head(features), micro[f"label_{name}"]

@@ -12,9 +12,9 @@ from PIL import Image
 
 from pipeline.alignment.params import AlignParams
 from pipeline.core.stage import Paths
-from pipeline.encoders.common.checkpoint import halved, write_checkpoint
+from pipeline.encoders.common.checkpoint import halved, write_tensors
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.image.vit import Vit, VitConfig
+from pipeline.encoders.image.builtin_vit import builtin_vit
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
@@ -26,7 +26,10 @@ IMAGE = {"name": "builtin:vit", "weights": "random"}
 TEXT = {"name": "hf:text", "weights": "random", "max_length": 16}
 TEACHER = EmbedTeacherParams(encoder=ImageEncoderParams.model_validate(IMAGE))
 CLASSES = 5
-SUPERVISED = EmbedTeacherParams(encoder=ImageEncoderParams(weights="classifier"), pooling="class_probabilities")
+SMALL: dict[str, Any] = {"embed_dim": 16, "depth": 1, "num_heads": 2}
+SUPERVISED = EmbedTeacherParams(
+    encoder=ImageEncoderParams(weights="classifier.safetensors", options=SMALL), pooling="class_probabilities"
+)
 WORDS = ["a", "and", "area", "the", "left", "is", "what", "color", "on", "side", "?"]
 
 
@@ -78,7 +81,7 @@ def make(root: Path, train: int = 40, val: int = 12, teacher: EmbedTeacherParams
     KEPT_DC.write(paths.triplets / "train-00000-dc.parquet", regions)
     KEPT_QA.write(paths.triplets / "train-00000-qa.parquet", asked)
     text_encoder(root / "text")
-    classifier(root / "classifier")
+    classifier(root / "classifier.safetensors")
     teach(paths, teacher)
     return paths
 
@@ -92,12 +95,12 @@ def text_encoder(folder: Path, layers: int = 1, **changes: Any) -> None:
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary))
 
 
-def classifier(folder: Path) -> None:
+def classifier(file: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Vit(VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, classes=CLASSES))
-        torch.nn.init.normal_(model.head.weight)
-    write_checkpoint(folder, halved(model.state_dict()), model.config.json())
+        model = builtin_vit(num_classes=CLASSES, **SMALL)
+        torch.nn.init.normal_(model.get_parameter("head.weight"))
+    write_tensors(file, halved(model.state_dict()))
 
 
 def teach(paths: Paths, teacher: EmbedTeacherParams) -> None:

@@ -16,8 +16,9 @@ from pipeline.studies.study.study import StudyPaths
 FILE = "studies/dvc.yaml"
 UNTRAINED = (
     "import sys, pathlib; sys.path[:0] = ['src', '.'];"
-    "from scripts.pretrain_builtin import save_vit, Vit, VitConfig;"
-    "save_vit(pathlib.Path('studies/data/vit-classifier'), Vit(VitConfig(batch_norms=True, classes=6)).eval())"
+    "from scripts.pretrain_builtin import builtin_vit, save_vit;"
+    "file = pathlib.Path('studies/data/vit-classifier.safetensors');"
+    "save_vit(file, builtin_vit(batch_norm=True, num_classes=6))"
 )
 STEPS = 3
 

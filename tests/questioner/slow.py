@@ -17,9 +17,9 @@ Chooser = Callable[[Tensor, int], tuple[int, bool]]
 
 def box_tokens(questioner: Questioner, adapted: Tensor, image_of_row: Tensor, boxes: Tensor) -> Tensor:
     """The tokens [R,M,D] that each row attends to, before their projection; `adapted` [I,N,D]."""
-    if questioner.cue is None:
+    if questioner.roi_tokens is None:
         return adapted[image_of_row]
-    return questioner.cue(adapted, image_of_row, boxes, questioner.corners)
+    return questioner.roi_tokens(adapted, image_of_row, boxes, questioner.box_embedding)
 
 
 def box_tokens_of_images(

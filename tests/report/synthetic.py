@@ -163,7 +163,7 @@ def write_curves(results: Path) -> None:
     ):
         plots = results / name / "plots"
         training = [
-            {"step": s, "rate": 1e-3, "norm": 1.0}
+            {"step": s, "learning_rate": 1e-3, "grad_norm": 1.0}
             | {loss: (n + 1) * math.exp(-s / 200) + 0.05 * math.sin(s * (n + 1)) + 0.3 for n, loss in enumerate(losses)}
             for s in steps
         ]

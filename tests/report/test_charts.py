@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -10,17 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report.chain import LYING, UPRIGHT, Node, chain
 from pipeline.report.charts import (
     HEIGHT,
     WIDTH,
     Axis,
     Series,
-    bar,
     line_chart,
     nice_ticks,
     number,
-    stacked_bar,
     swatch,
     thin,
 )
@@ -77,25 +73,5 @@ def test_many_points_become_averages():
     assert thin(points[:5], 10) == points[:5]
 
 
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=6))
-def test_bars_fill_at_most_their_track(shares):
-    root = ElementTree.fromstring(stacked_bar([(share, n) for n, share in enumerate(shares)]))
-    widths = [float(rect.attrib["width"]) for rect in root if rect.attrib["class"] != "track"]
-    assert sum(widths) <= 100 + 0.1 * len(widths)
-
-
-def test_a_mark_stands_where_it_says():
-    assert re.search(r'class="mark" x1="40" x2="40"', bar(30.0, mark=40.0))
-    assert "mark" not in bar(30.0)
-
-
 def test_numbers_are_short():
     assert [number(v) for v in (0.0001234, 0.25, 12.0, 12345.6)] == ["0.0001234", "0.25", "12", "12,346"]
-
-
-@pytest.mark.parametrize("layout", [LYING, UPRIGHT])
-def test_the_chain_names_its_arrows(layout):
-    nodes = [Node(0, 0, "A", "1"), Node(1, 1, "B & C", "2")]
-    root = ElementTree.fromstring(chain(nodes, [(0, 1)], layout))
-    assert root.attrib["aria-label"] == "The chain: A to B & C."
-    assert len([path for path in root if path.attrib["class"] == "arrow"]) == 1

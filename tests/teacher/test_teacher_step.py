@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from pipeline.core.errors import UserError
-from pipeline.encoders.common.checkpoint import halved, write_checkpoint
+from pipeline.encoders.common.checkpoint import halved, write_tensors
 from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.image.builtin_vit import builtin_vit
 from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.encoders.image.vit import Vit, VitConfig
 from pipeline.execution.shard_map import map_shards
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
@@ -86,10 +86,12 @@ def test_class_token_that_is_not_there(tmp_path: Path) -> None:
 
 def test_class_probabilities(tmp_path: Path, pairs: ImageShards) -> None:
     torch.manual_seed(0)
-    model = Vit(VitConfig(classes=5))
-    torch.nn.init.normal_(model.head.weight)
-    write_checkpoint(tmp_path / "weights", halved(model.state_dict()), model.config.json())
-    params = EmbedTeacherParams(encoder=ImageEncoderParams(weights="weights"), pooling="class_probabilities")
+    model = builtin_vit(num_classes=5)
+    torch.nn.init.normal_(model.get_parameter("head.weight"))
+    write_tensors(tmp_path / "classifier.safetensors", halved(model.state_dict()))
+    params = EmbedTeacherParams(
+        encoder=ImageEncoderParams(weights="classifier.safetensors"), pooling="class_probabilities"
+    )
     step = TeacherStep(params, tmp_path)
     map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
 
@@ -100,7 +102,7 @@ def test_class_probabilities(tmp_path: Path, pairs: ImageShards) -> None:
     encoder = load_image_encoder(params.encoder, tmp_path)
     pixels = encoder.preprocessing.normalise(encoder.preprocessing.pixels(pairs.image("val-00000-0"))[None])
     with torch.inference_mode():
-        expected = model.half().float().head(encoder(pixels).mean(dim=1)).softmax(dim=1)[0]
+        expected = model.half().float().forward_head(encoder(pixels)).softmax(dim=1)[0]
     np.testing.assert_allclose(teacher.of(["val-00000-0"], tmp_path)[0], expected.numpy(), rtol=1e-3, atol=1e-7)
 
 

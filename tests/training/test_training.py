@@ -82,7 +82,7 @@ def test_learns_writes_curves_and_keeps_the_best(tmp_path: Path) -> None:
     with (tmp_path / "plots" / "training.csv").open() as stream:
         points = list(csv.DictReader(stream))
     assert float(points[-1]["match"]) < float(points[0]["match"])
-    assert set(points[0]) == {"step", "rate", "norm", "match"}
+    assert set(points[0]) == {"step", "learning_rate", "grad_norm", "match"}
 
 
 def test_stops_early_without_improvement(tmp_path: Path) -> None:

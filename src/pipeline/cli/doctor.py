@@ -34,7 +34,7 @@ from pipeline.core.settings import (
 from pipeline.core.stage import StageCommand
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.common.params import TextEncoderParams
-from pipeline.encoders.common.resolve import BERT_FOLDER, RANDOM, VIT_FOLDER, EncoderParams, Published, locate
+from pipeline.encoders.common.resolve import BERT_FOLDER, RANDOM, VIT_FILE, EncoderParams, Published, locate
 from pipeline.questioner.model.params import TextModelParams
 
 
@@ -143,7 +143,7 @@ def weights_of(root: Path, encoder: EncoderParams) -> Finding:
         return Finding("lacks", f"{label}: {error.problem}")
     if isinstance(location, Published):
         return hub_weights(label, location)
-    if location in (VIT_FOLDER, BERT_FOLDER):
+    if location in (VIT_FILE, BERT_FOLDER):
         return Finding("ok", f"{label}: packaged")
     assert location is not None
     return Finding("ok" if location.exists() else "lacks", f"{label}: {os.path.relpath(location, root)}")

@@ -1,4 +1,4 @@
-"""Small charts as inline SVG: line charts, single bars and stacked bars.
+"""Small charts: line charts as inline SVG, bars as numbers that the template draws.
 
 A chart is text made from numbers, nothing else: no ids, no scripts, no fixed colours. Colours come from the
 page's style sheet through classes (`c0` … `c5`, the palette of Okabe and Ito 2008, safe for colour-blind
@@ -23,6 +23,14 @@ WIDTH, HEIGHT = 340, 214
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 38
 LONGEST = 240
 COLOURS = 6
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Shares in percent with their colours' numbers, side by side, and a line across at `mark` percent."""
+
+    shares: Sequence[tuple[float, int]]
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,33 +104,6 @@ def swatch(series: Series, order: int) -> Markup:
     return Markup('<svg class="swatch c{}" viewBox="0 0 24 10" aria-hidden="true">{}{}</svg>').format(
         series.colour % COLOURS, line, mark
     )
-
-
-def bar(share: float, colour: int = 0, mark: float | None = None) -> Markup:
-    """A bar of `share` percent on a track of the full width, with a line at `mark` percent."""
-    return stacked_bar([(share, colour)], mark)
-
-
-def stacked_bar(parts: Sequence[tuple[float, int]], mark: float | None = None) -> Markup:
-    """Shares in percent with their colours, side by side on a track of the full width.
-
-    The numbers must stand beside the bar as text: it is hidden from screen readers.
-    """
-    drawn, left = [], 0.0
-    for share, colour in parts:
-        width = min(max(share, 0.0), 100.0 - left)
-        drawn.append(
-            Markup('<rect class="c{}" x="{}" width="{}" height="10"/>').format(
-                colour % COLOURS, _short(left), _short(width)
-            )
-        )
-        left += width
-    if mark is not None:
-        drawn.append(Markup('<line class="mark" x1="{}" x2="{}" y2="10"/>').format(_short(mark), _short(mark)))
-    return Markup(
-        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="track" width="100" height="10"/>{}</svg>'
-    ).format(Markup("").join(drawn))
 
 
 def _grid(x: Axis, y: Axis) -> Markup:

@@ -13,7 +13,7 @@ from pipeline.report.inputs import Curves, Numbers, Row
 from pipeline.report.labels import DIRECTIONS, plain
 
 NAMES = {"train_generator": "Generator", "train_filter": "Filter model", "align": "Alignment"}
-NO_LOSS = ("step", "rate", "norm")
+NO_LOSS = ("step", "learning_rate", "grad_norm")
 RECALL_TICKS = (1, 2, 5, 10, 20, 50, 100)
 
 

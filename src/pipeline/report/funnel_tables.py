@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
-from pipeline.report.charts import bar, stacked_bar
+from pipeline.report.charts import Bar
 from pipeline.report.labels import VERDICTS, count, percent, plain, reason_words
 from pipeline.triplets.filter.reasons import CAPTION_STEPS, QA_STEPS, Steps
 from pipeline.triplets.statistics.funnel import funnel
@@ -23,7 +21,7 @@ class FunnelStep:
     name: str
     left: str
     share: str
-    bar: Markup
+    bar: Bar
     lost: str
     reasons: list[str]
 
@@ -41,7 +39,7 @@ class Measure:
     """A share with its bar; empty where it does not apply."""
 
     text: str
-    bar: Markup
+    bar: Bar
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class VerdictRow:
 
     name: str
     count: str
-    bar: Markup | None
+    bar: Bar | None
     shares: list[str]
     distinct: str
     blind: str
@@ -101,14 +99,14 @@ def funnel_steps(metrics: Mapping[str, Any], steps: Steps) -> list[FunnelStep]:
                 name,
                 count(left),
                 percent(share),
-                bar(share),
+                Bar([(share, 0)]),
                 f"− {count(before - left)}" if before > left else "",
                 [f"{reason_words(reason)} {count(reasons[reason])}" for reason in met],
             )
         )
         before = left
     last = 100.0 * metrics["kept"] / total
-    return [*shown, FunnelStep("kept", count(metrics["kept"]), percent(last), bar(last, 2), "", [])]
+    return [*shown, FunnelStep("kept", count(metrics["kept"]), percent(last), Bar([(last, 2)]), "", [])]
 
 
 def rate_tables(metrics: Mapping[str, Any], quality: Mapping[str, Any]) -> list[RateTable]:
@@ -155,7 +153,7 @@ def verdict_rows(quality: Mapping[str, Any]) -> list[VerdictRow]:
             VerdictRow(
                 name,
                 count(figures["count"]),
-                stacked_bar(shares) if judged else None,
+                Bar(shares) if judged else None,
                 [percent(share) for share, _ in shares],
                 percent(figures["distinct_questions"]),
                 percent(figures["blind_accuracy"]),
@@ -166,4 +164,4 @@ def verdict_rows(quality: Mapping[str, Any]) -> list[VerdictRow]:
 
 def measure(share: float, colour: int) -> Measure:
     """A share in percent with its bar."""
-    return Measure(percent(share), bar(share, colour))
+    return Measure(percent(share), Bar([(share, colour)]))

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
-from pipeline.report.chain import LYING, UPRIGHT, Edge, Node, chain
-from pipeline.report.charts import bar
+from pipeline.report.charts import Bar
 from pipeline.report.inputs import Results
 from pipeline.report.labels import count, percent
 
@@ -26,7 +23,7 @@ class Figure:
     value: str
     meaning: str
     notes: list[str]
-    bar: Markup | None = None
+    bar: Bar | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def recalls(metrics: Mapping[str, Any]) -> list[Figure]:
                     percent(value),
                     f"{name}, " + MEANING[direction].format(place=place, total=total),
                     notes + ([" · ".join(compared)] if compared else []),
-                    bar(value, colour=0, mark=bound),
+                    Bar([(value, 0)], bound),
                 )
             )
     return figures
@@ -90,7 +87,7 @@ def quality(measured: Mapping[str, Any]) -> list[Figure]:
 
 def improvement(before: float, after: float, meaning: str, notes: list[str]) -> Figure:
     """A share before and after the filter, in percent."""
-    return Figure(f"{before:.0f} → {after:.0f} %", meaning, notes, bar(after, colour=2, mark=before))
+    return Figure(f"{before:.0f} → {after:.0f} %", meaning, notes, Bar([(after, 2)], before))
 
 
 def effect(figures: Mapping[str, float], things: str) -> list[str]:
@@ -111,19 +108,13 @@ def amounts(funnel: Mapping[str, Any], images: int, captions: int) -> list[Figur
     return figures
 
 
-def chain_drawings(results: Results, images: int) -> list[Markup]:
-    """The chain for wide and for narrow screens."""
+def chain_counts(results: Results, images: int) -> dict[str, str]:
+    """What the drawing of the chain says below the names of its steps."""
     pairs, captions = results.filter["pairs"], results.filter["captions"]
-    benchmarks = results.retrieval
-    best = next(iter(benchmarks.values()), None)
-    nodes = [
-        Node(0, 0, "Pairs", f"{count(images)} images"),
-        Node(0, 2, "Annotations", "questions, regions"),
-        Node(1, 0, "Teacher", "embeddings, once"),
-        Node(1, 1, "Generator", f"{count(pairs['generated'] + captions['generated'])} texts"),
-        Node(2, 1, "Filter", f"{count(pairs['kept'] + captions['kept'])} kept"),
-        Node(3, 0, "Alignment", "one shared encoder", strong=True),
-        Node(4, 0, "Retrieval", f"R@1 {percent(best['text_to_image']['R@1'])}" if best else "no benchmark"),
-    ]
-    edges: list[Edge] = [(0, 2), (0, 3), (1, 3), (1, 4), (2, 5), (3, 4), (4, 5), (5, 6)]
-    return [chain(nodes, edges, layout) for layout in (LYING, UPRIGHT)]
+    best = next(iter(results.retrieval.values()), None)
+    return {
+        "pairs": f"{count(images)} images",
+        "generator": f"{count(pairs['generated'] + captions['generated'])} texts",
+        "filter": f"{count(pairs['kept'] + captions['kept'])} kept",
+        "retrieval": f"R@1 {percent(best['text_to_image']['R@1'])}" if best else "no benchmark",
+    }

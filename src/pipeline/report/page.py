@@ -23,7 +23,7 @@ from pipeline.core.files import write_text
 from pipeline.report.curves import recall_panels, training_panels
 from pipeline.report.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
 from pipeline.report.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
-from pipeline.report.headline import chain_drawings, headline
+from pipeline.report.headline import chain_counts, headline
 from pipeline.report.inputs import Results, read_results
 from pipeline.report.labels import VERDICTS, count
 from pipeline.report.params import ReportParams
@@ -75,7 +75,7 @@ def page_view(
         "sentence": sentence(results, images),
         "groups": headline(results, images, captions),
         "key_to_bars": key_to_bars(results),
-        "drawings": chain_drawings(results, images),
+        "chain": chain_counts(results, images),
         "trainings": training_panels(results.curves),
         "recalls": recall_panels(results.recall, results.retrieval),
         "funnels": funnels(results.filter),

@@ -144,7 +144,7 @@ class Run:
         self.optimiser.step()
         with torch.no_grad():
             self.objective.after_step(outputs)
-        self.history.add(self.step, {"rate": rate, "norm": norm, **losses}, self.params.log_every)
+        self.history.add(self.step, {"learning_rate": rate, "grad_norm": norm, **losses}, self.params.log_every)
         return losses
 
     def skip(self, losses: dict[str, float], norm: float) -> None:

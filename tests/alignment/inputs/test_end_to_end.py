@@ -82,7 +82,7 @@ def test_the_last_blocks_alone_give_what_the_whole_encoder_gives(paths: Paths, m
     found_losses, found = gradient(alone, given)
     assert found_losses == pytest.approx(losses, rel=1e-2)
     torch.testing.assert_close(found, expected, rtol=0.05, atol=5e-3)
-    assert any(name.startswith("towers.image_encoder.model.layers.1") for name in found)
+    assert any(name.startswith("towers.image_encoder.model.blocks.1") for name in found)
     with torch.no_grad():
         assert alone.eval().validate() == pytest.approx(whole.eval().validate(), rel=1e-2)
 
@@ -103,7 +103,7 @@ def test_stored_crops_differ_and_stay_the_same(paths: Paths, trained: dict[str, 
     assert not torch.equal(cropped.get([3], [2]), cropped.get([4], [2]))
 
 
-IMAGE_PARTS = ["stem", "positions", "layers.0", "layers.1", "norm"]
+IMAGE_PARTS = ["patch_embed", "pos_embed", "blocks.0", "blocks.1", "norm"]
 TEXT_PARTS = ["embeddings", "encoder.layer.0", "encoder.layer.1", "encoder.layer.2"]
 
 
@@ -206,8 +206,8 @@ def test_the_stage_beats_chance_and_the_folder_holds_the_trained_encoders(paths:
     model, transform, tokenizer = load(paths.alignment)
     fresh = load_image_encoder(given.image_encoder, paths.root)
     before, after = fresh.state_dict(), model.image_encoder.state_dict()
-    assert before.keys() == after.keys() and "model.layers.1.qkv.weight" not in after
-    assert not torch.equal(before["model.layers.0.qkv.weight"], after["model.layers.0.qkv.weight"])
+    assert before.keys() == after.keys() and "model.blocks.1.attn.qkv.weight" not in after
+    assert not torch.equal(before["model.blocks.0.attn.qkv.weight"], after["model.blocks.0.attn.qkv.weight"])
     shards = ImageShards(paths.pairs)
     rows = shards.rows("val-00000").to_pylist()
     images = model.encode_image(torch.stack([transform(shards.image(row["key"])) for row in rows]))

@@ -4,6 +4,7 @@ import math
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from tests.alignment import world
 from tests.alignment.training.test_train import gradient, objective
+from timm.models.vision_transformer import Block
 
 from pipeline.alignment.data.masked_questions import IGNORED
 from pipeline.alignment.data.sampler import Sample
@@ -21,7 +23,7 @@ from pipeline.alignment.data.splits import read_splits
 from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
 from pipeline.alignment.losses.masked_answers import masked_answers, summed_by_image
 from pipeline.alignment.model.params import SharedEncoderParams
-from pipeline.alignment.model.shared_encoder import Block, SharedEncoder
+from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.training.build_answers import mask_answers, read_answers
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.train import align
@@ -107,10 +109,12 @@ def slow_fused(model: SharedEncoder, image: torch.Tensor, text: torch.Tensor) ->
     x = torch.cat(parts)
     for block in model.blocks["shared"].children():
         assert isinstance(block, Block)
-        q, k, v = (part.unflatten(1, (block.heads, -1)) for part in block.qkv(block.norm1(x)).chunk(3, dim=1))
+        attn: Any = block.attn
+        q, k, v = (part.unflatten(1, (attn.num_heads, -1)) for part in attn.qkv(block.norm1(x)).chunk(3, dim=1))
         attention = (torch.einsum("ihd,jhd->hij", q, k) / q.shape[-1] ** 0.5).softmax(dim=-1)
-        x = x + block.scale1 * block.attention_out(torch.einsum("hij,jhd->ihd", attention, v).flatten(1))
-        x = x + block.scale2 * block.mlp_out(torch.nn.functional.gelu(block.mlp_in(block.norm2(x))))
+        x = x + block.ls1.gamma * attn.proj(torch.einsum("hij,jhd->ihd", attention, v).flatten(1))
+        mlp: Any = block.mlp
+        x = x + block.ls2.gamma * mlp.fc2(torch.nn.functional.gelu(mlp.fc1(block.norm2(x))))
     return x[len(x) - len(text) :]
 
 

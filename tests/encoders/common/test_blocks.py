@@ -115,7 +115,7 @@ def test_the_last_blocks_and_the_norm_are_trained(tmp_path: Path) -> None:
     blocks = image_blocks(encoder.model, "blocks")
     blocks.unfreeze_last(1, "blocks")
     trained = {name for name, p in encoder.named_parameters() if p.requires_grad}
-    assert trained == {name for name, _ in encoder.named_parameters() if "layers.1." in name or ".norm." in name}
+    assert trained == {name for name, _ in encoder.named_parameters() if "blocks.1." in name or ".norm." in name}
 
 
 def test_an_encoder_that_was_cut_has_another_digest(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pipeline.cli.doctor import encoders, stage_command
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file, hash_json, write_json, write_text
 from pipeline.core.settings import load_params
+from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.common.resolve import BERT_FOLDER, VIT_FOLDER, EncoderParams, Published, locate, resolve
+from pipeline.encoders.common.resolve import BERT_FOLDER, VIT_FILE, EncoderParams, Published, locate, resolve
 from pipeline.execution.closure import import_closure
 
 STAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "stages").glob("*.py"))
@@ -20,9 +21,9 @@ STAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "st
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        (ImageEncoderParams(), VIT_FOLDER),
-        (ImageEncoderParams(weights="random"), VIT_FOLDER),
-        (ImageEncoderParams(weights="data/vit"), "data/vit"),
+        (ImageEncoderParams(), VIT_FILE),
+        (ImageEncoderParams(weights="random"), None),
+        (ImageEncoderParams(weights="data/vit.safetensors"), "data/vit.safetensors"),
         (ImageEncoderParams(name="timm:resnet18", weights="data/resnet.safetensors"), "data/resnet.safetensors"),
         (ImageEncoderParams(name="timm:resnet18", weights="random"), None),
         (
@@ -48,7 +49,7 @@ def test_files_are_given_packaged_published_or_none(
 
 def test_digests_are_those_of_the_files(tmp_path: Path) -> None:
     image = resolve(ImageEncoderParams(), tmp_path)
-    assert image.digest == hash_file(VIT_FOLDER / "model.safetensors")
+    assert image.digest == hash_file(VIT_FILE)
     assert resolve(ImageEncoderParams(blocks=1), tmp_path).digest == f"{image.digest} blocks 1"
     assert resolve(ImageEncoderParams(weights="random"), tmp_path).digest == "random"
 
@@ -87,6 +88,6 @@ def test_what_lies_here_is_resolved_without_torch() -> None:
 def test_a_stage_depends_on_the_packaged_weights_that_its_parameters_may_name(root: Path, stage: str) -> None:
     file = root / "stages" / f"{stage}.py"
     params = load_params(root / "params.yaml", stage, stage_command(file).params)
-    folders = {path.parent for path in import_closure(file)}
+    closure = import_closure(file)
     for encoder in encoders(params):
-        assert (VIT_FOLDER if isinstance(encoder, ImageEncoderParams) else BERT_FOLDER) in folders
+        assert (VIT_FILE if isinstance(encoder, ImageEncoderParams) else BERT_FOLDER / WEIGHTS) in closure

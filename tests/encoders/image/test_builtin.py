@@ -10,8 +10,8 @@ from scripts.pretraining.probe import box_features, probe, things_of
 from pipeline.encoders.bert.checkpoint import load_bert
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.common.resolve import BERT_FOLDER, VIT_FOLDER, resolve
-from pipeline.encoders.image.builtin_vit import PREPROCESSING, load_vit
+from pipeline.encoders.common.resolve import BERT_FOLDER, PACKAGED_WEIGHTS, resolve
+from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.world.attributes import ATTRIBUTES
 from pipeline.toyworld.world.render import render
@@ -22,7 +22,7 @@ WORLD = 4242
 
 
 def test_size() -> None:
-    files = [path for path in VIT_FOLDER.parent.rglob("*") if path.is_file()]
+    files = [path for path in PACKAGED_WEIGHTS.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 6_000_000
 
 
@@ -36,7 +36,7 @@ def test_image_encoder_knows_attributes(root: Path) -> None:
     """A probe on few pictures: far above chance (an eighth, an eighth, a half, a third)."""
     scenes = [draw_scene(WORLD, "pretraining", index) for index in range(500)]
     pictures = np.stack([np.asarray(render(scene)) for scene in scenes])
-    encoder = load_vit(resolve(ImageEncoderParams(), root)).eval()
+    encoder = load_image_encoder(ImageEncoderParams(), root)
     parts = []
     for part in (slice(0, 400), slice(400, 500)):
         labels = [
@@ -44,7 +44,7 @@ def test_image_encoder_knows_attributes(root: Path) -> None:
             for scene in scenes[part]
         ]
         things = things_of([[thing.box for thing in scene.things] for scene in scenes[part]], labels)
-        parts += [box_features(encoder, pictures[part], things, PREPROCESSING), things]
+        parts += [box_features(encoder, pictures[part], things, encoder.preprocessing), things]
     figures = probe(*parts)
     floor = {"shape": 40, "colour": 80, "size": 85, "pattern": 80, "position": 70}
     assert {name: figures[name] for name in floor if figures[name] < floor[name]} == {}

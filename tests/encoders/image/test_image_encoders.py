@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import hash_file, write_json
+from pipeline.core.files import hash_file
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.common.resolve import resolve
+from pipeline.encoders.image.builtin_vit import builtin_vit, fold_batch_norms
 from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.encoders.image.vit import Vit, VitConfig, fold_batch_norms
 
 
 def pixels(size: int, seed: int = 0) -> torch.Tensor:
@@ -110,17 +110,16 @@ def test_class_probabilities_are_those_of_the_models_own_classifier(tmp_path: Pa
 
 def test_builtin_classifier_is_left_out_unless_asked_for(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = Vit(VitConfig(classes=3))
-    write_json(tmp_path / "mine" / "config.json", model.config.json())
-    save_file(model.state_dict(), tmp_path / "mine" / "model.safetensors")
-    params = ImageEncoderParams(weights="mine")
+    model = builtin_vit(num_classes=3).eval()
+    save_file(model.state_dict(), tmp_path / "mine.safetensors")
+    params = ImageEncoderParams(weights="mine.safetensors")
     plain, encoder = load_image_encoder(params, tmp_path), load_image_encoder(params, tmp_path, classifier=True)
     packaged = load_image_encoder(ImageEncoderParams(), tmp_path)
     assert plain.state_dict().keys() == packaged.state_dict().keys()
     with torch.inference_mode():
-        expected = model.head(model(pixels(96)).mean(dim=1)).softmax(dim=1)
+        expected = model(pixels(96)).softmax(dim=1)
         torch.testing.assert_close(encoder.class_probabilities(pixels(96)), expected)
-    with pytest.raises(UserError, match=r"no trained classifier[\s\S]*no classes"):
+    with pytest.raises(UserError, match=r"no trained classifier[\s\S]*no classifier among the weights"):
         load_image_encoder(ImageEncoderParams(), tmp_path, classifier=True)
     with pytest.raises(UserError, match=r"no trained classifier[\s\S]*random weights"):
         load_image_encoder(ImageEncoderParams(weights="random"), tmp_path, classifier=True)
@@ -147,7 +146,7 @@ def test_batch_norms_keep_their_statistics(tmp_path: Path) -> None:
         ({"name": "timm:resnet18.a1_in1k"}, "not here and cannot be fetched"),
         ({"name": "timm:test_resnet", "weights": "random", "options": {"bogus": 1}}, "options"),
         ({"name": "timm:vit_tiny_patch16_224", "weights": "random", "image_size": 96}, "of this size"),
-        ({"name": "builtin:vit", "image_size": 64}, "one size"),
+        ({"name": "builtin:vit", "image_size": 64}, "of this size"),
         ({"name": "builtin:vit", "weights": "data/mine"}, "not here and cannot be fetched"),
     ],
 )
@@ -160,13 +159,15 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[
 
 def test_folded_vit_computes_the_same() -> None:
     torch.manual_seed(0)
-    model = Vit(VitConfig(batch_norms=True, classes=3))
+    model = builtin_vit(batch_norm=True, num_classes=3)
     for _ in range(3):
         model(pixels(96) * 2 + 0.5)
     model.eval()
+    folded = fold_batch_norms(model)
+    assert folded.state_dict().keys() == builtin_vit(num_classes=3).state_dict().keys()
     with torch.inference_mode():
-        tokens, folded = model(pixels(96)), fold_batch_norms(model)
-        torch.testing.assert_close(folded(pixels(96)), tokens, rtol=1e-4, atol=1e-4)
+        tokens = model.forward_features(pixels(96))
+        torch.testing.assert_close(folded.forward_features(pixels(96)), tokens, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(folded.forward_head(tokens), model.forward_head(tokens))
 
 

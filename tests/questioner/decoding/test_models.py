@@ -70,7 +70,7 @@ def test_round_trip(tmp_path: Path, region_prompt: str, trained: bool):
     for file in path.iterdir():
         assert file.read_bytes() == (again / file.name).read_bytes()
     config, modules = made(region_prompt=region_prompt, trained=trained)
-    first = Generator(LoadedModel(config, modules.sight.eval(), modules.model.eval(), toy.prompts(12), ""))
+    first = Generator(LoadedModel(config, modules.vision.eval(), modules.questioner.eval(), toy.prompts(12), ""))
     second = Generator.load(path)
     assert second.weights_hash == Generator.load(again).weights_hash
     pictures = [annotated.picture(number) for number in range(3)]
@@ -85,7 +85,7 @@ def test_weights_hash_tells_models_apart(tmp_path: Path):
     config, modules = made()
     save_model(tmp_path / "a", config, modules, toy.tokenizer(), {})
     with torch.no_grad():
-        modules.model.image_type[0] += 1
+        modules.questioner.image_type[0] += 1
     save_model(tmp_path / "b", config, modules, toy.tokenizer(), {})
     save_model(tmp_path / "c", replace(config, max_tokens=9), modules, toy.tokenizer(), {})
     hashes = {load_model(tmp_path / name, GENERATOR).weights_hash for name in "abc"}

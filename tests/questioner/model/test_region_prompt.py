@@ -54,21 +54,23 @@ def test_the_parts_of_a_box_cover_it(x1: float, y1: float, x2: float, y2: float)
 
 def test_tokens_of_a_box():
     model = toy.questioner(seed=1)
-    assert model.cue is not None
+    assert model.roi_tokens is not None
     visual = model.adapt(toy.images(2))
     boxes = torch.tensor([[0.0, 0.0, 1.0, 1 / 3], [0.5, 0.0, 1.0, 1.0]], dtype=torch.float64)
     with torch.no_grad():
         tokens = slow.box_tokens(model, visual, torch.tensor([1, 0]), boxes)
         assert tokens.shape == (2, toy.GRID.tokens + 1 + BINS**2, 24)
         first_row = visual[1, 1:3]
-        expected = first_row.mean(0) + model.cue.token_type[0] + model.corners(corner_features(boxes[:1]))[0]
+        expected = (
+            first_row.mean(0) + model.roi_tokens.token_type[0] + model.box_embedding(corner_features(boxes[:1]))[0]
+        )
         assert torch.allclose(tokens[0, toy.GRID.tokens], expected, atol=1e-6)
         upper_left = torch.tensor([[0.0, 0.0, 1 / BINS, 1 / 3 / BINS]], dtype=torch.float64)
-        expected = visual[1, 1] + model.cue.token_type[1] + model.corners(corner_features(upper_left))[0]
+        expected = visual[1, 1] + model.roi_tokens.token_type[1] + model.box_embedding(corner_features(upper_left))[0]
         assert torch.allclose(tokens[0, toy.GRID.tokens + 1], expected, atol=1e-6)
-        assert torch.allclose(tokens[0, 1:3], first_row + model.cue.inside, atol=1e-6)
-        assert torch.allclose(tokens[0, 3:7], visual[1, 3:] + model.cue.outside, atol=1e-6)
-        assert torch.allclose(tokens[0, 0], visual[1, 0] + model.cue.outside)
+        assert torch.allclose(tokens[0, 1:3], first_row + model.roi_tokens.inside, atol=1e-6)
+        assert torch.allclose(tokens[0, 3:7], visual[1, 3:] + model.roi_tokens.outside, atol=1e-6)
+        assert torch.allclose(tokens[0, 0], visual[1, 0] + model.roi_tokens.outside)
     plain = slow.box_tokens(toy.questioner(roi_tokens=False), visual, torch.tensor([1, 0]), boxes)
     assert plain.equal(visual[[1, 0]])
 

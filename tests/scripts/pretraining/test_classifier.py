@@ -8,8 +8,8 @@ import torch
 from scripts.pretraining.classifier import Classifier, share_found, uniform_labels
 from scripts.pretraining.labelled_pictures import Pictures
 
-from pipeline.encoders.image.builtin_vit import PREPROCESSING
-from pipeline.encoders.image.vit import Vit, VitConfig
+from pipeline.encoders.image.builtin_vit import builtin_vit
+from pipeline.encoders.image.timm_model import preprocessing_of
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 
@@ -38,9 +38,9 @@ def test_classifier_learns_what_pictures_show(tmp_path: Path) -> None:
             picture[30:70, left : left + 32] = COLOURS[colour]
         occurring.append(chosen)
     torch.manual_seed(0)
-    shape = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True, classes=3)
-    labels = uniform_labels(occurring, shape.classes)
-    objective = Classifier(Vit(shape), Pictures(pictures, PREPROCESSING, 16, 0, held_out=20), labels)
+    encoder = builtin_vit(stem=(4, 6, 8), embed_dim=16, depth=1, num_heads=2, batch_norm=True, num_classes=3)
+    labels = uniform_labels(occurring, encoder.num_classes)
+    objective = Classifier(encoder, Pictures(pictures, preprocessing_of(encoder, {}), 16, 0, held_out=20), labels)
     params = TrainingParams(seed=0, steps=30, batch_size=16, learning_rate=1e-2, eval_every=30, log_every=1)
     history = train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     losses = [row["classes"] for row in history.training]

@@ -8,8 +8,8 @@ from scripts.pretraining.labelled_pictures import Pictures
 from scripts.pretraining.probe import box_features, over_boxes, probe, things_of
 from scripts.pretraining.supervised import Supervised
 
-from pipeline.encoders.image.builtin_vit import PREPROCESSING
-from pipeline.encoders.image.vit import Vit, VitConfig
+from pipeline.encoders.image.builtin_vit import builtin_vit
+from pipeline.encoders.image.timm_model import preprocessing_of
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
 
@@ -49,12 +49,12 @@ def test_control_learns_labels(tmp_path: Path) -> None:
     box = [30 / 96, 20 / 96, 70 / 96, 60 / 96]
     things = things_of([[box]] * 80, [[{"colour": int(colour)}] for colour in colours])
     torch.manual_seed(0)
-    small = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True)
-    encoder = Vit(small)
-    objective = Supervised(encoder, Pictures(pictures, PREPROCESSING, 16, 0, held_out=20), things)
+    encoder = builtin_vit(stem=(4, 6, 8), embed_dim=16, depth=1, num_heads=2, batch_norm=True)
+    preprocessing = preprocessing_of(encoder, {})
+    objective = Supervised(encoder, Pictures(pictures, preprocessing, 16, 0, held_out=20), things)
     params = TrainingParams(seed=0, steps=20, batch_size=16, learning_rate=5e-3, eval_every=20)
     train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")
     with torch.no_grad():
         assert objective.validate()["right"] == 100
-    features = box_features(encoder.eval(), pictures, things, PREPROCESSING)
+    features = box_features(encoder.eval().forward_features, pictures, things, preprocessing)
     assert features.shape == (80, 16)

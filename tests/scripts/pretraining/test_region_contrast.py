@@ -7,12 +7,10 @@ import numpy as np
 import torch
 from scripts.pretraining.region_contrast import RegionContrast, at_points, at_points_of, info_nce, places, same_place
 
-from pipeline.encoders.image.builtin_vit import PREPROCESSING
-from pipeline.encoders.image.vit import Vit, VitConfig
+from pipeline.encoders.image.builtin_vit import builtin_vit
+from pipeline.encoders.image.timm_model import preprocessing_of
 from pipeline.training.loop import train
 from pipeline.training.params import TrainingParams
-
-SMALL = VitConfig(stem=(4, 6, 8), width=16, layers=1, heads=2, feed_forward=16, batch_norms=True)
 
 
 def slow_info_nce(similarity: list[list[float]], ignored: list[list[bool]]) -> float:
@@ -62,7 +60,8 @@ def test_objective_learns(tmp_path: Path) -> None:
     blocks = rng.integers(0, 256, (80, 4, 4, 3), dtype=np.uint8)
     pictures = blocks.repeat(24, axis=1).repeat(24, axis=2)
     torch.manual_seed(0)
-    objective = RegionContrast(Vit(SMALL), pictures, PREPROCESSING, 30, 0.1, seed=0, held_out=30)
+    encoder = builtin_vit(stem=(4, 6, 8), embed_dim=16, depth=1, num_heads=2, batch_norm=True)
+    objective = RegionContrast(encoder, pictures, preprocessing_of(encoder, {}), 30, 0.1, seed=0, held_out=30)
     before = objective.eval().validate()["found_with_colour"]
     params = TrainingParams(seed=0, steps=12, batch_size=30, learning_rate=1e-2, eval_every=12)
     train(objective, params, name="test", fingerprint="x", scratch=tmp_path, device="cpu")

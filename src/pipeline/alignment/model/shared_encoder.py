@@ -38,33 +38,6 @@ Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, Modality] = ("image", "text")
 
 
-class Block(nn.Module):
-    """A pre-norm Transformer block with LayerScale."""
-
-    def __init__(self, params: SharedEncoderParams, width: int) -> None:
-        super().__init__()
-        hidden = int(params.mlp_ratio * width)
-        self.heads = params.heads
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.attention_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp_in, self.mlp_out = nn.Linear(width, hidden), nn.Linear(hidden, width)
-        self.scale1 = nn.Parameter(torch.full((width,), params.layer_scale))
-        self.scale2 = nn.Parameter(torch.full((width,), params.layer_scale))
-        self.dropout = nn.Dropout(params.dropout)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """x: [B, T, W]; mask: [B, T] bool, True where a token is, or None if all are."""
-        x = x + self.dropout(self.scale1 * self._attend(self.norm1(x), mask))
-        return x + self.dropout(self.scale2 * self.mlp_out(self.dropout(functional.gelu(self.mlp_in(self.norm2(x))))))
-
-    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        batch, tokens, width = x.shape
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        keys = None if mask is None else mask[:, None, None, :]
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-        return self.attention_out(mixed.transpose(1, 2).reshape(batch, tokens, width))
-
-
 class SharedEncoder(nn.Module):
     """Tokens of the unimodal encoders to one space.
 
@@ -87,7 +60,7 @@ class SharedEncoder(nn.Module):
         self.type_scale = nn.Parameter(torch.full((width,), params.type_embedding_scale))
         stacks = MODALITIES if params.separate else ("shared",)
         self.blocks = nn.ModuleDict(
-            {name: nn.ModuleList(Block(params, width) for _ in range(params.blocks)) for name in stacks}
+            {name: nn.ModuleList(transformer_block(params, width) for _ in range(params.blocks)) for name in stacks}
         )
         self.class_token = nn.Parameter(torch.randn(width) * 0.02) if params.pooling == "cls" else None
         self.norm = nn.LayerNorm(width)
@@ -95,7 +68,7 @@ class SharedEncoder(nn.Module):
         self.readout_scale = nn.Parameter(torch.tensor(params.readout_init if params.skip_pooling else 1.0))
         if params.skip_pooling:
             pooled = {name: dim * len(params.skip_pooling) for name, dim in dims.items()}
-            self.summary = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in pooled.items()})
+            self.skip = nn.ModuleDict({name: nn.Linear(dim, self.output_dim) for name, dim in pooled.items()})
         self.skip_dropout = nn.Dropout(params.skip_dropout)
 
     def fit_token_norm(self, modality: Modality, tokens: Tensor) -> None:
@@ -149,7 +122,7 @@ class SharedEncoder(nn.Module):
         embedding = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
         if self.params.skip_pooling:
             # Divided so that the map's weights, not its outputs, have the size that learning rates are made for.
-            embedding = embedding + self.summary[modality](self.skip_dropout(skip)) / self.output_dim**0.5
+            embedding = embedding + self.skip[modality](self.skip_dropout(skip)) / self.output_dim**0.5
         return functional.normalize(embedding, dim=-1)
 
     def _blocks(self, modality: Modality, standard: Tensor, mask: Tensor | None) -> Tensor:
@@ -168,10 +141,11 @@ class SharedEncoder(nn.Module):
         if mask is not None:
             mask = functional.pad(mask, (x.shape[1] - mask.shape[1], 0), value=True)
         mask = self._drop_tokens(x, mask)
+        keys = None if mask is None else mask[:, None, None, :]
         stack = self.blocks[name]
         assert isinstance(stack, nn.ModuleList)
         for block in stack:
-            x = block(x, mask)
+            x = block(x, attn_mask=keys)
         return x
 
     def _drop_tokens(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -181,6 +155,21 @@ class SharedEncoder(nn.Module):
         kept = torch.rand(x.shape[:2], device=x.device) >= self.params.token_dropout
         kept[:, 0] = True
         return kept if mask is None else kept & mask
+
+
+def transformer_block(params: SharedEncoderParams, width: int) -> nn.Module:
+    """timm's pre-norm Transformer block with LayerScale: states [B,T,width], `attn_mask` [B,1,1,T] bool or None."""
+    from timm.models.vision_transformer import Block
+
+    return Block(
+        width,
+        params.heads,
+        params.mlp_ratio,
+        qkv_bias=True,
+        proj_drop=params.dropout,
+        init_values=params.layer_scale,
+        norm_layer=nn.LayerNorm,
+    )
 
 
 def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:

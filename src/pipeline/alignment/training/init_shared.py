@@ -59,7 +59,7 @@ def init_skip_pooling(shared: SharedEncoder, data: TrainingSet, params: AlignPar
     owner = torch.tensor([image for image, _ in pairs])
     maps = ridge_cca(images, texts, owner, ridge, shared.output_dim)
     for name, weights, inputs in zip(("image", "text"), maps, (images, texts), strict=True):
-        layer = shared.summary[name]
+        layer = shared.skip[name]
         assert isinstance(layer, nn.Linear)
         set_linear(layer, weights * shared.output_dim**0.5, inputs)
 

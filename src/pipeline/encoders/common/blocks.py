@@ -2,8 +2,8 @@
 
 A block is one Transformer layer, or one stage of a convolutional network. The tail is what follows the last block: the
 norm of a pre-norm model, the last convolution of a MobileNet. It was made for the last block's states, so an encoder
-that is truncated loses it and gives the states of its last block as they are. Images: timm's Vision Transformers, its
-MobileNets and EfficientNets, and the built-in encoder; texts: BERT and models of transformers that are built like it.
+that is truncated loses it and gives the states of its last block as they are. Images: timm's Vision Transformers (the
+built-in encoder is one), MobileNets and EfficientNets; texts: BERT and models of transformers that are built like it.
 """
 
 from collections.abc import Callable
@@ -75,8 +75,6 @@ class Blocks:
 def image_blocks(model: nn.Module, where: str) -> Blocks:
     """The blocks of an image model. Raises UserError (naming `where`) if the model is of an unknown architecture."""
     has_blocks = isinstance(getattr(model, "blocks", None), nn.ModuleList | nn.Sequential)
-    if isinstance(getattr(model, "layers", None), nn.ModuleList) and hasattr(model, "norm"):
-        return Blocks(model, "layers", ("norm",))
     if has_blocks and hasattr(model, "patch_embed") and hasattr(model, "norm"):
         return Blocks(model, "blocks", ("norm",))
     if has_blocks and hasattr(model, "conv_stem") and hasattr(model, "bn2"):

@@ -24,14 +24,19 @@ def write_checkpoint(
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a model folder, each file atomically; without provenance there is no provenance.json."""
-    from safetensors.torch import save_file
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(state.items())}
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary)
+    write_tensors(folder / WEIGHTS, state)
     write_json(folder / CONFIG, config)
     if provenance is not None:
         write_json(folder / PROVENANCE, provenance)
+
+
+def write_tensors(path: Path, state: "Mapping[str, Tensor]") -> None:
+    """Write a safetensors file atomically."""
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(state.items())}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)
 
 
 def halved(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

@@ -38,6 +38,6 @@ def no_classifier(name: str, where: object, found: str) -> UserError:
         where=where,
         expected="weights that hold the classifier of a supervised model",
         found=found,
-        fix="name such weights in `weights` (for timm a supervised model's, for builtin:vit a folder made by "
-        "`python scripts/pretrain_builtin.py classifier FOLDER`); or pool tokens instead",
+        fix="name such weights in `weights` (for timm a supervised model's, for builtin:vit a file made by "
+        "`python scripts/pretrain_builtin.py classifier FILE`); or pool tokens instead",
     )

@@ -17,7 +17,7 @@ class ImageEncoderParams(Params):
     )
     weights: str | None = Field(
         default=None,
-        description="Path to weights (timm: safetensors file; builtin: folder); null: published; random: untrained.",
+        description="Path to weights, a safetensors file; null: published or packaged; random: untrained.",
     )
     blocks: int | None = Field(
         default=None,

@@ -24,8 +24,9 @@ from pipeline.encoders.common.hub import TEXT_MODEL_FILES, hub_file, hub_folder
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 
 EncoderParams = ImageEncoderParams | TextEncoderParams
-RANDOM = "random"
-VIT_FOLDER, BERT_FOLDER = (Path(__file__).parents[1] / "weights" / name for name in ("vit", "bert"))
+BUILTIN, RANDOM = "builtin:vit", "random"
+PACKAGED_WEIGHTS = Path(__file__).parents[1] / "weights"
+VIT_FILE, BERT_FOLDER = PACKAGED_WEIGHTS / "vit" / WEIGHTS, PACKAGED_WEIGHTS / "bert"
 """The packaged encoders. The modules that load them declare them (`PACKAGED`), so that a stage depends on its own."""
 
 
@@ -41,8 +42,8 @@ class Published:
 class ResolvedEncoder:
     """An encoder whose files are here.
 
-    folder: of config.json and tokenizer, None for timm, which has neither. weights: safetensors file, None if they are
-    random. config: content of config.json.
+    folder: of a text encoder's config.json and tokenizer, None for an image encoder. weights: safetensors file, None if
+    they are random. config: content of config.json.
     """
 
     params: EncoderParams
@@ -73,28 +74,26 @@ def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
     kind = "image" if isinstance(params, ImageEncoderParams) else "text"
     location = locate(params, root)
     path = fetch(kind, params.name, location) if isinstance(location, Published) else location
-    if path is None or params.name.startswith("timm:"):
-        folder, weights, config = None, path and existing(kind, params.name, path), {}
-    else:
-        folder = path
-        config = read_json(existing(kind, params.name, folder / CONFIG))
-        weights = None if params.weights == RANDOM else existing(kind, params.name, folder / WEIGHTS)
-    return ResolvedEncoder(params, folder, weights, config)
+    if path is None or isinstance(params, ImageEncoderParams):
+        return ResolvedEncoder(params, None, path and existing(kind, params.name, path), {})
+    config = read_json(existing(kind, params.name, path / CONFIG))
+    weights = None if params.weights == RANDOM else existing(kind, params.name, path / WEIGHTS)
+    return ResolvedEncoder(params, path, weights, config)
 
 
 def locate(params: EncoderParams, root: Path) -> Path | Published | None:
-    """Weights file of a timm model (None if they are random), folder of any other encoder; neither need be there.
+    """Weights file of an image encoder (None if they are random), folder of a text encoder; neither need be there.
 
     Raises UserError if the name is unknown.
     """
     library, _, model = params.name.partition(":")
     given = root / params.weights if params.weights not in (None, RANDOM) else None
     if isinstance(params, ImageEncoderParams):
-        if params.name == "builtin:vit":
-            return given or VIT_FOLDER
-        if library == "timm":
-            return None if params.weights == RANDOM else given or published_by_timm(params.name, model)
-        raise unknown_encoder("image", params.name)
+        if params.name != BUILTIN and library != "timm":
+            raise unknown_encoder("image", params.name)
+        if params.weights == RANDOM:
+            return None
+        return given or (VIT_FILE if params.name == BUILTIN else published_by_timm(params.name, model))
     if params.name == "builtin:bert":
         return given or BERT_FOLDER
     if library != "hf":

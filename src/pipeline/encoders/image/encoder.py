@@ -1,7 +1,7 @@
 """Image encoders by name, behind one interface: normalised pixels in, tokens out.
 
-`timm:<model>` takes any model of timm (`pipeline.encoders.image.timm_model`), `builtin:vit` is the small one
-that ships with the package. Weights are never replaced by random ones unless the parameters say `weights:
+`timm:<model>` takes any model of timm (`pipeline.encoders.image.timm_model`); `builtin:vit`, the small one that ships
+with the package, is one as well. Weights are never replaced by random ones unless the parameters say `weights:
 random`.
 """
 
@@ -17,7 +17,6 @@ from pipeline.core.errors import UserError
 from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
-from pipeline.encoders.image.builtin_vit import load_builtin
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.encoders.image.timm_model import load_timm
 
@@ -137,11 +136,10 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
     option is wrong.
     """
     resolved = resolve(params, root)
-    load = load_timm if params.name.startswith("timm:") else load_builtin
     with torch.random.fork_rng(devices=[]):
         # Decides the values of an encoder that is to be random; weights overwrite it in any other.
         torch.manual_seed(RANDOM_SEED)
-        model, preprocessing = load(params, resolved, classifier)
+        model, preprocessing = load_timm(params, resolved, classifier)
     if params.blocks is not None:
         image_blocks(model, "blocks").truncate(params.blocks, "blocks")
     try:

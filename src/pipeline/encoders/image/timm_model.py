@@ -1,4 +1,4 @@
-"""Models of timm: making one, filling it with weights exactly, and its own preprocessing.
+"""Models of timm, the packaged one among them: making one, filling it exactly, and its own preprocessing.
 
 timm drops what does not fit without a word when the number of classes differs. Here the classifier is taken
 out of the weights first, or, if it is asked for, the model gets as many classes as the weights have; everything
@@ -14,7 +14,7 @@ from pipeline.core.errors import UserError
 from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.encoders.common.errors import no_classifier
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.common.resolve import ResolvedEncoder, known_to_timm
+from pipeline.encoders.common.resolve import BUILTIN, ResolvedEncoder, known_to_timm
 from pipeline.encoders.image.preprocessing import FILTERS, Preprocessing
 
 
@@ -33,10 +33,9 @@ def create_model(params: ImageEncoderParams, weights: Path | None, classifier: b
     """The model, filled from a safetensors file, or with random weights if that is None. Raises as `load_timm`."""
     import timm
 
-    name = params.name.partition(":")[2]
-    known_to_timm(params.name, name)
+    name = timm_name(params.name)
     state = {} if weights is None else read_tensors(weights)
-    classes = class_count(params.name, state, weights) if classifier else 0
+    classes = class_count(name, state, params.name, weights) if classifier else 0
     overlay: dict[str, Any] = {}
     if weights is not None:
         # With the same number of classes on both sides, timm loads strictly.
@@ -70,9 +69,20 @@ def without_classifier(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]
     return {key: tensor for key, tensor in state.items() if key not in dropped}
 
 
-def class_count(full_name: str, state: dict[str, Tensor], where: Path | None) -> int:
+def timm_name(full_name: str) -> str:
+    """timm's name of a model. Raises UserError if timm has none of that name."""
+    if full_name == BUILTIN:
+        from pipeline.encoders.image.builtin_vit import builtin_vit
+
+        return builtin_vit.__name__
+    name = full_name.partition(":")[2]
+    known_to_timm(full_name, name)
+    return name
+
+
+def class_count(name: str, state: dict[str, Tensor], full_name: str, where: Path | None) -> int:
     """How many classes the weights' classifier tells apart. Raises UserError if they have none."""
-    heads = [state.get(f"{layer}.weight") for layer in classifier_layers(full_name.partition(":")[2])]
+    heads = [state.get(f"{layer}.weight") for layer in classifier_layers(name)]
     present = [head for head in heads if head is not None]
     if not present or len(present) < len(heads):
         found = "random weights" if where is None else "no classifier among the weights"

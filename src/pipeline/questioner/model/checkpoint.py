@@ -20,7 +20,7 @@ from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, write_checkpoint
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
@@ -35,8 +35,14 @@ class QuestionerModules(nn.Module):
 
     def __init__(self, vision: VisionTower, questioner: Questioner) -> None:
         super().__init__()
-        self.sight = vision
-        self.model = questioner
+        self.vision = vision
+        self.questioner = questioner
+
+    @classmethod
+    def build(cls, encoder: ImageEncoder, trained: bool, text: BertLM, region_prompt: str) -> QuestionerModules:
+        """Around an image encoder (`trained` along or not) and a text model; what is new gets random weights."""
+        questioner = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens")
+        return cls(VisionTower(encoder, trained, region_prompt == "mask_channel"), questioner)
 
 
 @dataclass(frozen=True)
@@ -120,14 +126,11 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
             fix="restore them, or train again",
         )
     tokenizer = Tokenizer.load(folder)
-    questioner = Questioner(BertLM(config.text), encoder.dim, token_grid(encoder), config.region_prompt == "roi_tokens")
-    modules = QuestionerModules(
-        VisionTower(encoder, config.image_trained, config.region_prompt == "mask_channel"), questioner
-    )
+    modules = QuestionerModules.build(encoder, config.image_trained, BertLM(config.text), config.region_prompt)
     load_weights(modules, folder)
     digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), config.json()])
     prompts = Prompts(tokenizer, config.max_tokens)
-    return LoadedModel(config, modules.sight, modules.model, prompts, digest)
+    return LoadedModel(config, modules.vision, modules.questioner, prompts, digest)
 
 
 def load_weights(modules: QuestionerModules, folder: Path) -> None:

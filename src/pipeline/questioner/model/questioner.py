@@ -52,17 +52,17 @@ class Questioner(nn.Module):
         self.adapter = nn.Linear(vision_width, width)
         self.norm = nn.LayerNorm(width, eps=ADAPTER_EPSILON)
         self.image_type = nn.Parameter(torch.randn(width) * PROMPT_SCALE)
-        self.corners = nn.Linear(FEATURES, width)
+        self.box_embedding = nn.Linear(FEATURES, width)
         # Location vectors get deviation 1, as the tokens have: with weaker ones `where` is learnt late.
-        nn.init.normal_(self.corners.weight, std=(2 / FEATURES) ** 0.5)
-        self.cue = RoiTokens(width, grid) if roi_tokens else None
+        nn.init.normal_(self.box_embedding.weight, std=(2 / FEATURES) ** 0.5)
+        self.roi_tokens = RoiTokens(width, grid) if roi_tokens else None
         self.grid = grid
         self.register_buffer("places", corner_features(grid.corners()), persistent=False)
         self.register_buffer("cells", grid.cells(), persistent=False)
 
     def adapt(self, tokens: Tensor) -> Tensor:
         """Image tokens [I,N,W] in the text model's width, with their locations, [I,N,D]."""
-        locations = self.corners(self.places.to(tokens.dtype))
+        locations = self.box_embedding(self.places.to(tokens.dtype))
         return self.norm(self.adapter(self.whiten(tokens))) + self.image_type + locations
 
     def cross_keys_values(self, visual: Tensor, image_of_row: Tensor, boxes: Tensor) -> list[KeysValues]:
@@ -73,10 +73,12 @@ class Questioner(nn.Module):
         """
         weight, bias = self.text.bert.encoder_projection()
         projected = functional.linear(visual, weight, bias)
-        if self.cue is None:
+        if self.roi_tokens is None:
             rows = projected[image_of_row]
         else:
-            rows = self.cue(projected, image_of_row, boxes, self.corners, lambda v: functional.linear(v, weight))
+            rows = self.roi_tokens(
+                projected, image_of_row, boxes, self.box_embedding, lambda v: functional.linear(v, weight)
+            )
         return self.text.bert.split_projection(rows)
 
     def word_vectors(self, ids: Tensor) -> Tensor:

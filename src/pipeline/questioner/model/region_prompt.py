@@ -116,14 +116,14 @@ class RoiTokens(nn.Module):
         visual: Tensor,
         image_of_row: Tensor,
         boxes: Tensor,
-        corners: nn.Module,
+        box_embedding: nn.Module,
         through: Callable[[Tensor], Tensor] = lambda vectors: vectors,
     ) -> Tensor:
         """Tokens for each row's box, [R, N + 1 + BINS², D]; the last ones are those of the box and of its parts.
 
-        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `corners` maps corner features to
-        the width of the tokens before `through`. If `visual` went through a linear map (with bias), `through` is its
-        matrix alone, and the result is what the map would give of the marked tokens.
+        `visual` [I,N,D]; `image_of_row` [R] names each row's image; `boxes` [R,4]; `box_embedding` maps corner
+        features to the width of the tokens before `through`. If `visual` went through a linear map (with bias),
+        `through` is its matrix alone, and the result is what the map would give of the marked tokens.
         """
         boxes = widened(boxes.to(visual.dtype))
         share = self.shares(boxes)
@@ -131,7 +131,7 @@ class RoiTokens(nn.Module):
         binned = bins(boxes)
         weights = self.shares(binned.flatten(0, 1)).unflatten(0, binned.shape[:2])
         pooled = weights @ rows / weights.sum(-1, keepdim=True)
-        locations = corners(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
+        locations = box_embedding(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
         # In place, in one pass: these are the largest tensors of all.
         mixture = torch.stack([1 - share, share], dim=-1).flatten(0, 1)
         vectors = through(torch.stack([self.outside, self.inside]))

@@ -26,7 +26,7 @@ class VisionTower(nn.Module):
     def __init__(self, encoder: ImageEncoder, trained: bool, mask_channel: bool) -> None:
         super().__init__()
         self.trained = trained
-        self.pixel_cue = MaskChannel() if mask_channel else None
+        self.mask_channel = MaskChannel() if mask_channel else None
         self.trained_encoder = encoder if trained else None
         # A tuple hides the module from torch, so a frozen encoder stays out of the state.
         self._encoder = (encoder,)
@@ -43,7 +43,7 @@ class VisionTower(nn.Module):
 
         Tokens, and pixels into which boxes are yet to be drawn, are returned as they are.
         """
-        if images.dtype != torch.uint8 or self.pixel_cue is not None:
+        if images.dtype != torch.uint8 or self.mask_channel is not None:
             return images
         with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
             return self._encoder_beside(images)(normalised(self.encoder, images, images.device))
@@ -64,9 +64,9 @@ class VisionTower(nn.Module):
 
         Where boxes are drawn into the images, each row has an image of its own.
         """
-        if self.pixel_cue is None:
+        if self.mask_channel is None:
             return questioner.adapt(encoded), image_of_row
-        pixels = self.pixel_cue(normalised(self.encoder, encoded[image_of_row], encoded.device), boxes)
+        pixels = self.mask_channel(normalised(self.encoder, encoded[image_of_row], encoded.device), boxes)
         return questioner.adapt(self._encoder_beside(encoded)(pixels)), torch.arange(len(boxes), device=boxes.device)
 
     def _encoder_beside(self, images: Tensor) -> ImageEncoder:

@@ -46,7 +46,7 @@ from pipeline.training.grad_cache import to_device
 from pipeline.training.objective import Objective, decay_groups
 
 VALIDATION_STEP = -1
-GROUNDING = "pointing"
+GROUNDING = "grounding"
 """Name of the grounding loss among the losses."""
 
 

@@ -34,10 +34,7 @@ from pipeline.questioner.model.checkpoint import (
     save_model,
 )
 from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.model.questioner import Questioner
-from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import load_text_model
-from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.dataset import Limits, Samples, read_samples
 from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, all_tokens, tokens_of
 from pipeline.questioner.training.objective import FilterObjective, GeneratorObjective, MaskedLMObjective
@@ -82,7 +79,7 @@ class QuestionerTraining:
         """
         limits = Limits(self.config.max_tokens, self.config.max_answer_tokens)
         samples = read_samples(self.paths.annotations, self.shards, name, self.prompts, limits)
-        encoder = self.modules.sight.encoder
+        encoder = self.modules.vision.encoder
         store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
         if self.config.image_trained or self.config.region_prompt == "mask_channel":
             return Split(samples, store)
@@ -91,7 +88,7 @@ class QuestionerTraining:
 
     def initialise(self) -> None:
         """Fit the whitening on training images, or take over all weights of an earlier model."""
-        self.modules.model.whiten.fit(self.sample_tokens().flatten(0, 1))
+        self.modules.questioner.whiten.fit(self.sample_tokens().flatten(0, 1))
         if self.params.model.init_from:
             folder = self.paths.root / self.params.model.init_from
             load_weights(self.modules, folder)
@@ -103,7 +100,7 @@ class QuestionerTraining:
         images = np.unique(spread).tolist()
         if isinstance(self.train.images, Tensor):
             return self.train.images[images]
-        return tokens_of(self.modules.sight.encoder, self.train.images, images, self.device)
+        return tokens_of(self.modules.vision.encoder, self.train.images, images, self.device)
 
     def run(self) -> dict[str, Any]:
         """Train and measure; write model, curves and held-out texts, and return the metrics."""
@@ -135,8 +132,8 @@ class QuestionerTraining:
         val_items = val_sampler.fixed(params.validation.images_while_training)
         objective = GeneratorObjective if self.task == GENERATOR else FilterObjective
         return objective(
-            self.modules.sight,
-            self.modules.model,
+            self.modules.vision,
+            self.modules.questioner,
             self.prompts,
             limits,
             (sampler, self.train.images),
@@ -153,7 +150,7 @@ class QuestionerTraining:
         held_out = HeldOut(samples, self.val.images, urls, images, validation.images_per_batch)
         names = ("question", "question_type", "answers")
         baseline = MostFrequentAnswer(*(self.train.samples.questions.table[name].to_pylist() for name in names))
-        loaded = LoadedModel(self.config, self.modules.sight, self.modules.model, self.prompts, "")
+        loaded = LoadedModel(self.config, self.modules.vision, self.modules.questioner, self.prompts, "")
         loaded.to(str(self.device))
         folder = self.paths.results / "held_out"
         if self.task == GENERATOR:
@@ -198,8 +195,7 @@ def build_model(params: AnyParams, task: str, root: Path) -> tuple[QuestionerMod
     encoder = load_image_encoder(params.model.image, root)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        questioner = Questioner(text, encoder.dim, token_grid(encoder), params.region_prompt == "roi_tokens")
-        vision = VisionTower(encoder, params.model.train_image_encoder, params.region_prompt == "mask_channel")
+        modules = QuestionerModules.build(encoder, params.model.train_image_encoder, text, params.region_prompt)
     config = ModelConfig(
         task=task,
         region_prompt=params.region_prompt,
@@ -210,7 +206,7 @@ def build_model(params: AnyParams, task: str, root: Path) -> tuple[QuestionerMod
         max_tokens=limits.max_tokens,
         max_answer_tokens=limits.max_answer_tokens,
     )
-    return QuestionerModules(vision, questioner), config, Prompts(tokenizer, limits.max_tokens)
+    return modules, config, Prompts(tokenizer, limits.max_tokens)
 
 
 def size_of(samples: Samples) -> dict[str, Any]:
