@@ -154,6 +154,6 @@ def test_examples_may_be_absent(tmp_path: Path):
 
 
 def test_dvc_watches_the_settings_that_the_page_lists(root: Path):
-    from pipeline.report.settings_table import SHOWN
+    from pipeline.report.content.settings_table import SHOWN
 
     assert set(SHOWN) < set(read_params(root / "dvc.yaml")["stages"]["report"]["params"])

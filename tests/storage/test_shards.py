@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.storage.shards import ImageShards, ShardWriter, decode_image, stream_shard
+from pipeline.storage.images import decode_image
+from pipeline.storage.shards import ImageShards, ShardWriter, stream_shard
 from pipeline.tables.pairs import MANIFEST
 
 

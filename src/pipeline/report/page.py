@@ -1,7 +1,7 @@
 """One static page from everything measured.
 
 1. `inputs` reads metrics, curves and examples.
-2. `headline`, `curves`, `funnel_tables`, `galleries` and `settings_table` turn them into what the page says.
+2. `content/` turns them into what the page says.
 3. The template `page.html` says it; style sheet, charts and pictures are inside, so the page is one file that
    needs no network and no script.
 
@@ -20,15 +20,15 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipeline.core.files import write_text
-from pipeline.report.curves import recall_panels, training_panels
-from pipeline.report.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
-from pipeline.report.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
-from pipeline.report.headline import chain_counts, headline
+from pipeline.report.content.curves import recall_panels, training_panels
+from pipeline.report.content.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
+from pipeline.report.content.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
+from pipeline.report.content.headline import chain_counts, headline
+from pipeline.report.content.settings_table import settings
 from pipeline.report.inputs import Results, read_results
 from pipeline.report.labels import VERDICTS, count
 from pipeline.report.params import ReportParams
 from pipeline.report.pictures import Album, Picture, benchmark_folder
-from pipeline.report.settings_table import settings
 from pipeline.storage.shards import ImageShards
 
 PACKAGED = ("page.html", "page.css")

@@ -17,7 +17,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.storage.shards import ImageShards, decode_image
+from pipeline.storage.images import decode_image
+from pipeline.storage.shards import ImageShards
 
 JPEG_START = b"\xff\xd8\xff"
 QUALITY = 82

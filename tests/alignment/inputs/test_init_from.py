@@ -16,7 +16,8 @@ from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import CONFIG, PROVENANCE, WEIGHTS
-from pipeline.storage.shards import ImageShards, decode_image
+from pipeline.storage.images import decode_image
+from pipeline.storage.shards import ImageShards
 
 FOLDER = "data/raw/encoders/finished"
 TRAINED = {"image": 1, "text": 1}

@@ -17,7 +17,7 @@ from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.text.encoder import load_text_encoder
-from pipeline.storage.shards import decode_image
+from pipeline.storage.images import decode_image
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from PIL import Image
 from pipeline.core.errors import UserError
 from pipeline.tables.triplets import BOXES
 from pipeline.triplets.generate.box_source import box_files, box_source
-from pipeline.triplets.generate.grid import check_known, grid_boxes, grid_level, read_boxes
+from pipeline.triplets.generate.box_table import check_known, read_boxes
+from pipeline.triplets.generate.grid import grid_boxes, grid_level
 from pipeline.triplets.generate.params import DetectorBoxes, FileBoxes, GridBoxes, GridLevel
 
 PICTURE = Image.effect_noise((64, 48), 80).convert("RGB")

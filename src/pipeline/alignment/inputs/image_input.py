@@ -52,21 +52,21 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Activations:
-    """The input of the `last` blocks is cached: they alone run at every update."""
+    """The input of the last blocks is cached: they alone run at every update."""
 
-    last: int
+    last_blocks: int
 
     def before_cut(self, encoder: ImageEncoder, pixels: Tensor, grid: int | None) -> Tensor:
         """What is cached, [B, …], of normalised pixels [B, 3, S, S]; not yet averaged to the grid."""
-        return encoder.states_before(self.last, pixels)
+        return encoder.states_before(self.last_blocks, pixels)
 
     def after_cut(self, encoder: ImageEncoder, inputs: Tensor, grid: int | None) -> Tensor:
         """Tokens [B, T, D] of what was cached, [B, …]."""
         inputs = inputs.to(next(encoder.parameters()).dtype)
-        return pool_tokens(encoder.run_last(self.last, inputs), encoder, grid)
+        return pool_tokens(encoder.run_last(self.last_blocks, inputs), encoder, grid)
 
     def __str__(self) -> str:
-        return f"inputs of the last {self.last} blocks"
+        return f"inputs of the last {self.last_blocks} blocks"
 
 
 CachedInput = Tokens | Activations

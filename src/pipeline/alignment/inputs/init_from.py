@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alignment.model.checkpoint import TEXT, load, read_config
+from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
@@ -27,17 +28,10 @@ from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
 MAY_DIFFER = {
     "image_encoder": {"weights"},
     "text_encoder": {"name", "weights"},
-    "shared_encoder": {
-        "dropout",
-        "skip_dropout",
-        "token_dropout",
-        "cca_ridge",
-        "readout_init",
-        "layer_scale",
-        "type_embedding_scale",
-    },
-    "features": {"hflip", "cached_crops", "crop_scale", "tta"},
+    "shared_encoder": SharedEncoderParams.training_only,
+    "features": FeatureParams.training_only,
 }
+"""A finished model brings its own encoders' weights, and has them in a folder of its own."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.encoders.image.preprocessing import DRAFT_FACTOR, Preprocessing
-from pipeline.storage.shards import decode_image
+from pipeline.storage.images import decode_image
 
 ASPECTS = (3 / 4, 4 / 3)
 TRIES = 10

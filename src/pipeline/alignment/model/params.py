@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,11 @@ from pipeline.core.settings import Params
 
 class SharedEncoderParams(Params):
     """Shared Transformer encoder: shape, readout, initialisation, dropout."""
+
+    training_only: ClassVar = frozenset(
+        ("dropout", "skip_dropout", "token_dropout", "cca_ridge", "readout_init", "layer_scale", "type_embedding_scale")
+    )
+    """Fields that decide how the weights start and are trained; the finished model is the same without them."""
 
     width: int | None = Field(
         default=None, ge=8, description="Width of the blocks; heads must divide it; null: width of the text encoder."
@@ -72,6 +77,9 @@ class TtaParams(Params):
 
 class FeatureParams(Params):
     """Encoder tokens and augmentation; tokens of frozen encoders are computed once."""
+
+    training_only: ClassVar = frozenset(("hflip", "cached_crops", "crop_scale", "tta"))
+    """Fields that a training may change while it goes on from a finished model."""
 
     image_grid: int | None = Field(
         default=None, ge=1, description="Pool image tokens to n × n; null: all tokens of the encoder."

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.core.files import hash_json
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.storage.shards import decode_image
+from pipeline.storage.images import decode_image
 
 if TYPE_CHECKING:
     from torch import Tensor

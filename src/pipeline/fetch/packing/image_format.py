@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.storage.shards import DECODING_ERRORS, undecodable
+from pipeline.storage.images import DECODING_ERRORS, undecodable
 
 ORIENTATION = 0x0112
 

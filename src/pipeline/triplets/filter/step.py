@@ -18,7 +18,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.execution.step import Shard, Step
 from pipeline.questioner.decoding.generated import Generated
-from pipeline.storage.shards import decode_image, stream_shard
+from pipeline.storage.images import decode_image
+from pipeline.storage.shards import stream_shard
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.filter.params import FilterParams

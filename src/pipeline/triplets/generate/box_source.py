@@ -1,4 +1,4 @@
-"""The source of boxes that the parameters choose: grid, table, or detector."""
+"""The source of boxes that the parameters choose: grid, table, or detector. An image that a table lacks gets no box."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Protocol
 
 from PIL import Image
 
-from pipeline.triplets.generate.grid import BoxTable, box_table, grid_boxes, read_boxes, weights_file
+from pipeline.core.files import existing_file
+from pipeline.triplets.generate.box_table import BoxTable, box_table, read_boxes
+from pipeline.triplets.generate.grid import grid_boxes
 from pipeline.triplets.generate.params import BoxSourceParams, DetectorBoxes, FileBoxes, GridBoxes
 
 
@@ -44,6 +46,16 @@ class TableSource:
         return [self.table.get(key, [])[: self.top_n] for key in keys]
 
 
+def weights_file(params: DetectorBoxes, root: Path) -> Path:
+    """Where a detector's weights lie. Raises UserError if they are not there."""
+    return existing_file(
+        root / params.weights,
+        "The detector's weights are missing.",
+        expected=f"the state of torchvision's {params.model}",
+        fix="put them there, or set generate.boxes.kind to grid",
+    )
+
+
 def box_files(params: BoxSourceParams, root: Path) -> tuple[Path, ...]:
     """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if it is missing."""
     if isinstance(params, FileBoxes):
@@ -61,5 +73,5 @@ def box_source(params: BoxSourceParams, root: Path) -> BoxSource:
         from pipeline.core.settings import machine
         from pipeline.triplets.generate.detector import Detector
 
-        return Detector.load(params, root, machine().device)
+        return Detector.load(params, weights_file(params, root), machine().device)
     return GridSource(params)

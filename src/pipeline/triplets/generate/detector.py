@@ -17,7 +17,6 @@ from torchvision.models import detection
 from torchvision.transforms.functional import pil_to_tensor
 
 from pipeline.core.errors import UserError
-from pipeline.triplets.generate.grid import weights_file
 from pipeline.triplets.generate.params import DetectorBoxes
 
 
@@ -29,12 +28,8 @@ class Detector:
         self.device = device
 
     @staticmethod
-    def load(params: DetectorBoxes, root: Path, device: str) -> Detector:
-        """The model that `params` names, with the weights below `root`.
-
-        Raises UserError if the file of weights is missing or does not fit the model.
-        """
-        path = weights_file(params, root)
+    def load(params: DetectorBoxes, weights: Path, device: str) -> Detector:
+        """The model that `params` names, filled from a file of weights. Raises UserError if they do not fit it."""
         model = getattr(detection, params.model)(
             weights=None,
             weights_backbone=None,
@@ -42,13 +37,13 @@ class Detector:
             box_detections_per_img=params.top_n,
         )
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(weights, map_location="cpu", weights_only=True)
             model.load_state_dict(state)
         except Exception as error:
             # torch raises errors of many types for a file that is damaged or of another model.
             raise UserError(
                 "The detector's weights cannot be used.",
-                where=path,
+                where=weights,
                 expected=f"the state of torchvision's {params.model}",
                 found=str(error).splitlines()[0],
                 fix="put the file that torchvision publishes for this model there",

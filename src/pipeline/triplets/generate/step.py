@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.execution.step import Shard, Step
-from pipeline.storage.shards import ImageShards, decode_image, stream_shard
+from pipeline.storage.images import decode_image
+from pipeline.storage.shards import ImageShards, stream_shard
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
-from pipeline.triplets.generate.grid import check_known, read_boxes
+from pipeline.triplets.generate.box_table import check_known, read_boxes
 from pipeline.triplets.generate.params import FileBoxes, GenerateParams
 
 if TYPE_CHECKING:

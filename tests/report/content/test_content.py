@@ -11,14 +11,14 @@ from PIL import Image
 
 from pipeline.core.errors import UserError
 from pipeline.report.charts import Series
-from pipeline.report.curves import known_points, loss_panel, panel, validation_panels
-from pipeline.report.funnel_tables import funnel_steps, rate_rows
-from pipeline.report.galleries import hits_and_misses, in_turn, one_of_each, spread
-from pipeline.report.headline import recalls
+from pipeline.report.content.curves import known_points, loss_panel, panel, validation_panels
+from pipeline.report.content.funnel_tables import funnel_steps, rate_rows
+from pipeline.report.content.galleries import hits_and_misses, in_turn, one_of_each, spread
+from pipeline.report.content.headline import recalls
+from pipeline.report.content.settings_table import settings
 from pipeline.report.inputs import numbers
 from pipeline.report.labels import REASONS, percent
 from pipeline.report.pictures import benchmark_folder, box_overlay, data_address, small_jpeg
-from pipeline.report.settings_table import settings
 from pipeline.triplets.filter.reasons import DESCRIPTIONS, QA_STEPS
 
 
