@@ -21,7 +21,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from scripts.pretraining.vocabulary import build_vocabulary
 from tests.questioner import slow
 from torch import Tensor
 
-from pipeline.encoders.bert.layers import BertConfig, KeysValues
+from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.params import ImageEncoderParams
@@ -43,12 +43,9 @@ from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.questioner.decoding.generator import Encoded, Generator, ordinals_of, type_in_prompt
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import DecodedText, DecodingStep, StoppingRule
-from pipeline.questioner.decoding.tasks import Decoder
-from pipeline.questioner.model.checkpoint import REPOSITORY, LoadedModel, ModelConfig
+from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
+from pipeline.questioner.model.checkpoint import REPOSITORY, LoadedModel, ModelConfig, QuestionerModules
 from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.model.questioner import Questioner
-from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.vision import VisionTower
 
 TYPES = ["what"] * 3 + ["how"] * 2 + ["where"] * 2 + ["who", "why", "when"]
 BOXES = 16
@@ -72,35 +69,25 @@ def loaded(args: argparse.Namespace, region_prompt: str) -> LoadedModel:
         max_position_embeddings=128,
         add_cross_attention=True,
     )
-    questioner = Questioner(BertLM(bert), encoder.dim, token_grid(encoder), region_prompt == "roi_tokens")
+    modules = QuestionerModules.build(encoder, False, BertLM(bert), region_prompt)
     config = ModelConfig("generator", region_prompt, image, encoder.weights_hash, False, bert, LONGEST, LONGEST)
     prompts = Prompts(tokenizer, LONGEST)
-    vision = VisionTower(encoder, False, region_prompt == "mask_channel")
-    return LoadedModel(config, vision, questioner, prompts, "").to(args.device)
+    return LoadedModel(config, modules.vision, modules.questioner, prompts, "").to(args.device)
 
 
 class DrawnLengths(Decoder):
     """A decoder whose texts end after drawn numbers of words, whatever the model says."""
 
-    def decode(
-        self,
-        cross: list[KeysValues],
-        prompts: Sequence[Sequence[int]],
-        prompt_groups: Sequence[int],
-        prompt_of_row: Sequence[int],
-        starts: Sequence[Sequence[int]],
-        rule: StoppingRule,
-        limits: int | np.ndarray,
-    ) -> list[DecodedText]:
+    def decode(self, given: DecoderInput, rule: StoppingRule, limits: int | np.ndarray) -> list[DecodedText]:
         """As the decoder's, but drawn lengths decide where the rule stops."""
-        answering = len(starts[0]) > 1
-        lengths = drawn_lengths(len(prompt_of_row))[:, int(answering)]
+        answering = len(given.starts[0]) > 1
+        lengths = drawn_lengths(len(given.prompt_of_row))[:, int(answering)]
 
         def drawn(scores: Tensor, rows: np.ndarray, number: int) -> DecodingStep:
             step = rule(scores, rows, number)
             return replace(step, stops=torch.from_numpy(lengths[rows] <= number).to(scores.device))
 
-        return super().decode(cross, prompts, prompt_groups, prompt_of_row, starts, drawn, limits)
+        return super().decode(given, drawn, limits)
 
 
 def drawn_lengths(rows: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.questioner.decoding.counter_rng import stream, uniforms
 from pipeline.questioner.decoding.params import SamplingParams
-from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.storage.boxes import FULL_IMAGE
 
 BOXES = [[0.0, 0.0, 0.5, 0.6], [0.3, 0.2, 1.0, 0.9], list(FULL_IMAGE), [0.6, 0.1, 0.7, 0.2]]
@@ -89,7 +89,9 @@ def test_questions_and_answers_equal_naive(seed: int):
     rows = sorted([*range(len(given)), *range(0, len(given), 3)])
     streams = [stream(1, "question", row) for row in range(len(rows))]
     with torch.no_grad():
-        texts = decoder.questions(cross, given, groups, rows, streams, sampling)
+        texts = decoder.questions(
+            DecoderInput(cross, given, groups, rows, [[tokens.cls]] * len(rows)), streams, sampling
+        )
     end = prompts.separator
     never = decoder.allowed(end)
     undrawn = never.clone()
@@ -112,7 +114,7 @@ def test_questions_and_answers_equal_naive(seed: int):
     starts = [[tokens.cls, *text.words, end] for text in texts]
     limits = np.array([3 + row % 4 for row in range(len(rows))])
     with torch.no_grad():
-        answers = decoder.answers(cross, given, groups, rows, starts, limits)
+        answers = decoder.answers(DecoderInput(cross, given, groups, rows, starts), limits)
     allowed = decoder.allowed(tokens.sep)
 
     def choose_best(scores: Tensor, step: int) -> tuple[int, bool]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.core.settings import machine
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, regroup
-from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.questioner.model.checkpoint import FILTER, LoadedModel, load_model
 from pipeline.storage.boxes import FULL_IMAGE
 
@@ -53,9 +53,8 @@ class FilterModel:
         cross = self.decoder.cross_keys_values(self.vision, encoded, range(len(encoded)), boxes)
         prompts = [self.prompts.question_prompt(question) for question in questions]
         starts = [[self.prompts.tokenizer.cls]] * len(prompts)
-        texts = self.decoder.answers(
-            cross, prompts, image_of_row, range(len(prompts)), starts, self.config.max_answer_tokens
-        )
+        given = DecoderInput(cross, prompts, image_of_row, range(len(prompts)), starts)
+        texts = self.decoder.answers(given, self.config.max_answer_tokens)
         return [
             Generated(self.prompts.text(text.words), float(np.mean(text.probabilities[:-1])))
             if text.complete

@@ -23,7 +23,7 @@ from pipeline.questioner.decoding.counter_rng import caption_stream, question_st
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, GeneratedQA, regroup
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import DecodedText
-from pipeline.questioner.decoding.tasks import Decoder
+from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.questioner.model.checkpoint import GENERATOR, LoadedModel, load_model
 from pipeline.storage.boxes import Box
 from pipeline.tables.questions import BINARY, YES_NO
@@ -135,7 +135,8 @@ class Generator:
             groups += [group] * len(distinct)
             prompts += [self.prompts.pair_prompt(name, box, caption) for name in distinct]
             streams += [question_stream(sampling.seed, key, number, name, ordinal) for name, ordinal in names]
-        return self.decoder.questions(cross, prompts, groups, prompt_of_row, streams, sampling)
+        starts = [[self.prompts.tokenizer.cls]] * len(prompt_of_row)
+        return self.decoder.questions(DecoderInput(cross, prompts, groups, prompt_of_row, starts), streams, sampling)
 
     def answers(
         self,
@@ -158,9 +159,8 @@ class Generator:
         prompts = [self.prompts.pair_prompt(None, box, caption) for box, caption in zip(boxes, captions, strict=True)]
         # [CLS] is not counted; [SEP], which ends the answer, neither.
         limits = np.array([max_tokens + 1 - len(start) for start in starts])
-        texts = self.decoder.answers(
-            cross, prompts, range(len(boxes)), [box_of_row[row] for row in rows], starts, limits
-        )
+        given = DecoderInput(cross, prompts, range(len(boxes)), [box_of_row[row] for row in rows], starts)
+        texts = self.decoder.answers(given, limits)
         for row, text in zip(rows, texts, strict=True):
             if text.complete:
                 probabilities = [questions[row].probabilities[-1], *text.probabilities[:-1]]

@@ -9,6 +9,7 @@ the best word; then their answers, greedily, under the prompt without the type.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,12 +33,24 @@ from pipeline.questioner.model.vision import VisionTower
 from pipeline.storage.boxes import Box
 
 
-class Decoder:
-    """Generates texts with one questioner.
+@dataclass(frozen=True)
+class DecoderInput:
+    """Texts that are decoded together, a row each.
 
-    `cross` below are the cross-attention keys and values of every layer, [groups,heads,M,width]; a group is a box, or
-    an image where there are no boxes. Prompts and rows name their group by its number, and the numbers never decrease.
+    cross: cross-attention keys and values of every layer, [groups,heads,M,width]; a group is a box, or an image where
+    there are no boxes. prompts: the distinct ones, and in `prompt_groups` the group of each; these numbers never
+    decrease. prompt_of_row: each row's prompt. starts: each row's first words.
     """
+
+    cross: list[KeysValues]
+    prompts: Sequence[Sequence[int]]
+    prompt_groups: Sequence[int]
+    prompt_of_row: Sequence[int]
+    starts: Sequence[Sequence[int]]
+
+
+class Decoder:
+    """Generates texts with one questioner."""
 
     def __init__(self, questioner: Questioner, prompts: Prompts) -> None:
         self.questioner = questioner
@@ -55,7 +68,7 @@ class Decoder:
     def cross_keys_values(
         self, vision: VisionTower, encoded: Tensor, image_of_box: Sequence[int], boxes: Sequence[Box]
     ) -> list[KeysValues]:
-        """`cross` of boxes, one group per box, each in its image; `encoded` is the result of `vision.encode`."""
+        """Keys and values of boxes, a group each, in their images; `encoded` is the result of `vision.encode`."""
         corners = torch.tensor(boxes, dtype=self.questioner.image_type.dtype, device=self.device).reshape(-1, 4)
         images = torch.tensor(image_of_box, device=self.device)
         return vision.cross_keys_values(self.questioner, encoded, images, corners)
@@ -66,59 +79,33 @@ class Decoder:
         """One sampled caption per box, which is a group of `cross`."""
         prompts = [self.prompts.caption_prompt(box) for box in boxes]
         rows = list(range(len(boxes)))
+        given = DecoderInput(cross, prompts, rows, rows, [[self.tokenizer.cls]] * len(rows))
         rule = sampled_until(self.tokenizer.sep, self.allowed(self.tokenizer.sep), self.top_k(sampling, streams))
-        return self.decode(cross, prompts, rows, rows, [[self.tokenizer.cls]] * len(rows), rule, sampling.max_tokens)
+        return self.decode(given, rule, sampling.max_tokens)
 
-    def questions(
-        self,
-        cross: list[KeysValues],
-        prompts: Sequence[Sequence[int]],
-        prompt_groups: Sequence[int],
-        prompt_of_row: Sequence[int],
-        streams: Sequence[int],
-        sampling: SamplingParams,
-    ) -> list[DecodedText]:
-        """One sampled question per row, without its answer."""
+    def questions(self, given: DecoderInput, streams: Sequence[int], sampling: SamplingParams) -> list[DecodedText]:
+        """One sampled question per row, which starts with [CLS]; without its answer."""
         end = self.prompts.separator
         rule = sampled_until_best(end, self.allowed(end), self.top_k(sampling, streams))
-        starts = [[self.tokenizer.cls]] * len(prompt_of_row)
         # The separator and an answer of one word must still fit.
-        return self.decode(cross, prompts, prompt_groups, prompt_of_row, starts, rule, sampling.max_tokens - 2)
+        return self.decode(given, rule, sampling.max_tokens - 2)
 
-    def answers(
-        self,
-        cross: list[KeysValues],
-        prompts: Sequence[Sequence[int]],
-        prompt_groups: Sequence[int],
-        prompt_of_row: Sequence[int],
-        starts: Sequence[Sequence[int]],
-        limits: int | np.ndarray,
-    ) -> list[DecodedText]:
-        """The greedy answer after each row's `starts` ([CLS], or [CLS] question separator)."""
+    def answers(self, given: DecoderInput, limits: int | np.ndarray) -> list[DecodedText]:
+        """The greedy answer after each row's start: [CLS], or [CLS] question separator."""
         end = self.tokenizer.sep
-        rule = best_until(end, self.allowed(end))
-        return self.decode(cross, prompts, prompt_groups, prompt_of_row, starts, rule, limits)
+        return self.decode(given, best_until(end, self.allowed(end)), limits)
 
-    def decode(
-        self,
-        cross: list[KeysValues],
-        prompts: Sequence[Sequence[int]],
-        prompt_groups: Sequence[int],
-        prompt_of_row: Sequence[int],
-        starts: Sequence[Sequence[int]],
-        rule: StoppingRule,
-        limits: int | np.ndarray,
-    ) -> list[DecodedText]:
-        """Decode under a rule; `prompt_groups` name each prompt's group, `prompt_of_row` each row's prompt."""
-        if not prompt_of_row:
+    def decode(self, given: DecoderInput, rule: StoppingRule, limits: int | np.ndarray) -> list[DecodedText]:
+        """Decode under a rule, at most `limits` words (of all rows, or of each)."""
+        if not given.prompt_of_row:
             return []
-        limits = np.broadcast_to(np.asarray(limits), len(prompt_of_row))
-        ids, mask = self.tokenizer.pad_rows(prompts)
-        groups = torch.tensor(prompt_groups, device=self.device)
-        rows = torch.tensor(prompt_of_row, device=self.device)
-        cache = read_prompts(self.questioner, self.on_device(ids), self.on_device(mask).bool(), groups, cross)
-        words, valid = self.right_aligned(starts)
-        state = DecoderState(self.questioner, cache, rows, cross, groups[rows], self.tokenizer.mask)
+        limits = np.broadcast_to(np.asarray(limits), len(given.prompt_of_row))
+        ids, mask = self.tokenizer.pad_rows(given.prompts)
+        groups = torch.tensor(given.prompt_groups, device=self.device)
+        rows = torch.tensor(given.prompt_of_row, device=self.device)
+        cache = read_prompts(self.questioner, self.on_device(ids), self.on_device(mask).bool(), groups, given.cross)
+        words, valid = self.right_aligned(given.starts)
+        state = DecoderState(self.questioner, cache, rows, given.cross, groups[rows], self.tokenizer.mask)
         return decode(state, words, valid, rule, limits)
 
     def right_aligned(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
