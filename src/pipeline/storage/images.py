@@ -1,27 +1,74 @@
-"""From encoded bytes to a picture."""
+"""One preparation of pictures: from encoded bytes, or an opened picture, to upright RGB.
+
+1. Open only the formats that pictures are published in, so that no other decoder (or Ghostscript) ever starts.
+2. Refuse more pixels than a limit before decoding any.
+3. Take the first frame, scale 16 and 32 bit to 8, lay transparent parts on white, convert to RGB.
+4. Turn the picture upright by its EXIF orientation. No metadata is kept, so it cannot be turned twice.
+
+Stages and the finished model's `transform` share it: a picture looks the same to both.
+"""
+
+from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image
 
 from pipeline.core.errors import UserError
 
-DECODING_ERRORS = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for bytes that are not a whole image."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
+MAX_PIXELS = 64_000_000
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture of each EXIF orientation upright; 1 is upright."""
 
 
 def decode_image(data: bytes, where: object, least_side: int | None = None) -> Image.Image:
-    """The image as RGB. Raises UserError if the bytes are not an image or end early.
+    """The picture, upright RGB. Raises UserError if the bytes are not a picture, end early, or hold too many pixels.
 
     With `least_side`, a JPEG may be decoded at a reduced size, which is faster, of at least so many pixels a side.
     """
+    with opened_image(data, where) as image:
+        if least_side is not None:
+            image.draft("RGB", (least_side, least_side))
+        return upright_rgb(image)
+
+
+@contextmanager
+def opened_image(data: bytes, where: object, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """A picture of which only the header was read.
+
+    Errors of decoding inside the block become the UserError that names `where`. Raises it also if the bytes are not a
+    picture in one of FORMATS, or if it has more pixels than `max_pixels`.
+    """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if least_side is not None:
-                image.draft("RGB", (least_side, least_side))
-            return image.convert("RGB")
-    except DECODING_ERRORS as error:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height <= max_pixels:
+                yield image
+                return
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        # Pillow's decoders raise errors of many types for damaged bytes: struct.error, RuntimeError, KeyError …
         raise undecodable(data, where, error) from None
+    raise UserError(
+        "An image has too many pixels.",
+        where=where,
+        expected=f"at most {max_pixels:,} pixels",
+        found=f"{image.width} x {image.height} in {len(data):,} bytes",
+        fix="shrink or remove it, or raise `image_format.max_pixels`",
+    )
 
 
 def undecodable(data: bytes, where: object, error: Exception) -> UserError:
@@ -29,7 +76,56 @@ def undecodable(data: bytes, where: object, error: Exception) -> UserError:
     return UserError(
         "An image cannot be decoded.",
         where=where,
-        expected="a JPEG, PNG or WebP image",
+        expected=f"an image in one of the formats {', '.join(FORMATS)}",
         found=f"{len(data)} bytes: {type(error).__name__}",
         fix="replace or remove it",
     )
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A picture, just opened or in memory, upright and as RGB, without metadata."""
+    if type(image) is Image.Image and image.mode == "RGB" and not image.info:
+        return image
+    turn = TURNS.get(orientation(image))
+    rgb = on_white(scaled_to_8_bit(image))
+    rgb = rgb.transpose(turn) if turn is not None else rgb
+    rgb.info = {}
+    return rgb
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 (upright) if there is none or the metadata is damaged."""
+    if image.format == "TIFF":
+        # Pillow turns a TIFF upright by itself when it decodes it, and gives its upright size before.
+        return 1
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:
+        # Damaged EXIF raises errors of many types, and a picture is as good without it.
+        return 1
+    return value if value in TURNS else 1
+
+
+def scaled_to_8_bit(image: Image.Image) -> Image.Image:
+    """A picture with 16 or 32 bits per pixel as 8-bit grey (Pillow itself would clip its values); others as they are.
+
+    Whole numbers are taken as 16 bit, or scaled by the largest if that is beyond; floating-point numbers as 0 to 1, as
+    0 to 255, or scaled by the largest.
+    """
+    if image.mode != "F" and image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0).clip(min=0)
+    largest = float(values.max(initial=0.0))
+    usual = (1.0, 255.0) if image.mode == "F" else (65535.0,)
+    top = next((top for top in usual if largest <= top), largest)
+    return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """The picture as RGB; transparent parts become white."""
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        image = image.convert("LA") if image.mode == "La" else image
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(background, image).convert("RGB")
+    return image.convert("RGB")

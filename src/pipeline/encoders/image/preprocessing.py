@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.core.files import hash_json
 from pipeline.encoders.common.params import ImageEncoderParams
-from pipeline.storage.images import decode_image
+from pipeline.storage.images import decode_image, upright_rgb
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,8 +59,8 @@ class Preprocessing:
         return self.pixels(decode_image(data, where, DRAFT_FACTOR * self.size))
 
     def pixels(self, image: Image.Image) -> np.ndarray:
-        """Pixels of a decoded picture, uint8 [size,size,3]."""
-        image = image.convert("RGB")
+        """Pixels of a picture, uint8 [size,size,3]; it is prepared as the fetch stages do (`storage/images.py`)."""
+        image = upright_rgb(image)
         if image.size == (self.size, self.size):
             return np.array(image)
         if self.resize == "crop":

@@ -2,7 +2,7 @@
 
 An image is encoded again only if it is not a JPEG, is larger than the limit, or lies on its side (EXIF
 orientation). Large JPEGs are decoded at a reduced scale by Pillow's `draft`, which halves the time, then
-resized exactly. Transparent images are laid on white.
+resized exactly. `storage/images.py` prepares its pixels.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.storage.images import DECODING_ERRORS, undecodable
-
-ORIENTATION = 0x0112
+from pipeline.storage.images import MAX_PIXELS, opened_image, orientation, upright_rgb
 
 
 class ImageFormat(Params):
@@ -24,6 +22,9 @@ class ImageFormat(Params):
 
     max_side: int | None = Field(
         default=None, ge=16, description="Maximum longer side in pixels; larger images are shrunk; null: no limit."
+    )
+    max_pixels: int = Field(
+        default=MAX_PIXELS, ge=1, description="Maximum pixels (width times height); larger images are not decoded."
     )
     jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of images that are encoded again.")
 
@@ -39,23 +40,19 @@ class StoredImage:
 
 
 def stored_image(data: bytes, image_format: ImageFormat, where: object) -> StoredImage:
-    """An image in the form in which it is stored. Raises UserError if it cannot be decoded.
+    """An image in the form in which it is stored. Raises UserError if it cannot be decoded or has too many pixels.
 
     Of a JPEG that is kept as it is, only the header is read here; the writer of shards decodes it.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
-            sideways = image.getexif().get(ORIENTATION, 1) in range(5, 9)
-            width, height = (image.height, image.width) if sideways else image.size
-            size = shrunk_size(width, height, image_format.max_side)
-            if image.format in ("JPEG", "MPO") and not turned and size == (width, height):
-                return StoredImage(data, width, height, encoded_again=False)
-            image.draft(image.mode, (size[1], size[0]) if sideways else size)
-            upright = ImageOps.exif_transpose(image)
-            new = on_white(upright).resize(size, Image.Resampling.LANCZOS)
-    except DECODING_ERRORS as error:
-        raise undecodable(data, where, error) from None
+    with opened_image(data, where, image_format.max_pixels) as image:
+        turn = orientation(image)
+        sideways = turn >= 5
+        width, height = (image.height, image.width) if sideways else image.size
+        size = shrunk_size(width, height, image_format.max_side)
+        if image.format in ("JPEG", "MPO") and turn == 1 and size == (width, height):
+            return StoredImage(data, width, height, encoded_again=False)
+        image.draft(image.mode, (size[1], size[0]) if sideways else size)
+        new = upright_rgb(image).resize(size, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     new.save(stream, "JPEG", quality=image_format.jpeg_quality)
     return StoredImage(stream.getvalue(), width, height, encoded_again=True)
@@ -67,12 +64,3 @@ def shrunk_size(width: int, height: int, max_side: int | None) -> tuple[int, int
     if max_side is None or longest <= max_side:
         return width, height
     return max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """The image as RGB; transparent parts become white."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        background = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(background, image).convert("RGB")
-    return image.convert("RGB")
