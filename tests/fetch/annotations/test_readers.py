@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.fetch.files import write, write_json
 from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Rows
 from pipeline.fetch.annotations.visual_genome import BoxIndex
+from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.fetch.stages.splits import val_source_images
 from pipeline.storage.boxes import fraction_box
@@ -42,7 +44,12 @@ JSONL = {"kind": "jsonl", "name": "own", "images": "own", "questions": "own/q.js
 
 
 def read(root: Path, source: dict[str, Any]) -> Any:
-    return FetchAnnotationsParams.model_validate({"sources": [source]}).sources[0].read(root)
+    params = FetchAnnotationsParams.model_validate({"sources": [source]}).sources[0]
+    return params.read(root, Ledger(params.name))
+
+
+def reasons(annotations: Any) -> dict[str, int]:
+    return annotations.ledger.faults()
 
 
 def region(region_id: int, box: tuple[int, int, int, int], phrase: str, name: str = "region_id") -> dict[str, Any]:
@@ -97,25 +104,76 @@ def test_visual_genome(tmp_path: Path) -> None:
     ]
 
 
-def test_visual_genome_of_mixed_releases_is_refused(tmp_path: Path) -> None:
+def test_regions_and_questions_of_unknown_images_are_dropped(tmp_path: Path) -> None:
     visual_genome(tmp_path)
     write_json(tmp_path / "vg/image_data.json", [{"image_id": 1, "width": 100, "height": 50}])
-    with pytest.raises(UserError, match="image_data does not list") as error:
-        read(tmp_path, VG)
-    assert error.value.where == "vg/region_descriptions.json"
+    annotations = read(tmp_path, VG)
+    assert reasons(annotations) == {"unknown image": 2}
+    assert annotations.ledger.examples["unknown image"] == "vg/region_descriptions.json, 1: image 2"
+    assert [image.key for image in annotations.images] == ["vg-1"]
     with pytest.raises(ValidationError, match="needs region_descriptions"):
         FetchAnnotationsParams.model_validate({"sources": [VG | {"region_descriptions": None}]})
 
 
 @pytest.mark.parametrize(
-    "broken", [{"x": "1"}, {"x": None}, {"x": True}, {"x": float("inf")}, {"phrase": 3}, {"region_id": None}]
+    "broken",
+    [{"x": "1"}, {"x": None}, {"x": True}, {"x": 1e300}, {"phrase": 3}, {"phrase": None}, {"region_id": None}],
 )
-def test_a_damaged_region_is_named(tmp_path: Path, broken: dict[str, Any]) -> None:
+def test_a_damaged_region_is_dropped_with_its_field(tmp_path: Path, broken: dict[str, Any]) -> None:
     visual_genome(tmp_path)
-    write_json(tmp_path / VG["region_descriptions"], [{"id": 1, "regions": [region(1, (0, 0, 1, 1), "a") | broken]}])
-    with pytest.raises(UserError) as error:
-        read(tmp_path, VG)
-    assert error.value.where == "vg/region_descriptions.json"
+    regions = [region(1, (0, 0, 1, 1), "a") | broken, region(2, (0, 0, 1, 1), "b")]
+    write_json(tmp_path / VG["region_descriptions"], [{"id": 1, "regions": regions}])
+    annotations = read(tmp_path, VG)
+    name = next(iter(broken))
+    assert reasons(annotations) == {f"bad field: {name}": 1}
+    assert annotations.ledger.examples[f"bad field: {name}"].startswith("vg/region_descriptions.json, 0/regions/0: {")
+    assert annotations.dropped[0]["key"] == "region_descriptions.json/0/regions/0"
+    assert annotations.regions.table()["region_id"].to_pylist() == ["2"]
+
+
+def test_an_image_that_is_null_and_a_mapping_to_null_are_dropped(tmp_path: Path) -> None:
+    visual_genome(tmp_path)
+    content = json.loads((tmp_path / VG["region_descriptions"]).read_text())
+    write_json(tmp_path / VG["region_descriptions"], [None, *content])
+    write_json(tmp_path / VG["qa_to_region_mapping"], {"5": None, "6": 11})
+    annotations = read(tmp_path, VG)
+    assert reasons(annotations) == {"bad field: regions": 1, "no region for a question": 1}
+    assert [row["box"] is None for row in annotations.questions.table().to_pylist()] == [True, False]
+
+
+def test_a_region_that_comes_twice_is_kept_once_and_named(tmp_path: Path) -> None:
+    visual_genome(tmp_path)
+    twice = [region(10, (0, 0, 1, 1), "a"), region(10, (0, 0, 1, 1), "a"), region(11, (0, 0, 1, 1), "b")]
+    write_json(tmp_path / VG["region_descriptions"], [{"id": 1, "regions": twice}])
+    annotations = read(tmp_path, VG)
+    assert annotations.regions.table()["region_id"].to_pylist() == ["10", "11"]
+    assert annotations.ledger.examples == {"repeated id": "vg/region_descriptions.json: vg-1/region/10"}
+
+
+@pytest.mark.parametrize("coco_id", [77, 77.0, "77", "77.0", "000077"])
+def test_one_photograph_is_one_however_its_id_is_written(tmp_path: Path, coco_id: Any) -> None:
+    visual_genome(tmp_path)
+    write_json(tmp_path / "vg/image_data.json", [{"image_id": 1.0, "width": 9, "height": 9, "coco_id": coco_id}])
+    vqav2(tmp_path, image_id=77, asked_about="77.0")
+    ours, theirs = read(tmp_path, VG), read(tmp_path, VQA)
+    assert ours.images[0].source_image_id == theirs.images[0].source_image_id == "coco:77"
+    assert (ours.images[0].key, theirs.images[0].file_name) == ("vg-1", "COCO_train2014_000000000077.jpg")
+
+
+@pytest.mark.parametrize("url", [None, float("nan"), 3, ["u"], " "])
+def test_what_is_no_text_is_no_url(tmp_path: Path, url: Any) -> None:
+    info = {"images": [{"id": 458, "file_name": "a.jpg", "coco_url": url, "flickr_url": " f "}]}
+    vqav2(tmp_path)
+    write_json(tmp_path / "vqa/info.json", info)
+    assert read(tmp_path, VQA | {"image_info": "vqa/info.json"}).images[0].url == "f"
+    write(tmp_path / "own/q.jsonl", json.dumps({"image": "a.jpg", "question": "?", "answer": "a", "url": url}))
+    assert read(tmp_path, JSONL).images[0].url == ""
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path: Path) -> None:
+    write(tmp_path / "own/q.jsonl", r'{"image": "a.jpg", "question": "a \ud83d at sea?", "answer": "\ud83d\ude00"}')
+    row = read(tmp_path, JSONL).questions.table().to_pylist()[0]
+    assert (row["question"], row["answers"]) == ("a ? at sea?", ["\N{GRINNING FACE}"])
 
 
 def test_boxes_of_many_regions_are_found_by_id() -> None:
@@ -130,10 +188,10 @@ def test_boxes_of_many_regions_are_found_by_id() -> None:
     assert index.get(None) is BoxIndex([], []).get(3) is None
 
 
-def vqav2(root: Path, **changes: Any) -> None:
+def vqav2(root: Path, asked_about: Any = 458, **changes: Any) -> None:
     answers = [{"answer": text, "answer_id": i} for i, text in enumerate(["net"] * 6 + ["mesh"] * 4)]
     record = {"question_id": 4580, "image_id": 458, "answers": answers, "answer_type": "other"} | changes
-    question = {"image_id": 458, "question": "What is this?", "question_id": 4580}
+    question = {"image_id": asked_about, "question": "What is this?", "question_id": 4580}
     write_json(root / "vqa/q.json", {"data_subtype": "train2014", "questions": [question]})
     write_json(root / "vqa/a.json", {"annotations": [record]})
 
@@ -153,11 +211,11 @@ def test_vqav2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"question_id": 1}, {"image_id": 9}])
-def test_questions_and_annotations_of_two_splits_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_question_without_answers_about_its_image_is_dropped(tmp_path: Path, changes: dict[str, Any]) -> None:
     vqav2(tmp_path, **changes)
-    with pytest.raises(UserError, match="do not fit each other") as error:
-        read(tmp_path, VQA)
-    assert error.value.where == "vqa/q.json and vqa/a.json"
+    annotations = read(tmp_path, VQA)
+    assert reasons(annotations) == {"no matching answers": 1}
+    assert annotations.ledger.examples["no matching answers"].startswith("vqa/a.json, questions/0: question 4580")
 
 
 def gqa(image_id: str, question: str, answer: str) -> dict[str, Any]:
@@ -191,9 +249,9 @@ def test_gqa_in_several_files(tmp_path: Path) -> None:
         write_json(tmp_path / f"gqa/all/train_all_questions_{number}.json", {f"{number}": gqa("4", "What?", "tree")})
     assert [row["question_id"] for row in read(tmp_path, source).questions.table().to_pylist()] == ["0", "1"]
     write_json(tmp_path / "gqa/all/train_all_questions_1.json", {"1": {"imageId": "4", "question": "What?"}})
-    with pytest.raises(UserError, match="not as expected") as error:
-        read(tmp_path, source)
-    assert error.value.where == "gqa/all/train_all_questions_1.json"
+    annotations = read(tmp_path, source)
+    assert annotations.questions.table()["question_id"].to_pylist() == ["0"]
+    assert annotations.ledger.examples["bad field: answer"].startswith("gqa/all/train_all_questions_1.json, 1: {")
 
 
 def test_coco_boxes_and_captions(tmp_path: Path) -> None:
@@ -212,8 +270,10 @@ def test_coco_boxes_and_captions(tmp_path: Path) -> None:
     assert [row["reason"] for row in annotations.dropped] == ["box of a crowd"]
     assert [image.source_image_id for image in annotations.images] == ["coco:5"]
     write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": []})
-    with pytest.raises(UserError, match="unknown category"):
-        read(tmp_path, COCO)
+    assert reasons(read(tmp_path, COCO)) == {"unknown category": 1}
+    boxes = [boxes[0] | {"id": 7, "bbox": sides} for sides in ([], [1, 2, 3, None], [1, 2, 3, 4])]
+    write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": categories})
+    assert reasons(read(tmp_path, COCO)) == {"bad field: bbox": 2}
 
 
 def test_jsonl(tmp_path: Path) -> None:
@@ -235,9 +295,9 @@ def test_jsonl(tmp_path: Path) -> None:
     assert spaced[0]["answers"] == ["2", "tape dispenser"]
     for text in ("{", "[]", '{"image": "a.jpg", "question": "?"}'):
         write(tmp_path / "own/q.jsonl", lines[0] + "\n" + text)
-        with pytest.raises(UserError) as error:
-            read(tmp_path, JSONL)
-        assert error.value.where == "own/q.jsonl, line 2"
+        annotations = read(tmp_path, JSONL)
+        assert annotations.questions.table().num_rows == 1
+        assert [row["key"] for row in annotations.dropped] == ["q.jsonl/line 2"]
     write(tmp_path / "own/q.jsonl", "")
     assert read(tmp_path, JSONL).images == []
 

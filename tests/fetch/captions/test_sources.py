@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, read_tsv, rows_not_d
 from pipeline.fetch.captions.coco import CocoSource
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
 from pipeline.fetch.captions.karpathy import KarpathySource
-from pipeline.fetch.packing.keys import image_key
+from pipeline.fetch.packing.dropped import Ledger
+from pipeline.fetch.packing.keys import file_key, file_keys, image_key
 from pipeline.fetch.packing.source import ListedImage, locate
 from pipeline.fetch.packing.units import even_slices
 from pipeline.fetch.raw.archive import ImageArchive, ImageReader
@@ -76,10 +78,7 @@ def test_images_are_found_in_files_tars_and_zips(tmp_path: Path) -> None:
             assert reader.read(place) == jpeg(seed), name
     with pytest.raises(UserError, match="fits two files"):
         archive.find("d.jpg")
-    with pytest.raises(UserError, match="1 of 2 images are missing") as error:
-        archive.find_all(["a.jpg", "zz.jpg"], "list.json")
-    assert "list.json" in error.value.where
-    assert "zz.jpg" in error.value.found
+    assert archive.find("zz.jpg") is None
 
 
 def test_a_folder_without_images_and_damaged_archives_are_named(tmp_path: Path) -> None:
@@ -121,28 +120,28 @@ def test_karpathy(tmp_path: Path) -> None:
     ]  # fmt: skip
     write_json(tmp_path / "k.json", {"images": images, "dataset": "toy"})
     source = {"kind": "karpathy", "name": "k", "images": "im", "annotations": "k.json"}
-    listed = KarpathySource.model_validate(source | {"select": ["test"]}).read(tmp_path)
+    listed = KarpathySource.model_validate(source | {"select": ["test"]}).read(tmp_path, Ledger("x"))
     assert [image.file_name for image in listed] == ["val2014/1.jpg", "val2014/2.jpg"]
     assert [len(image.captions) for image in listed] == [6, 7]
     assert listed[0].captions[0] == "text 0"
     assert listed[0].url == "toyworld://0/benchmark/1"
     with pytest.raises(UserError, match="no split restval"):
-        KarpathySource.model_validate(source | {"select": ["restval"]}).read(tmp_path)
+        KarpathySource.model_validate(source | {"select": ["restval"]}).read(tmp_path, Ledger("x"))
 
 
 def test_flickr8k(tmp_path: Path) -> None:
     flickr8k(tmp_path / "data/raw/f8k", 3)
     source = Flickr8kSource.model_validate(FLICKR8K)
-    listed = source.read(tmp_path)
+    listed = source.read(tmp_path, Ledger("x"))
     assert listed[1].captions == ["caption 0 of 1_abc.jpg .", "caption 1 of 1_abc.jpg ."]
     write(tmp_path / source.image_list, "0_abc.jpg\nother.jpg\n")
-    with pytest.raises(UserError, match="no captions") as error:
-        source.read(tmp_path)
-    assert error.value.where.endswith("line 2")
     write(tmp_path / source.tokens, "0_abc.jpg#0\tfine\n0_abc.jpg no tab\n")
-    with pytest.raises(UserError, match="another form") as error:
-        source.read(tmp_path)
-    assert error.value.where.endswith("line 2")
+    ledger = Ledger("x")
+    assert [list(image.captions) for image in source.read(tmp_path, ledger)] == [["fine"]]
+    assert {row["key"]: row["reason"] for row in ledger.rows} == {
+        "Flickr8k.token.txt/line 2": "bad line",
+        "Flickr_8k.trainImages.txt/line 2": "no caption",
+    }
 
 
 def test_coco_captions(tmp_path: Path) -> None:
@@ -152,27 +151,91 @@ def test_coco_captions(tmp_path: Path) -> None:
     }
     write_json(tmp_path / "c.json", content)
     source = CocoSource.model_validate({"kind": "coco", "name": "c", "images": "im", "captions": "c.json"})
-    listed = source.read(tmp_path)
+    listed = source.read(tmp_path, Ledger("x"))
     assert [(image.file_name, list(image.captions)) for image in listed] == [
         ("000000000000.jpg", ["c0", "c2", "c4", "c6"]),
         ("000000000001.jpg", ["c1", "c3", "c5"]),
     ]
     assert listed[0].url == "http://coco/0"
     write_json(tmp_path / "c.json", content | {"annotations": [{"id": 1, "image_id": 9, "caption": "c"}]})
-    with pytest.raises(UserError, match="does not list"):
-        source.read(tmp_path)
+    ledger = Ledger("x")
+    assert source.read(tmp_path, ledger) == []
+    assert ledger.examples == {"unknown image": "c.json, annotations/0: image_id 9"}
     write(tmp_path / "c.json", json.dumps(content)[:-20])
     with pytest.raises(UserError, match="JSON"):
-        source.read(tmp_path)
+        source.read(tmp_path, Ledger("x"))
 
 
 def test_an_image_that_is_listed_twice_is_named_with_both_places(tmp_path: Path) -> None:
     write(tmp_path / "im/a.jpg", jpeg(1))
     source = CocoSource.model_validate({"kind": "coco", "name": "s", "images": "im", "captions": "c.json"})
-    images = [ListedImage("s-a", "a.jpg", f"list, line {n}", ["x"]) for n in (1, 5)]
-    with pytest.raises(UserError, match="one key") as error:
-        locate(source, images, tmp_path)
-    assert error.value.where == "list, line 1 and list, line 5"
+    images = [ListedImage("a.jpg", f"list, line {n}", ["x"], key="s-a") for n in (1, 5)]
+    ledger = Ledger("s")
+    assert [image.key for image in locate(source, images, tmp_path, ledger)] == ["s-a"]
+    assert ledger.examples == {"listed twice": "list, line 1 and list, line 5"}
+
+
+def karpathy(root: Path, *names: str) -> list[str]:
+    """Keys, files and reasons of the images that a list names, with the source `k` of the folder `im`."""
+    images = [
+        dict(zip(("filepath", "filename"), name.rpartition("/")[::2], strict=True))
+        | {"split": "test", "sentences": [{"raw": "text"}]}
+        for name in names
+    ]
+    write_json(root / "k.json", {"images": images})
+    fields = {"kind": "karpathy", "name": "k", "images": "im", "annotations": "k.json", "select": ["test"]}
+    source = KarpathySource.model_validate(fields)
+    ledger = Ledger("k")
+    located = locate(source, source.read(root, ledger), root, ledger)
+    return [f"{image.key} {image.place}" for image in located] + [row["reason"] for row in ledger.rows]
+
+
+def test_a_given_path_is_never_served_from_another_folder(tmp_path: Path) -> None:
+    write(tmp_path / "im/dogs/1.jpg", jpeg(1))
+    write(tmp_path / "im/2.jpg", jpeg(2))
+    assert karpathy(tmp_path, "cats/1.jpg", "1.jpg") == ["k-1~2e~jpg im/dogs/1.jpg", "image missing"]
+    assert karpathy(tmp_path, "val2014/2.jpg", "im/dogs/1.jpg") == ["k-2 im/2.jpg", "k-1 im/dogs/1.jpg"]
+    write(tmp_path / "im/1.jpg", jpeg(3))
+    write(tmp_path / "im/cats.tar", tar_bytes([("cats/1.jpg", jpeg(4))]))
+    assert karpathy(tmp_path, "cats/1.jpg") == ["k-1 im/cats.tar: cats/1.jpg"]
+    assert karpathy(tmp_path, "birds/9.jpg") == ["image missing"]
+
+
+def test_images_of_one_base_name_are_both_kept(tmp_path: Path) -> None:
+    for name in ("cats/1.jpg", "dogs/1.jpg", "dogs/2.jpg", "3.jpg", "3.png"):
+        write(tmp_path / "im" / name, jpeg(1))
+    assert karpathy(tmp_path, "cats/1.jpg", "dogs/1.jpg", "dogs/2.jpg", "3.jpg", "3.png") == [
+        "k-cats~2f~1~2e~jpg im/cats/1.jpg",
+        "k-dogs~2f~1~2e~jpg im/dogs/1.jpg",
+        "k-2 im/dogs/2.jpg",
+        "k-3~2e~jpg im/3.jpg",
+        "k-3~2e~png im/3.png",
+    ]
+
+
+@given(st.lists(st.text("ab./~", min_size=1, max_size=6), unique=True, max_size=12))
+def test_keys_of_file_names_are_unique(names: list[str]) -> None:
+    keys = file_keys("s", names)
+    assert list(keys) == names
+    assert len(set(keys.values())) == len(names)
+    short = Counter(file_key("s", name) for name in names)
+    if max(short.values(), default=0) < 2:
+        assert keys == {name: file_key("s", name) for name in names}
+
+
+@pytest.mark.parametrize("name", ["photos/link", "photos/sub/link"])
+def test_links_below_a_named_folder_are_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "elsewhere/a.jpg", jpeg(1))
+    write(tmp_path / "elsewhere/a.tar", tar_bytes([("a.jpg", jpeg(1))]))
+    write(tmp_path / "photos/sub/b.jpg", jpeg(2))
+    (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is a link inside") as error:
+        ImageArchive(tmp_path, "photos")
+    assert error.value.where == f"photos: {name.removeprefix('photos/')}"
+    with pytest.raises(UserError, match="is a link inside"):
+        find_files(tmp_path, "photos/*/*.tar" if "sub" not in name else "photos/sub/*/*.tar", ".tar")
+    (tmp_path / "top").symlink_to(tmp_path / "elsewhere")
+    assert ImageArchive(tmp_path, "top").find("a.jpg") is not None
 
 
 @given(st.integers(0, 500), st.integers(1, 70))
@@ -231,7 +294,7 @@ def test_real_lists(real_data: Path) -> None:
     for split, count in (("train", 6000), ("dev", 1000)):
         lists = base | {"image_list": f"flickr8k/Flickr_8k.{split}Images.txt"}
         source = Flickr8kSource.model_validate(lists)
-        images = source.read(real_data)
+        images = source.read(real_data, Ledger("x"))
         assert len(images) == count
         assert {len(image.captions) for image in images} == {5}
-        assert len(locate(source, images, real_data)) == count
+        assert len(locate(source, images, real_data, Ledger("x"))) == count

@@ -97,9 +97,8 @@ def test_a_damaged_file_is_refused_where_the_standard_decoder_refuses_it(
         expected = None
         assume("Extra data" not in str(error))  # behind the end an open string or half a word passes
     assume("\\ud" not in text)  # the edit may have left half a surrogate pair
-    items = expected.values() if isinstance(expected, dict) else expected or []
     for kind, read in ((list, read_list), (dict, read_object)):
-        if isinstance(expected, kind) and all(isinstance(item, dict) for item in items):
+        if isinstance(expected, kind):
             assert read(path) == exact(expected)
         else:
             with pytest.raises(UserError, match="not whole"):
@@ -122,16 +121,16 @@ def test_items_longer_than_the_parser_reads_at_once_are_whole(tmp_path: Path, si
         read_list(write(tmp_path / "x.json", content[:-size]))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a" {}}', '{"a": {},}', '{,"a": {}}', '{"a": {"b": }}'])
-def test_what_is_not_an_object_of_objects_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "[]", '{"a" {}}', '{"a": {},}', '{,"a": {}}', '{"a": {"b": }}'])
+def test_what_is_not_an_object_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match="not whole"):
         read_object(write(tmp_path / "x.json", text))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", '{"item": {}}', "[1, 2]", "[[{}]]", "[{} {}]", "[{},]", "[,{}]", '[{"a": }]', "[{}] x", "[{}]]"]
+    "text", ["", "{}", '{"item": {}}', "[{} {}]", "[{},]", "[,{}]", '[{"a": }]', "[{}] x", "[{}]]"]
 )
-def test_what_is_not_a_list_of_objects_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_list_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match="not whole"):
         read_list(write(tmp_path / "x.json", text))
 

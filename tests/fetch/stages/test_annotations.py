@@ -7,14 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from tests.fetch.files import jpeg, write, write_json, write_zip
+from PIL import Image
+from tests.fetch.files import encoded, jpeg, write, write_json, write_zip
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.stages.annotations import fetch_annotations
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.pairs import DROPPED
 
 VG = {
     "kind": "visual_genome",
@@ -101,25 +104,100 @@ def test_the_same_bytes_whatever_the_number_of_workers(raw: Path, monkeypatch: p
     assert one == two
 
 
-def test_missing_and_bad_images_are_named(raw: Path) -> None:
+def reasons(root: Path) -> dict[str, str]:
+    return {row["key"]: row["reason"] for row in DROPPED.read(root / "out/dropped.parquet").to_pylist()}
+
+
+def test_an_image_that_is_missing_or_damaged_is_left_out_with_its_regions(raw: Path) -> None:
     write_zip(raw / "raw/vg/images.zip", {f"VG_100K/{i}.jpg": jpeg(i) for i in range(11)})
-    with pytest.raises(UserError, match="1 of 12 images are missing") as error:
-        fetch(raw)
-    assert error.value.where.startswith("raw/vg/image_data.json")
+    counts = fetch(raw)
+    assert counts["images"] == {"train": 19, "val": 0}
+    assert counts["dropped"] == {"image missing": 1, "its image was left out": 3}
+    assert reasons(raw)["vg-11/region/111"] == "its image was left out"
     write(raw / "raw/vg/11.jpg", b"no image")
-    with pytest.raises(UserError, match="cannot be decoded") as error:
-        fetch(raw)
-    assert error.value.where == "raw/vg/11.jpg"
+    assert fetch(raw)["dropped"] == {"no image": 1, "its image was left out": 3}
+    assert sorted({row["key"] for row in REGIONS.read(raw / "out/regions.parquet").to_pylist()}) == sorted(
+        f"vg-{i}" for i in range(11)
+    )
+
+
+def test_too_many_damaged_images_end_the_stage_with_an_example_of_each_reason(raw: Path) -> None:
+    write_zip(raw / "raw/vg/images.zip", {f"VG_100K/{i}.jpg": jpeg(i) for i in range(9)})
+    write(raw / "raw/vg/9.jpg", b"no image")
+    with pytest.raises(UserError, match="3 of 12 samples of source 'vg' are damaged") as error:
+        fetch(raw, max_dropped_share=0.2)
+    assert error.value.where == "raw/vg/image_data.json"
+    assert error.value.expected == "at most 20.0% (fetch_annotations.max_dropped_share)"
+    assert error.value.found == (
+        "2 × image missing (such as raw/vg/image_data.json: image 10: no 10.jpg in raw/vg); "
+        "1 × no image (such as raw/vg/9.jpg)"
+    )
     assert not (raw / "out/manifest.parquet").exists()
+    assert fetch(raw, max_dropped_share=0.25)["images"]["train"] == 17
+    write_zip(raw / "raw/vg/images.zip", {f"VG_100K/{i}.jpg": jpeg(i) for i in range(11)})
+    write(raw / "raw/vg/9.jpg", jpeg(9))
+    with pytest.raises(UserError, match="1 of 12 samples"):
+        fetch(raw, max_dropped_share=0.0)
 
 
-def test_regions_of_one_id_are_refused(raw: Path) -> None:
+def test_a_region_that_comes_twice_is_dropped_and_counted(raw: Path) -> None:
     path = raw / "raw/vg/region_descriptions.json"
     content = json.loads(path.read_text())
     content[0]["regions"][1]["region_id"] = content[0]["regions"][0]["region_id"]
     write_json(path, content)
-    with pytest.raises(UserError, match="share one key"):
-        fetch(raw)
+    assert fetch(raw)["dropped"] == {"repeated id": 1}
+    assert reasons(raw) == {"vg-0/region/0": "repeated id"}
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "expected"),
+    [
+        (1, (80, 40), [0, 0, 0.5, 1]),
+        (6, (80, 40), [0, 0, 1, 0.5]),
+        (8, (80, 40), [0, 0.5, 1, 1]),
+        (5, (80, 40), [0, 0, 1, 0.5]),
+        (7, (80, 40), [0, 0.5, 1, 1]),
+        (6, (40, 80), [0, 0, 1, 0.5]),
+        (6, (800, 400), None),
+        (3, (80, 40), None),
+    ],
+)
+def test_boxes_are_turned_with_their_picture(
+    tmp_path: Path, orientation: int, size: tuple[int, int], expected: list[float] | None
+) -> None:
+    picture = Image.new("RGB", (80, 40), "blue")
+    picture.paste("red", (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    write(tmp_path / "coco/1.jpg", encoded(picture, "JPEG", exif=exif))
+    box = [0, 0, 40, 40]  # the left half as it lay, the upper half as it stands
+    boxes = [{"id": 1, "image_id": 1, "category_id": 3, "bbox": box}]
+    images = [{"id": 1, "file_name": "1.jpg", "width": size[0], "height": size[1]}]
+    write_json(
+        tmp_path / "coco/i.json",
+        {"images": images, "annotations": boxes, "categories": [{"id": 3, "name": "red"}]},
+    )
+    captions = [{"id": 1, "image_id": 1, "caption": "red and blue"}]
+    write_json(tmp_path / "coco/c.json", {"images": images, "annotations": captions})
+    source = {"kind": "coco", "name": "c", "images": "coco", "boxes": "coco/i.json", "captions": "coco/c.json"}
+    fetch(tmp_path, sources=[source])
+    rows = {row["region_id"]: row["box"] for row in REGIONS.read(tmp_path / "out/regions.parquet").to_pylist()}
+    assert rows.pop("caption-1") == [0, 0, 1, 1]
+    assert rows == ({} if expected is None else {"box-1": expected})
+    assert reasons(tmp_path) == ({} if expected else {"c-1/region/box-1": "box of a turned image"})
+    if expected:
+        stored = ImageShards(tmp_path / "out").image("c-1").convert("RGB")
+        middle = (expected[0] + expected[2]) / 2 * stored.width, (expected[1] + expected[3]) / 2 * stored.height
+        red, _, blue = np.asarray(stored)[int(middle[1]), int(middle[0])]
+        assert red > 200 > 50 > blue
+
+
+def test_one_photograph_is_in_one_split_however_its_id_is_written(raw: Path) -> None:
+    path = raw / "raw/vg/image_data.json"
+    content = json.loads(path.read_text())
+    write_json(path, [{**record, "coco_id": float(record["coco_id"])} for record in content])
+    counts = fetch(raw, sources=[VG, VQA | {"split": "val"}])
+    assert counts["images"] == {"train": 6, "val": 14}
 
 
 def test_real_annotations(real_data: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.fetch.stages.benchmarks import fetch_benchmarks
 from pipeline.fetch.stages.benchmarks_params import FetchBenchmarksParams
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS
+from pipeline.tables.pairs import DROPPED
 
 KARPATHY: dict[str, Any] = {
     "kind": "karpathy",
@@ -68,18 +70,26 @@ def test_names_are_unique() -> None:
         FetchBenchmarksParams.model_validate({"benchmarks": [KARPATHY, OWN | {"name": "toyworld"}]})
 
 
-def test_an_image_without_captions_is_refused(raw: Path) -> None:
-    image = {"filename": "1.jpg", "split": "test", "sentences": []}
-    write_json(raw / "raw/dataset_toyworld.json", {"images": [image]})
-    with pytest.raises(UserError, match="no caption"):
+def test_an_image_without_captions_is_dropped_and_counted(raw: Path) -> None:
+    content = json.loads((raw / "raw/dataset_toyworld.json").read_text())
+    content["images"][1]["sentences"] = []
+    write_json(raw / "raw/dataset_toyworld.json", content)
+    counts = fetch(raw, KARPATHY)["toyworld"]
+    assert (counts["images"], counts["dropped"]) == (4, 1)
+    rows = DROPPED.read(raw / "out/toyworld/dropped.parquet").to_pylist()
+    assert [(row["key"], row["reason"]) for row in rows] == [("toyworld-1", "no caption")]
+    content["images"][2]["sentences"] = None
+    write_json(raw / "raw/dataset_toyworld.json", content)
+    with pytest.raises(UserError, match="2 of 5 samples of source 'toyworld' are damaged") as error:
         fetch(raw, KARPATHY)
+    assert "(such as raw/dataset_toyworld.json, images/2: {" in error.value.found
 
 
 def test_a_damaged_image_is_named(raw: Path) -> None:
     write_zip(raw / "raw/images.zip", {f"{i}.jpg": b"no image" for i in range(7)})
-    with pytest.raises(UserError, match="cannot be decoded") as error:
+    with pytest.raises(UserError, match="5 of 5 samples of source 'toyworld' are damaged") as error:
         fetch(raw, KARPATHY)
-    assert error.value.where == "raw/images.zip: 0.jpg"
+    assert error.value.found.startswith("5 × no image (such as raw/images.zip: ")
 
 
 def test_real_benchmarks(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,12 +153,17 @@ def test_empty_and_missing_sources(tmp_path: Path) -> None:
         fetch(tmp_path, [FLICKR8K])
 
 
-def test_a_bad_image_of_a_list_is_an_error(tmp_path: Path) -> None:
+def test_a_bad_image_of_a_list_is_dropped_and_many_are_an_error(tmp_path: Path) -> None:
     flickr8k(tmp_path / "data/raw/f8k", 3)
-    write(tmp_path / "data/raw/f8k/images-000.tar", tar_bytes([(f"{i}_abc.jpg", b"no image") for i in range(3)]))
-    with pytest.raises(UserError, match="cannot be decoded") as error:
+    members = [(f"{i}_abc.jpg", b"no image" if i == 1 else jpeg(i)) for i in range(3)]
+    write(tmp_path / "data/raw/f8k/images-000.tar", tar_bytes(members))
+    counts = fetch(tmp_path, [FLICKR8K])
+    assert counts["images"] == {"train": 2}
+    assert counts["dropped"] == {"no image": 1}
+    write(tmp_path / "data/raw/f8k/images-000.tar", tar_bytes([(name, b"no image") for name, _ in members]))
+    with pytest.raises(UserError, match="3 of 3 samples of source 'flickr8k' are damaged") as error:
         fetch(tmp_path, [FLICKR8K])
-    assert error.value.where.startswith("data/raw/f8k/images-000.tar: ")
+    assert error.value.found.startswith("3 × no image (such as data/raw/f8k/images-000.tar: ")
 
 
 def test_a_list_of_addresses_gives_dropped_rows_but_no_pair(tmp_path: Path) -> None:

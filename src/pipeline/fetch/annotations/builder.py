@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from pipeline.fetch.packing.dropped import dropped_row
-from pipeline.fetch.packing.keys import file_key
+from pipeline.fetch.packing.dropped import REPEATED_ID, Ledger
+from pipeline.fetch.packing.keys import file_key, file_keys
 from pipeline.fetch.packing.source import ImageSource, ListedImage
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.questions import answer_type, majority, question_type
@@ -30,11 +31,12 @@ CROWD = "box of a crowd"
 
 @dataclass
 class Rows:
-    """Rows of a table, kept as Arrow chunks of 50,000."""
+    """Rows of a table, kept as Arrow chunks of 50,000. `where` is the file that they come from, for messages."""
 
     schema: pa.Schema
     chunks: list[pa.RecordBatch] = field(default_factory=list)
     waiting: list[Mapping[str, Any]] = field(default_factory=list)
+    where: str = ""
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append one row."""
@@ -47,6 +49,24 @@ class Rows:
         self._pack()
         return pa.Table.from_batches(self.chunks, schema=self.schema)
 
+    def rename_keys(self, names: Mapping[str, str]) -> None:
+        """Give the images of `names` their new keys."""
+        table = self.table()
+        column = pa.array([names.get(key, key) for key in table["key"].to_pylist()], pa.string())
+        self.chunks = table.set_column(table.schema.get_field_index("key"), "key", column).to_batches()
+
+    def take_repeated(self, *columns: str) -> list[Mapping[str, Any]]:
+        """Keep the first of all rows that are equal in `columns`; returns these columns of the others."""
+        table = self.table()
+        numbered = table.select(columns).append_column("row", pa.array(np.arange(table.num_rows)))
+        first = numbered.group_by(list(columns)).aggregate([("row", "min")])["row_min"].to_numpy()
+        if len(first) == table.num_rows:
+            return []
+        kept = np.zeros(table.num_rows, bool)
+        kept[first] = True
+        self.chunks = table.filter(pa.array(kept)).to_batches()
+        return table.select(columns).filter(pa.array(~kept)).to_pylist()
+
     def _pack(self) -> None:
         if self.waiting:
             self.chunks.append(pa.RecordBatch.from_pylist(self.waiting, schema=self.schema))
@@ -55,17 +75,55 @@ class Rows:
 
 @dataclass
 class Annotations:
-    """The images, regions, questions and dropped items of one source; the split is filled in later."""
+    """The images, regions and questions of one source; the split is filled in later, what is left out is in `ledger`.
 
-    source: str
+    A name's key is only known when all names are. Until `finish`, rows and images have provisional keys.
+    """
+
+    ledger: Ledger
     images: list[ListedImage] = field(default_factory=list)
     regions: Rows = field(default_factory=lambda: Rows(REGIONS.schema))
     questions: Rows = field(default_factory=lambda: Rows(QUESTIONS.schema))
-    dropped: list[Mapping[str, Any]] = field(default_factory=list)
+    provisional: dict[str, str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self.ledger.source
+
+    @property
+    def dropped(self) -> list[Mapping[str, Any]]:
+        """Rows of the table of dropped items."""
+        return self.ledger.rows
 
     def key(self, file_name: str) -> str:
-        """The key of an image of this source by its file name."""
-        return file_key(self.source, file_name)
+        """The provisional key of an image of this source by its file name."""
+        if file_name not in self.provisional:
+            key = file_key(self.source, file_name)
+            self.provisional[file_name] = f"{key}#{len(self.taken)}" if key in self.taken else key
+            self.taken.add(key)
+        return self.provisional[file_name]
+
+    def finish(self) -> None:
+        """Give all images their final keys, and drop rows whose id comes twice about one image."""
+        final = file_keys(self.source, self.provisional)
+        names = {key: final[name] for name, key in self.provisional.items() if final[name] != key}
+        if names:
+            self.images = [
+                replace(
+                    image,
+                    key=names.get(image.key, image.key),
+                    source_image_id=names.get(image.source_image_id, image.source_image_id),
+                )
+                for image in self.images
+            ]
+            self.regions.rename_keys(names)
+            self.questions.rename_keys(names)
+        for kind, rows in (("region", self.regions), ("question", self.questions)):
+            for row in rows.take_repeated("key", f"{kind}_id"):
+                item = f"{row['key']}/{kind}/{row[f'{kind}_id']}"
+                self.ledger.drop(item, REPEATED_ID, example=f"{rows.where}: {item}")
 
     def add_region(self, key: str, region_id: str, box: Sequence[float] | None, phrase: str) -> None:
         """Add a region, or drop it if it has no box or no phrase."""
@@ -115,13 +173,23 @@ class Annotations:
         )
 
     def drop(self, key: str, reason: str) -> None:
-        """Record an item that cannot be used, with the reason."""
-        self.dropped.append(dropped_row(self.source, key, "", reason))
+        """Record an item that is sound but cannot be used, with the reason."""
+        self.ledger.drop(key, reason)
 
 
 class AnnotationSource(ImageSource):
     """Regions, questions or both, about images that the source's files list."""
 
+    def read(self, root: Path, ledger: Ledger) -> Annotations:
+        """All annotations; records that cannot be used go to the ledger.
+
+        Raises UserError for missing or damaged files.
+        """
+        annotations = Annotations(ledger)
+        self.fill(annotations, root)
+        annotations.finish()
+        return annotations
+
     @abstractmethod
-    def read(self, root: Path) -> Annotations:
-        """All annotations. Raises UserError for missing or damaged files."""
+    def fill(self, annotations: Annotations, root: Path) -> None:
+        """Read the source's files into `annotations`."""

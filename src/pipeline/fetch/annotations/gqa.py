@@ -16,8 +16,9 @@ from pydantic import Field
 from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
 from pipeline.fetch.annotations.visual_genome import ImageData, read_image_data, source_image_of
 from pipeline.fetch.packing.source import ListedImage
-from pipeline.fetch.raw.json_stream import RecordReader, iterate_object
+from pipeline.fetch.raw.json_stream import iterate_object
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import RecordError, RecordReader
 
 
 class GqaSource(AnnotationSource):
@@ -36,26 +37,31 @@ class GqaSource(AnnotationSource):
         """The file that lists the images."""
         return self.questions
 
-    def read(self, root: Path) -> Annotations:
-        """All questions. Raises UserError for missing or damaged files."""
-        annotations = Annotations(self.name)
-        known = read_image_data(root, self.image_data) if self.image_data else {}
+    def fill(self, annotations: Annotations, root: Path) -> None:
+        """Add all questions."""
+        known = read_image_data(root, self.image_data, annotations.ledger) if self.image_data else {}
         images: dict[str, ListedImage] = {}
+        annotations.questions.where = self.questions
         for path in question_files(root, self.questions):
             reader = RecordReader(path)
             for question_id, record in iterate_object(require_file(root, path), path):
-                image_id = reader.identifier(record, "imageId")
+                try:
+                    image_id = reader.identifier(record, "imageId")
+                    question, answer = (reader.text(record, name) for name in ("question", "answer"))
+                except RecordError as error:
+                    annotations.ledger.drop_record(error, question_id)
+                    continue
                 if image_id not in images:
-                    data = known.get(image_id, ImageData())
-                    name, where = f"{image_id}.jpg", f"{path}: image {image_id}"
-                    source_image_id = source_image_of(image_id, data)
-                    images[image_id] = ListedImage(
-                        annotations.key(name), name, where, url=data.url, source_image_id=source_image_id
-                    )
-                question, answer = (reader.get(record, name, str) for name in ("question", "answer"))
+                    images[image_id] = image_of(annotations, image_id, known.get(image_id, ImageData()), path)
                 annotations.add_question(images[image_id].key, question_id, question, [answer])
         annotations.images = list(images.values())
-        return annotations
+
+
+def image_of(annotations: Annotations, image_id: str, data: ImageData, path: str) -> ListedImage:
+    """An image by its id in Visual Genome."""
+    name = f"{image_id}.jpg"
+    key, where = annotations.key(name), f"{path}: image {image_id}"
+    return ListedImage(name, where, url=data.url, key=key, source_image_id=source_image_of(image_id, data))
 
 
 def question_files(root: Path, path: str) -> Iterator[str]:

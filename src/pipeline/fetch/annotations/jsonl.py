@@ -8,16 +8,17 @@ the line is the id.
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
+from pipeline.fetch.packing.dropped import BAD_LINE
 from pipeline.fetch.packing.source import ListedImage
-from pipeline.fetch.raw.json_stream import RecordReader
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import RecordError, RecordReader
 
 
 class JsonlSource(AnnotationSource):
@@ -34,43 +35,49 @@ class JsonlSource(AnnotationSource):
         """The file that lists the images."""
         return self.questions
 
-    def read(self, root: Path) -> Annotations:
-        """All questions. Raises UserError naming the line that is not as expected."""
-        annotations = Annotations(self.name)
+    def fill(self, annotations: Annotations, root: Path) -> None:
+        """Add all questions."""
         images: dict[str, ListedImage] = {}
+        annotations.questions.where = self.questions
+        reader = RecordReader(self.questions)
         with require_file(root, self.questions).open("rb") as stream:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue
-                reader = RecordReader(f"{self.questions}, line {number}")
-                record = parse(line, reader)
-                name = reader.get(record, "image", str)
-                key = annotations.key(name)
-                if name not in images:
-                    images[name] = ListedImage(
-                        key, name, reader.where, url=record.get("url") or "", source_image_id=key
-                    )
-                question_id = reader.identifier(record, "question_id") if "question_id" in record else str(number)
-                answers = answers_of(record, reader)
-                if self.underscore_is_space:
-                    answers = [answer.replace("_", " ") for answer in answers]
-                annotations.add_question(key, question_id, reader.get(record, "question", str), answers)
+                try:
+                    self.add_line(annotations, line, number, reader, images)
+                except RecordError as error:
+                    annotations.ledger.drop_record(error, f"line {number}")
         annotations.images = list(images.values())
-        return annotations
+
+    def add_line(
+        self, annotations: Annotations, line: bytes, number: int, reader: RecordReader, images: dict[str, ListedImage]
+    ) -> None:
+        """Add the question of one line. Raises RecordError if it cannot be used."""
+        record = parse(line, reader, number)
+        name, question = reader.text(record, "image"), reader.text(record, "question")
+        question_id = reader.identifier(record, "question_id") if "question_id" in record else str(number)
+        answers = answers_of(record, reader)
+        if self.underscore_is_space:
+            answers = [answer.replace("_", " ") for answer in answers]
+        key = annotations.key(name)
+        if name not in images:
+            where = f"{self.questions}, line {number}"
+            images[name] = ListedImage(name, where, url=reader.url(record, "url"), key=key, source_image_id=key)
+        annotations.add_question(key, question_id, question, answers)
 
 
-def parse(line: bytes, reader: RecordReader) -> Any:
-    """One line as an object. Raises UserError if it is not one."""
+def parse(line: bytes, reader: RecordReader, number: int) -> Any:
+    """One line as an object. Raises RecordError if it is not one."""
     try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise UserError("A line is not valid JSON.", where=reader.where, found=str(error)) from None
-    reader.get({"line": record}, "line", dict)
-    return record
+        record = json.loads(line.removeprefix(BOM_UTF8) if number == 1 else line)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(BAD_LINE, reader.where, "a JSON object", str(error)) from None
+    return reader.mapping(record)
 
 
 def answers_of(record: Any, reader: RecordReader) -> list[str]:
     """The record's answers: its list, or its one answer."""
     if "answers" not in record:
-        return [reader.get(record, "answer", str)]
-    return [reader.get({"answer": item}, "answer", str) for item in reader.get(record, "answers", list)]
+        return [reader.text(record, "answer")]
+    return [reader.text({"answer": item}, "answer") for item in reader.get(record, "answers", list)]

@@ -10,7 +10,7 @@ Half of the images are COCO's; the COCO id tells which of them another source ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,20 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
+from pipeline.fetch.packing.dropped import NO_REGION, REPEATED_ID, UNKNOWN_IMAGE, Ledger
 from pipeline.fetch.packing.source import ListedImage
-from pipeline.fetch.raw.json_stream import RecordReader, iterate_list, read_object
+from pipeline.fetch.raw.json_stream import iterate_list, read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import (
+    DECIMAL,
+    RecordError,
+    RecordReader,
+    identifier,
+    is_missing,
+    photograph,
+    shown,
+)
 from pipeline.storage.boxes import fraction_box
 
 
@@ -52,22 +61,22 @@ class VisualGenomeSource(AnnotationSource):
         """The file that lists the images."""
         return self.image_data or self.question_answers or ""
 
-    def read(self, root: Path) -> Annotations:
-        """All regions and questions. Raises UserError for missing or damaged files and for unknown images."""
-        annotations = Annotations(self.name)
-        images = read_image_data(root, self.image_data) if self.image_data else {}
+    def fill(self, annotations: Annotations, root: Path) -> None:
+        """Add all regions and questions."""
+        images = read_image_data(root, self.image_data, annotations.ledger) if self.image_data else {}
         used: dict[str, None] = {}
         boxes = BoxIndex([], [])
         if self.region_descriptions:
             boxes = read_regions(annotations, root, self.region_descriptions, images, used)
         if self.question_answers:
-            mapping = read_mapping(root, self.qa_to_region_mapping) if self.qa_to_region_mapping else {}
+            mapping: dict[str, int] = {}
+            if self.qa_to_region_mapping:
+                mapping = read_mapping(root, self.qa_to_region_mapping, annotations.ledger)
             known = images if self.image_data else None
             read_questions(annotations, root, self.question_answers, known, used, mapping, boxes)
         annotations.images = [
             listed_image(annotations, image_id, images.get(image_id, ImageData()), self.listed_in) for image_id in used
         ]
-        return annotations
 
 
 @dataclass(frozen=True)
@@ -99,58 +108,65 @@ class BoxIndex:
 def listed_image(annotations: Annotations, image_id: str, data: ImageData, listed_in: str) -> ListedImage:
     """One image; its file name is the end of its url's path where that fits its id."""
     ending = "/".join(data.url.rpartition("?")[2].split("/")[-2:])
-    file_name = ending if ending.endswith(f"/{image_id}.jpg") else f"{image_id}.jpg"
-    key = annotations.key(file_name)
-    where = f"{listed_in}: image {image_id}"
-    return ListedImage(key, file_name, where, url=data.url, source_image_id=source_image_of(image_id, data))
+    return ListedImage(
+        file_name=ending if ending.endswith(f"/{image_id}.jpg") else f"{image_id}.jpg",
+        where=f"{listed_in}: image {image_id}",
+        url=data.url,
+        key=annotations.key(f"{image_id}.jpg"),
+        source_image_id=source_image_of(image_id, data),
+        box_size=(data.width, data.height),
+        any_folder=True,
+    )
 
 
 def source_image_of(image_id: str, data: ImageData) -> str:
     """The `source_image_id` of an image: COCO's id where it has one."""
-    return f"coco:{data.coco_id}" if data.coco_id else f"vg:{image_id}"
+    return photograph("coco", data.coco_id) if data.coco_id else photograph("vg", image_id)
 
 
-def read_image_data(root: Path, path: str) -> dict[str, ImageData]:
-    """Image data by id. Raises UserError if an id comes twice."""
+def read_image_data(root: Path, path: str, ledger: Ledger) -> dict[str, ImageData]:
+    """Image data by id; of records with one id the first."""
     reader = RecordReader(path)
     images: dict[str, ImageData] = {}
-    for record in iterate_list(require_file(root, path), path):
-        image_id = reader.identifier(record, "image_id", "id")
-        if image_id in images:
-            raise UserError("Two images share one id.", where=path, found=f"image_id {image_id}")
-        coco_id = record.get("coco_id")
-        images[image_id] = ImageData(
-            reader.number(record, "width"),
-            reader.number(record, "height"),
-            record.get("url") or "",
-            "" if coco_id is None else str(coco_id),
-        )
+    for number, record in enumerate(iterate_list(require_file(root, path), path)):
+        try:
+            image_id = reader.identifier(record, "image_id", "id")
+            if image_id in images:
+                raise RecordError(REPEATED_ID, path, found=f"image_id {image_id}")
+            images[image_id] = ImageData(
+                reader.number(record, "width"),
+                reader.number(record, "height"),
+                reader.url(record, "url"),
+                coco_id_of(record, reader),
+            )
+        except RecordError as error:
+            ledger.drop_record(error, number)
     return images
+
+
+def coco_id_of(record: Any, reader: RecordReader) -> str:
+    """The image's id in COCO, or an empty string if it has none. Raises RecordError if it is no id."""
+    return "" if is_missing(record.get("coco_id")) else reader.identifier(record, "coco_id")
 
 
 def read_regions(
     annotations: Annotations, root: Path, path: str, images: Mapping[str, ImageData], used: dict[str, None]
 ) -> BoxIndex:
     """Add every region of the file; returns the boxes by region id."""
-    reader = RecordReader(path)
+    annotations.regions.where = path
     ids: list[int] = []
     boxes: list[list[float]] = []
-    for record in iterate_list(require_file(root, path), path):
-        regions = reader.get(record, "regions", list)
-        if not regions:
-            continue
-        image_id = image_of(record, regions, reader)
-        data = known_data(image_id, images, reader)
-        key = annotations.key(f"{image_id}.jpg")
-        used[image_id] = None
-        for region in regions:
-            region_id = reader.identifier(region, "region_id", "id")
-            sides = [reader.number(region, name) for name in ("x", "y", "width", "height")]
-            box = fraction_box(sides[0], sides[1], sides[2], sides[3], data.width, data.height)
-            annotations.add_region(key, region_id, box, reader.get(region, "phrase", str))
-            if box is not None and region_id.isdecimal():
-                ids.append(int(region_id))
-                boxes.append(box)
+
+    def add(key: str, data: ImageData, region: Any, reader: RecordReader) -> None:
+        region_id = reader.identifier(region, "region_id", "id")
+        sides = [reader.number(region, name) for name in ("x", "y", "width", "height")]
+        box = fraction_box(sides[0], sides[1], sides[2], sides[3], data.width, data.height)
+        annotations.add_region(key, region_id, box, reader.text(region, "phrase"))
+        if box is not None and DECIMAL.fullmatch(region_id):
+            ids.append(int(region_id))
+            boxes.append(box)
+
+    add_items(annotations, root, path, "regions", images, used, add)
     return BoxIndex(ids, boxes)
 
 
@@ -163,46 +179,73 @@ def read_questions(
     mapping: Mapping[str, int],
     boxes: BoxIndex,
 ) -> None:
-    """Add every question of the file, with its region's box where the mapping has one.
+    """Add every question of the file, with its region's box where the mapping has one."""
+    annotations.questions.where = path
 
-    `images` None accepts every image id.
+    def add(key: str, data: ImageData, item: Any, reader: RecordReader) -> None:
+        question_id = reader.identifier(item, "qa_id", "id")
+        question, answer = reader.text(item, "question"), reader.text(item, "answer")
+        annotations.add_question(key, question_id, question, [answer], boxes.get(mapping.get(question_id)))
+
+    add_items(annotations, root, path, "qas", images, used, add)
+
+
+def add_items(
+    annotations: Annotations,
+    root: Path,
+    path: str,
+    name: str,
+    images: Mapping[str, ImageData] | None,
+    used: dict[str, None],
+    add: Callable[[str, ImageData, Any, RecordReader], None],
+) -> None:
+    """Call `add` for every item in the lists `name` of a file's records; items that it refuses are dropped.
+
+    The images that have items are put into `used`. `images` None accepts every image id.
     """
     reader = RecordReader(path)
-    for record in iterate_list(require_file(root, path), path):
-        questions = reader.get(record, "qas", list)
-        if not questions:
+    for number, record in enumerate(iterate_list(require_file(root, path), path)):
+        try:
+            items = reader.get(record, name, list)
+            if not items:
+                continue
+            image_id = image_of(record, items, reader)
+            data = known_data(image_id, images, reader)
+        except RecordError as error:
+            annotations.ledger.drop_record(error, number)
             continue
-        image_id = image_of(record, questions, reader)
-        if images is not None:
-            known_data(image_id, images, reader)
         key = annotations.key(f"{image_id}.jpg")
         used[image_id] = None
-        for item in questions:
-            question_id = reader.identifier(item, "qa_id", "id")
-            answers = [reader.get(item, "answer", str)]
-            box = boxes.get(mapping.get(question_id))
-            annotations.add_question(key, question_id, reader.get(item, "question", str), answers, box)
+        for position, item in enumerate(items):
+            try:
+                add(key, data, item, reader)
+            except RecordError as error:
+                annotations.ledger.drop_record(error, number, name, position)
 
 
 def image_of(record: Any, items: list[Any], reader: RecordReader) -> str:
     """The image id of a record: its own, else that of its first item."""
-    has_id = isinstance(record, Mapping) and ("image_id" in record or "id" in record)
+    has_id = "image_id" in record or "id" in record
     return reader.identifier(record, "image_id", "id") if has_id else reader.identifier(items[0], "image_id")
 
 
-def known_data(image_id: str, images: Mapping[str, ImageData], reader: RecordReader) -> ImageData:
-    """The data of an image. Raises UserError if `image_data` does not list it."""
+def known_data(image_id: str, images: Mapping[str, ImageData] | None, reader: RecordReader) -> ImageData:
+    """The data of an image. Raises RecordError if `image_data` does not list it."""
+    if images is None:
+        return ImageData()
     if image_id not in images:
-        raise UserError(
-            "Annotations refer to an image that image_data does not list.",
-            where=reader.where,
-            found=f"image {image_id}",
-            fix="use files of one release of Visual Genome",
-        )
+        raise RecordError(UNKNOWN_IMAGE, reader.where, "an image that image_data lists", f"image {image_id}")
     return images[image_id]
 
 
-def read_mapping(root: Path, path: str) -> dict[str, int]:
-    """Region id by question id. Raises UserError for values that are not numbers."""
-    content, reader = read_object(require_file(root, path), path)
-    return {question_id: reader.get({"region_id": value}, "region_id", int) for question_id, value in content.items()}
+def read_mapping(root: Path, path: str, ledger: Ledger) -> dict[str, int]:
+    """Region id by question id; an entry without a region is dropped, and its question has no box."""
+    content, _ = read_object(require_file(root, path), path)
+    mapping: dict[str, int] = {}
+    for question_id, value in content.items():
+        region_id = identifier(value) or ""
+        if DECIMAL.fullmatch(region_id):
+            mapping[identifier(question_id) or ""] = int(region_id)
+        else:
+            ledger.drop_record(RecordError(NO_REGION, path, "<question id>: <region id>", shown(value)), question_id)
+    return mapping

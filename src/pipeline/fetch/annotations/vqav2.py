@@ -8,17 +8,19 @@ samples of the annotations lack `image_id` and the last two fields; the types ar
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
-from pipeline.fetch.captions.coco import image_url, images_by_id
+from pipeline.fetch.captions.coco import image_url, images_by_id, known_image
+from pipeline.fetch.packing.dropped import NO_MATCH, Ledger
 from pipeline.fetch.packing.source import ListedImage
-from pipeline.fetch.raw.json_stream import RecordReader, read_object
+from pipeline.fetch.raw.json_stream import read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import DECIMAL, RecordError, RecordReader, photograph
 
 
 class Vqav2Source(AnnotationSource):
@@ -36,73 +38,81 @@ class Vqav2Source(AnnotationSource):
         """The file that lists the images."""
         return self.questions
 
-    def read(self, root: Path) -> Annotations:
-        """All questions with their answers. Raises UserError where the two files do not fit each other."""
+    def fill(self, annotations: Annotations, root: Path) -> None:
+        """Add all questions with their answers; a question whose answers are missing is dropped."""
         content, reader = read_object(require_file(root, self.questions), self.questions)
         answered, answer_reader = read_object(require_file(root, self.annotations), self.annotations)
-        by_question = answers_by_question(answered, answer_reader)
-        infos: dict[str, Any] = {}
-        if self.image_info:
-            infos = images_by_id(*read_object(require_file(root, self.image_info), self.image_info))
-        annotations = Annotations(self.name)
+        answers = answers_by_question(answered, answer_reader, annotations.ledger)
+        names = self.image_names(content, reader, root, annotations.ledger)
         images: dict[str, ListedImage] = {}
-        for record in reader.get(content, "questions", list):
-            image_id = reader.identifier(record, "image_id")
-            if image_id not in images:
-                images[image_id] = image_of(annotations, image_id, content, reader, infos, self.image_info)
-            question_id = reader.identifier(record, "question_id")
-            answer = by_question.get(question_id)
-            if answer is None or str(answer.get("image_id", image_id)) != image_id:
-                raise mismatch(self, question_id)
-            annotations.add_question(
-                images[image_id].key,
-                question_id,
-                reader.get(record, "question", str),
-                [answer_reader.get(item, "answer", str) for item in answer_reader.get(answer, "answers", list)],
-                official_type=answer.get("answer_type") or "",
-            )
+        annotations.questions.where = self.questions
+        for number, record in enumerate(reader.get(content, "questions", list)):
+            try:
+                image_id, question_id = (reader.identifier(record, name) for name in ("image_id", "question_id"))
+                texts, official_type = answers_of(question_id, image_id, answers, answer_reader)
+                question = reader.text(record, "question")
+                if image_id not in images:
+                    images[image_id] = image_of(annotations, image_id, names, reader)
+            except RecordError as error:
+                annotations.ledger.drop_record(error, "questions", number)
+                continue
+            annotations.add_question(images[image_id].key, question_id, question, texts, official_type=official_type)
         annotations.images = list(images.values())
-        return annotations
+
+    def image_names(self, content: Any, reader: RecordReader, root: Path, ledger: Ledger) -> ImageNames:
+        """File name and url of an image by its id."""
+        if self.image_info is None:
+            subtype = reader.text(content, "data_subtype")
+            return lambda image_id: (f"COCO_{subtype}_{coco_number(image_id, reader):012d}.jpg", "")
+        content, info_reader = read_object(require_file(root, self.image_info), self.image_info)
+        infos = images_by_id(content, info_reader, ledger)
+
+        def listed(image_id: str) -> tuple[str, str]:
+            info = infos[known_image({"image_id": image_id}, infos, info_reader)]
+            return info_reader.text(info, "file_name"), image_url(info, info_reader)
+
+        return listed
 
 
-def answers_by_question(content: Any, reader: RecordReader) -> dict[str, Any]:
+ImageNames = Callable[[str], tuple[str, str]]
+
+
+def answers_by_question(content: Any, reader: RecordReader, ledger: Ledger) -> dict[str, Any]:
     """The records of `annotations` by question id."""
-    return {reader.identifier(item, "question_id"): item for item in reader.get(content, "annotations", list)}
+    answers: dict[str, Any] = {}
+    for number, item in enumerate(reader.get(content, "annotations", list)):
+        try:
+            answers[reader.identifier(item, "question_id")] = item
+        except RecordError as error:
+            ledger.drop_record(error, "annotations", number)
+    return answers
 
 
-def image_of(
-    annotations: Annotations,
-    image_id: str,
-    content: Any,
-    reader: RecordReader,
-    infos: dict[str, Any],
-    info_file: str | None,
-) -> ListedImage:
-    """File name and url of an image, from COCO's list or by VQAv2's rule."""
-    where = f"{reader.where}: image {image_id}"
-    if info_file is None:
-        subtype = reader.get(content, "data_subtype", str)
-        file_name, url = f"COCO_{subtype}_{int(image_id):012d}.jpg", ""
-    elif image_id in infos:
-        file_name = RecordReader(info_file).get(infos[image_id], "file_name", str)
-        url = image_url(infos[image_id])
-    else:
-        raise UserError(
-            "A question's image is not in the image list.",
-            where=f"{reader.where} and {info_file}",
-            found=f"image {image_id}",
-            fix="name the image list of the same COCO split",
-        )
-    source_image_id = f"coco:{int(image_id)}"
-    return ListedImage(annotations.key(file_name), file_name, where, url=url, source_image_id=source_image_id)
+def answers_of(
+    question_id: str, image_id: str, answers: Mapping[str, Any], reader: RecordReader
+) -> tuple[list[str], str]:
+    """The answers to a question and their official type, or an empty string.
+
+    Raises RecordError if there are none, they belong to another image, or their record cannot be used.
+    """
+    record = answers.get(question_id)
+    about = reader.identifier(record, "image_id") if record is not None and "image_id" in record else image_id
+    if record is None or photograph("coco", about) != photograph("coco", image_id):
+        found = f"question {question_id}" + (f" is about image {about} there" if about != image_id else "")
+        raise RecordError(NO_MATCH, reader.where, f"answers about image {image_id}", found)
+    texts = [reader.text(item, "answer") for item in reader.get(record, "answers", list)]
+    return texts, reader.optional_text(record, "answer_type")
 
 
-def mismatch(source: Vqav2Source, question_id: str) -> UserError:
-    """The error for a question whose answers are missing or belong to another image."""
-    return UserError(
-        "Questions and annotations do not fit each other.",
-        where=f"{source.questions} and {source.annotations}",
-        expected="answers to every question, about the same image",
-        found=f"question {question_id}",
-        fix="use both files of one split",
-    )
+def coco_number(image_id: str, reader: RecordReader) -> int:
+    """The number of a COCO image. Raises RecordError if the id is none."""
+    if not DECIMAL.fullmatch(image_id):
+        raise reader.error({"image_id": image_id}, "image_id", "the number of a COCO image")
+    return int(image_id)
+
+
+def image_of(annotations: Annotations, image_id: str, names: ImageNames, reader: RecordReader) -> ListedImage:
+    """An image by its id. Raises RecordError if it has no file name."""
+    file_name, url = names(image_id)
+    where, source_image_id = f"{reader.where}: image {image_id}", photograph("coco", image_id)
+    return ListedImage(file_name, where, url=url, key=annotations.key(file_name), source_image_id=source_image_id)

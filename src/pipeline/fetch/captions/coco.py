@@ -8,18 +8,19 @@ kept.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.captions.sources import CaptionedSource
-from pipeline.fetch.packing.keys import file_key
+from pipeline.fetch.packing.dropped import REPEATED_ID, UNKNOWN_IMAGE, Ledger
 from pipeline.fetch.packing.pack import clean_caption
 from pipeline.fetch.packing.source import ListedImage
-from pipeline.fetch.raw.json_stream import RecordReader, read_object
+from pipeline.fetch.raw.json_stream import read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import RecordError, RecordReader, photograph
 
 
 class CocoSource(CaptionedSource):
@@ -33,56 +34,59 @@ class CocoSource(CaptionedSource):
         """The file that lists the images."""
         return self.captions
 
-    def read(self, root: Path) -> list[ListedImage]:
-        """All images that have captions, in the file's order. Raises UserError for captions of unknown images."""
+    def listed(self, root: Path, ledger: Ledger) -> list[ListedImage]:
+        """All images that have captions, in the file's order."""
         content, reader = read_object(require_file(root, self.captions), self.captions)
-        images = images_by_id(content, reader)
+        images = images_by_id(content, reader, ledger)
         captions: dict[str, list[str]] = defaultdict(list)
-        for record in reader.get(content, "annotations", list):
-            image_id = known_image(record, images, reader)
-            caption = clean_caption(reader.get(record, "caption", str))
+        for number, record in enumerate(reader.get(content, "annotations", list)):
+            try:
+                image_id = known_image(record, images, reader)
+                caption = clean_caption(reader.text(record, "caption"))
+            except RecordError as error:
+                ledger.drop_record(error, "annotations", number)
+                continue
             if caption:
                 captions[image_id].append(caption)
         return [
-            listed_image(image, image_id, self, reader, captions[image_id])
+            listed_image(image, image_id, reader, captions[image_id])
             for image_id, image in images.items()
             if image_id in captions
         ]
 
 
-def listed_image(
-    image: Any, image_id: str, source: CocoSource, reader: RecordReader, captions: list[str]
-) -> ListedImage:
+def listed_image(image: Any, image_id: str, reader: RecordReader, captions: Sequence[str] = ()) -> ListedImage:
     """One record of `images` with its captions."""
-    name = reader.get(image, "file_name", str)
     where = f"{reader.where}: image {image_id}"
-    return ListedImage(file_key(source.name, name), name, where, captions, image_url(image))
+    source_image_id = photograph("coco", image_id)
+    return ListedImage(
+        reader.text(image, "file_name"), where, captions, image_url(image, reader), source_image_id=source_image_id
+    )
 
 
-def images_by_id(content: Any, reader: RecordReader) -> dict[str, Any]:
-    """The records of `images` by their id. Raises UserError if an id comes twice."""
+def images_by_id(content: Any, reader: RecordReader, ledger: Ledger) -> dict[str, Any]:
+    """The records of `images` by their id, those that have an id of their own and a file name."""
     images: dict[str, Any] = {}
-    for image in reader.get(content, "images", list):
-        image_id = reader.identifier(image, "id")
-        if image_id in images:
-            raise UserError("Two images share one id.", where=reader.where, found=f"id {image_id}")
-        images[image_id] = image
+    for number, image in enumerate(reader.get(content, "images", list)):
+        try:
+            image_id = reader.identifier(image, "id")
+            reader.text(image, "file_name")
+            if image_id in images:
+                raise RecordError(REPEATED_ID, reader.where, found=f"id {image_id}")
+            images[image_id] = image
+        except RecordError as error:
+            ledger.drop_record(error, "images", number)
     return images
 
 
-def known_image(record: Any, images: dict[str, Any], reader: RecordReader) -> str:
-    """The image id of an annotation. Raises UserError if the file lists no such image."""
+def known_image(record: Any, images: Mapping[str, Any], reader: RecordReader) -> str:
+    """The image id of an annotation. Raises RecordError if the file lists no such image."""
     image_id = reader.identifier(record, "image_id")
     if image_id not in images:
-        raise UserError(
-            "An annotation refers to an image that the file does not list.",
-            where=reader.where,
-            expected="an id of its `images`",
-            found=f"image_id {image_id}",
-        )
+        raise RecordError(UNKNOWN_IMAGE, reader.where, "an id of its `images`", f"image_id {image_id}")
     return image_id
 
 
-def image_url(image: Any) -> str:
+def image_url(image: Any, reader: RecordReader) -> str:
     """The url of an image, or an empty string if the record has none."""
-    return image.get("coco_url") or image.get("flickr_url") or image.get("url") or ""
+    return reader.url(image, "coco_url", "flickr_url", "url")

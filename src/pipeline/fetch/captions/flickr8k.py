@@ -6,6 +6,7 @@ official token file carries a suffix (`….jpg.1#0`) and is in no list, so only 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Literal
@@ -14,10 +15,13 @@ from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.sources import CaptionedSource
-from pipeline.fetch.packing.keys import file_key
+from pipeline.fetch.packing.dropped import BAD_LINE, NO_CAPTION, Ledger
 from pipeline.fetch.packing.pack import clean_caption
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import RecordError
+
+TOKEN = re.compile(r"(?P<name>[^\t]+)#(?P<number>[0-9]{1,9})\t(?P<caption>.*)", re.DOTALL)
 
 
 class Flickr8kSource(CaptionedSource):
@@ -32,47 +36,34 @@ class Flickr8kSource(CaptionedSource):
         """The file that lists the images."""
         return self.image_list
 
-    def read(self, root: Path) -> list[ListedImage]:
-        """The listed images with their captions in order of number.
-
-        Raises UserError for a line of another form or a listed image without captions.
-        """
-        captions = read_tokens(require_file(root, self.tokens), self.tokens)
-        lines = read_lines(require_file(root, self.image_list), self.image_list)
+    def listed(self, root: Path, ledger: Ledger) -> list[ListedImage]:
+        """The listed images with their captions in order of number."""
+        captions = read_tokens(require_file(root, self.tokens), self.tokens, ledger)
         images: list[ListedImage] = []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(read_lines(require_file(root, self.image_list), self.image_list), start=1):
             name = line.strip()
             if not name:
                 continue
-            where = f"{self.image_list}, line {number}"
-            if name not in captions:
-                raise UserError(
-                    "An image of the list has no captions.",
-                    where=where,
-                    expected=f"an image of {self.tokens}",
-                    found=name,
-                    fix="check that both files belong to one data set",
-                )
-            images.append(ListedImage(file_key(self.name, name), name, where, captions[name]))
+            if name in captions:
+                images.append(ListedImage(name, f"{self.image_list}, line {number}", captions[name]))
+            else:
+                error = RecordError(NO_CAPTION, self.image_list, found=f"{name}, which {self.tokens} does not hold")
+                ledger.drop_record(error, f"line {number}")
         return images
 
 
-def read_tokens(path: Path, where: str) -> dict[str, list[str]]:
-    """Captions by image name, in order of their numbers. Raises UserError for a line of another form."""
+def read_tokens(path: Path, where: str, ledger: Ledger) -> dict[str, list[str]]:
+    """Captions by image name, in order of their numbers."""
     captions: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for number, line in enumerate(read_lines(path, where), start=1):
         if not line.strip():
             continue
-        head, tab, caption = line.partition("\t")
-        name, sign, index = head.rpartition("#")
-        if not (tab and sign and name and index.isdecimal() and caption.strip()):
-            raise UserError(
-                "A line of a token file has another form than expected.",
-                where=f"{where}, line {number}",
-                expected="<image>#<number><TAB><caption>",
-                found=repr(line[:120]),
-            )
-        captions[name].append((int(index), clean_caption(caption)))
+        match = TOKEN.fullmatch(line.rstrip("\r"))
+        if match and match["caption"].strip():
+            captions[match["name"]].append((int(match["number"]), clean_caption(match["caption"])))
+        else:
+            error = RecordError(BAD_LINE, where, "<image>#<number><TAB><caption>", repr(line[:120]))
+            ledger.drop_record(error, f"line {number}")
     return {name: [caption for _, caption in sorted(numbered)] for name, numbered in captions.items()}
 
 

@@ -14,11 +14,12 @@ from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.sources import CaptionedSource
-from pipeline.fetch.packing.keys import file_key
+from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.packing.pack import clean_caption
 from pipeline.fetch.packing.source import ListedImage
-from pipeline.fetch.raw.json_stream import RecordReader, read_object
+from pipeline.fetch.raw.json_stream import read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
+from pipeline.fetch.raw.records import RecordError, RecordReader
 
 
 class KarpathySource(CaptionedSource):
@@ -33,32 +34,33 @@ class KarpathySource(CaptionedSource):
         """The file that lists the images."""
         return self.annotations
 
-    def read(self, root: Path) -> list[ListedImage]:
+    def listed(self, root: Path, ledger: Ledger) -> list[ListedImage]:
         """The images of the selected splits, in the file's order. Raises UserError for an unknown split."""
         content, reader = read_object(require_file(root, self.annotations), self.annotations)
-        images = reader.get(content, "images", list)
-        splits = [reader.get(image, "split", str) for image in images]
-        unknown = sorted(set(self.select) - set(splits))
-        if unknown:
+        images: list[ListedImage] = []
+        splits: set[str] = set()
+        for number, record in enumerate(reader.get(content, "images", list)):
+            try:
+                split = reader.text(record, "split")
+                splits.add(split)
+                if split in self.select:
+                    images.append(listed_image(record, reader))
+            except RecordError as error:
+                ledger.drop_record(error, "images", number)
+        if unknown := sorted(set(self.select) - splits):
             raise UserError(
                 f"A Karpathy file has no split {', '.join(unknown)}.",
                 where=self.annotations,
-                expected=f"one of {', '.join(sorted(set(splits)))}",
+                expected=f"one of {', '.join(sorted(splits))}",
                 fix="correct `select` in params.yaml",
             )
-        return [
-            listed_image(image, self, reader)
-            for image, split in zip(images, splits, strict=True)
-            if split in self.select
-        ]
+        return images
 
 
-def listed_image(image: Any, source: KarpathySource, reader: RecordReader) -> ListedImage:
-    """One record of `images`."""
-    name = reader.get(image, "filename", str)
-    folder = image.get("filepath") or ""
-    sentences = [reader.get(sentence, "raw", str) for sentence in reader.get(image, "sentences", list)]
+def listed_image(record: Any, reader: RecordReader) -> ListedImage:
+    """One record of `images`. Raises RecordError if it cannot be used."""
+    name, folder = reader.text(record, "filename"), reader.optional_text(record, "filepath")
+    sentences = [reader.text(sentence, "raw") for sentence in reader.get(record, "sentences", list)]
     captions = [caption for caption in map(clean_caption, sentences) if caption]
     file_name = f"{folder}/{name}" if folder else name
-    where = f"{reader.where}: {file_name}"
-    return ListedImage(file_key(source.name, file_name), file_name, where, captions, image.get("url") or "")
+    return ListedImage(file_name, f"{reader.where}: {file_name}", captions, reader.url(record, "url"))

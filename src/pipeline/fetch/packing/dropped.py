@@ -1,13 +1,26 @@
-"""The table of what was left out, and why: nothing is lost silently."""
+"""The table of what was left out, and why: nothing is lost silently.
+
+One bad item never ends a stage. It goes to the ledger of its source with its reason; only if more than a share of the
+source's items is damaged does the stage fail, and it names the most frequent reasons with an example of each.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.errors import UserError
+from pipeline.fetch.raw.records import RecordError
 
 NO_IMAGE = "no image"
 IMAGE_MISSING = "image missing"
+NAME_FITS_TWO = "name fits two images"
 NO_CAPTION = "no caption"
 UNREADABLE = "text unreadable"
 IMAGE_TOO_SMALL = "image too small"
@@ -15,9 +28,19 @@ IMAGE_TOO_LONG = "image too elongated"
 CAPTION_TOO_SHORT = "caption too short"
 NOT_DOWNLOADED = "not downloaded"
 DUPLICATE_URL = "duplicate url"
+LISTED_TWICE = "listed twice"
+REPEATED_ID = "repeated id"
+UNKNOWN_IMAGE = "unknown image"
+UNKNOWN_CATEGORY = "unknown category"
+NO_MATCH = "no matching answers"
+NO_REGION = "no region for a question"
+BAD_LINE = "bad line"
 
-FAULTS = (NO_IMAGE, IMAGE_MISSING, NO_CAPTION, UNREADABLE)
-"""Reasons that mean a damaged source; all others are filters."""
+FAULTS = (NO_IMAGE, IMAGE_MISSING, NAME_FITS_TWO, NO_CAPTION, UNREADABLE, LISTED_TWICE)
+"""Reasons that mean a damaged source, beside those that a ledger holds as faults; all others are filters."""
+
+MOST_REASONS = 5
+"""As many reasons does a message name."""
 
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
@@ -29,3 +52,63 @@ def dropped_row(source: str, key: str, url: str, reason: str) -> Mapping[str, An
     """One row of the table; an image that is missing or not downloaded may be had later, all else is permanent."""
     permanent = reason not in (NOT_DOWNLOADED, IMAGE_MISSING)
     return {"source": source, "key": key, "url": url, "reason": reason, "permanent": permanent}
+
+
+@dataclass
+class Ledger:
+    """What was left out of one source: rows of the table, and an example of each reason that means damage."""
+
+    source: str
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    examples: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, key: str, reason: str, url: str = "", example: str = "") -> None:
+        """Add a row. `example` says where the item stands and what was found; without one it is no fault.
+
+        A key that comes again gets a number, since keys of the table are unique.
+        """
+        number = self.keys[key] = self.keys.get(key, 0) + 1
+        self.rows.append(dropped_row(self.source, key if number == 1 else f"{key}#{number}", url, reason))
+        if example:
+            self.examples.setdefault(reason, example)
+
+    def drop_record(self, error: RecordError, *position: object) -> None:
+        """Add a record that cannot be used; `position` is its number in its file, or the name of its field."""
+        place = "/".join(str(part) for part in position)
+        found = f": {error.found}" if error.found else ""
+        self.drop(f"{PurePosixPath(error.where).name}/{place}", error.problem, "", f"{error.where}, {place}{found}")
+
+    def add_packed(self, dropped: pa.Table, places: Mapping[str, object]) -> None:
+        """Add what was dropped of this source while its images were packed; places: where each key's image lies."""
+        for row in dropped.filter(pc.field("source") == self.source).to_pylist():
+            example = str(places.get(row["key"], row["key"])) if row["reason"] in FAULTS else ""
+            self.drop(row["key"], row["reason"], row["url"], example)
+
+    def faults(self) -> dict[str, int]:
+        """Number of rows by reason, of those that mean damage."""
+        counts = Counter(row["reason"] for row in self.rows)
+        return {reason: count for reason, count in counts.most_common() if reason in self.examples or reason in FAULTS}
+
+
+def check_faults(ledger: Ledger, kept: int, where: object, max_share: float, stage: str) -> None:
+    """Raise UserError if nothing of a source is left, or if more than the share `max_share` of its items is damaged.
+
+    One damaged item is always accepted, unless `max_share` is 0. Items that a filter left out count as sound.
+    """
+    reasons = ledger.faults()
+    faults, total = sum(reasons.values()), kept + len(ledger.rows)
+    accepted = max(1, max_share * total) if max_share else 0
+    if not faults or (faults <= accepted and faults < total):
+        return
+    examples = [
+        f"{count} × {reason}" + (f" (such as {ledger.examples[reason]})" if reason in ledger.examples else "")
+        for reason, count in list(reasons.items())[:MOST_REASONS]
+    ]
+    raise UserError(
+        f"{faults} of {total} samples of source '{ledger.source}' are damaged.",
+        where=where,
+        expected=f"at most {max_share:.1%} ({stage}.max_dropped_share)",
+        found="; ".join(examples) + (" …" if len(reasons) > MOST_REASONS else ""),
+        fix="mend the source or fetch it again, or raise max_dropped_share if that many are known to be damaged",
+    )

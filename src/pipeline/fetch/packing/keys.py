@@ -8,6 +8,7 @@ tildes (`.` is `~2e~`); the mapping is one to one, so two names never share a ke
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.core.errors import UserError
@@ -27,18 +28,20 @@ def file_key(source: str, file_name: str) -> str:
     return image_key(source, base.rpartition(".")[0] or base)
 
 
+def file_keys(source: str, file_names: Iterable[str]) -> dict[str, str]:
+    """The key of each of a source's file names.
+
+    Folder and extension count only where two names would have one key otherwise: `cats/1.jpg` beside `dogs/1.jpg`.
+    """
+    keys = {name: file_key(source, name) for name in file_names}
+    while shared := {key for key, count in Counter(keys.values()).items() if count > 1}:
+        keys = {name: image_key(source, name) if key in shared else key for name, key in keys.items()}
+    return keys
+
+
 def by_hash(keys: Iterable[str]) -> list[str]:
     """Keys in the order of their hashes: a fixed shuffle, which additional keys hardly change."""
     return sorted(keys, key=lambda key: (hash_bytes(key.encode()), key))
-
-
-def check_unique(keys: Iterable[tuple[str, str]]) -> None:
-    """Raise UserError naming both entries if two of the pairs (key, entry) share one key."""
-    first: dict[str, str] = {}
-    for key, entry in keys:
-        if key in first:
-            raise duplicate(key, first[key], entry)
-        first[key] = entry
 
 
 def duplicate(key: str, first: str, second: str) -> UserError:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.files import read_json
 from pipeline.fetch.packing.keys import duplicate
+from pipeline.fetch.packing.pack import Turned
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
 
@@ -31,6 +33,12 @@ def merge_dropped(rows: Path) -> pa.Table:
     """All dropped rows below `rows`, in the order of the shards' numbers."""
     parts = [DROPPED.read(path) for path in sorted(rows.glob("dropped-*.parquet"))]
     return pa.concat_tables([DROPPED.schema.empty_table(), *parts])
+
+
+def merge_turned(rows: Path) -> dict[str, Turned]:
+    """All images that were turned upright, by key."""
+    files = [read_json(path) for path in sorted(rows.glob("turned-*.json"))]
+    return {key: Turned(**fields) for file in files for key, fields in file.items()}
 
 
 def number_of(shard: str) -> int:

@@ -7,16 +7,19 @@ choice, and dropped images never shrink their number. One image is in memory at 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from PIL import Image
 from pydantic import Field
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import write_json
 from pipeline.core.settings import Params
 from pipeline.fetch.packing.dropped import (
     CAPTION_TOO_SHORT,
@@ -26,7 +29,7 @@ from pipeline.fetch.packing.dropped import (
     NO_IMAGE,
     dropped_row,
 )
-from pipeline.fetch.packing.image_format import ImageFormat, StoredImage, stored_image
+from pipeline.fetch.packing.image_format import ORIENTATION, ImageFormat, StoredImage, stored_image
 from pipeline.fetch.packing.keys import by_hash
 from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.raw.place import Place
@@ -61,9 +64,20 @@ class Packing:
     tolerant: bool
 
 
+@dataclass(frozen=True)
+class Turned:
+    """An image that was turned upright: the EXIF orientation that it came with, and its upright size in pixels."""
+
+    orientation: int
+    width: int
+    height: int
+
+
 @dataclass
 class Packer:
     """Writes `shards/<split>-<number>.tar` and the rows of manifest and dropped table below `folder`.
+
+    If images were turned upright, `rows/turned-<number>.json` says which.
 
     `read` gives the bytes at a place.
     """
@@ -73,6 +87,7 @@ class Packer:
     read: Callable[[Place], bytes]
     writers: dict[str, ShardWriter] = field(default_factory=dict)
     dropped: list[Mapping[str, Any]] = field(default_factory=list)
+    turned: dict[str, Turned] = field(default_factory=dict)
 
     def pack(self, images: Sequence[SourceImage]) -> None:
         """Pack all images (their keys are unique).
@@ -99,12 +114,14 @@ class Packer:
 
     def _add(self, image: SourceImage, split: str, stack: ExitStack) -> bool:
         try:
-            stored = stored_image(self.read(image.place), self.packing.image_format, image.place)
+            data = self.read(image.place)
+            stored = stored_image(data, self.packing.image_format, image.place)
             reason = reason_to_drop(stored, image.captions, self.packing.filters)
             if not reason:
                 extra: dict[str, Any] = {"source": self.packing.source}
                 if stored.encoded_again:
                     extra |= {"original_width": stored.width, "original_height": stored.height}
+                    self._note_if_turned(image.key, data, stored)
                 self._writer(split, stack).add(image.key, stored.data, image.captions, image.url, extra)
                 return True
         except UserError as error:
@@ -113,6 +130,11 @@ class Packer:
             reason = NO_IMAGE
         self.drop(image.key, image.url, reason)
         return False
+
+    def _note_if_turned(self, key: str, data: bytes, stored: StoredImage) -> None:
+        orientation = exif_orientation(data)
+        if orientation != 1:
+            self.turned[key] = Turned(orientation, stored.width, stored.height)
 
     def _writer(self, split: str, stack: ExitStack) -> ShardWriter:
         if split not in self.writers:
@@ -125,6 +147,19 @@ class Packer:
         rows = pa.concat_tables(manifests) if manifests else MANIFEST.schema.empty_table()
         MANIFEST.write(self.folder / "rows" / f"manifest-{self.packing.number:05d}.parquet", rows)
         DROPPED.write(self.folder / "rows" / f"dropped-{self.packing.number:05d}.parquet", self.dropped)
+        if self.turned:
+            turned = {key: asdict(image) for key, image in self.turned.items()}
+            write_json(self.folder / "rows" / f"turned-{self.packing.number:05d}.json", turned)
+
+
+def exif_orientation(data: bytes) -> int:
+    """The EXIF orientation of an image that can be decoded, 1 to 8; 1 where it has none that can be read."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            orientation = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # damaged EXIF raises whatever it likes; such an image was not turned
+        return 1
+    return orientation if orientation in range(2, 9) else 1
 
 
 def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:

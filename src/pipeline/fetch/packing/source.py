@@ -16,7 +16,7 @@ from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import Params
-from pipeline.fetch.packing.keys import check_unique
+from pipeline.fetch.packing.dropped import IMAGE_MISSING, LISTED_TWICE, NAME_FITS_TWO, Ledger
 from pipeline.fetch.raw.archive import ImageArchive
 from pipeline.fetch.raw.locations import Name, RawPath
 from pipeline.fetch.raw.place import Place
@@ -39,16 +39,20 @@ class ImageSource(Params):
 class ListedImage:
     """An image as its source lists it.
 
-    `where` is its entry in the list, for messages. `source_image_id` (`coco:77`) is equal for all
-    entries, of any source, that show the same image; these are never split between train and val.
+    `where` is its entry in the list, for messages. `key` is given when all names are known. `source_image_id`
+    (`coco:77`) is equal for all entries, of any source, that show the same image; these are never split between train
+    and val. `box_size` is the width and height in pixels that the image's boxes are measured in; None: it has no boxes.
+    `any_folder` says that the folder in `file_name` is a guess, which only tells apart images of one name.
     """
 
-    key: str
     file_name: str
     where: str
     captions: Sequence[str] = ()
     url: str = ""
+    key: str = ""
     source_image_id: str = ""
+    box_size: tuple[float, float] | None = None
+    any_folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,18 +75,33 @@ class SourceImage:
         return SourceImage(**fields)
 
 
-def locate(source: ImageSource, images: Sequence[ListedImage], root: Path) -> list[SourceImage]:
+def locate(source: ImageSource, images: Sequence[ListedImage], root: Path, ledger: Ledger) -> list[SourceImage]:
     """The images that a source lists, with the places of their bytes below the source's folder of images.
 
-    Raises UserError if the list is empty, names an image twice, or names one that is missing.
+    An image that is listed twice or not found is dropped. Raises UserError if the list is empty.
     """
     if not images:
         raise UserError(
-            "A source lists no images.", where=source.listed_in, fix="check the file and the splits selected from it"
+            "A source lists no images.",
+            where=source.listed_in,
+            found=", ".join(ledger.examples.values()),
+            fix="check the file and the splits selected from it",
         )
-    check_unique((image.key, image.where) for image in images)
     archive = ImageArchive(root, source.images)
-    places = archive.find_all([image.file_name for image in images], source.listed_in)
-    return [
-        SourceImage(image.key, place, image.captions, image.url) for image, place in zip(images, places, strict=True)
-    ]
+    first: dict[str, ListedImage] = {}
+    located: list[SourceImage] = []
+    for image in images:
+        if image.key in first:
+            ledger.drop(image.key, LISTED_TWICE, image.url, f"{first[image.key].where} and {image.where}")
+            continue
+        first[image.key] = image
+        try:
+            place = archive.find(image.file_name, image.any_folder)
+        except UserError as error:
+            ledger.drop(image.key, NAME_FITS_TWO, image.url, f"{image.where}: {error.where}")
+            continue
+        if place is None:
+            ledger.drop(image.key, IMAGE_MISSING, image.url, f"{image.where}: {archive.why_missing(image.file_name)}")
+        else:
+            located.append(SourceImage(image.key, place, image.captions, image.url))
+    return located

@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.packing.image_format import ImageFormat
-from pipeline.fetch.packing.merge import merge_dropped, merge_manifests
-from pipeline.fetch.packing.pack import Packer, Packing, PairFilters
+from pipeline.fetch.packing.merge import merge_dropped, merge_manifests, merge_turned
+from pipeline.fetch.packing.pack import Packer, Packing, PairFilters, Turned
 from pipeline.fetch.packing.source import ImageSource, SourceImage
 from pipeline.fetch.raw.archive import ImageReader
 
@@ -45,8 +45,16 @@ class Unit:
         return Shard(f"{number:05d}", self.files, {"packing": packing, **self.argument})
 
 
-def pack_sources(units: Sequence[Unit], into: Path, scratch: Path) -> tuple[pa.Table, pa.Table]:
-    """Pack all units into `<split>-<number>.tar` below `into`; returns the manifest and the table of dropped images.
+class Packed(NamedTuple):
+    """The manifest and the table of dropped images of all units, and the images that were turned upright."""
+
+    manifest: pa.Table
+    dropped: pa.Table
+    turned: Mapping[str, Turned]
+
+
+def pack_sources(units: Sequence[Unit], into: Path, scratch: Path) -> Packed:
+    """Pack all units into `<split>-<number>.tar` below `into`.
 
     Rows are in the order of the units. Raises UserError for a bad image, and for one key in two places.
     """
@@ -59,7 +67,8 @@ def pack_sources(units: Sequence[Unit], into: Path, scratch: Path) -> tuple[pa.T
         rows = Path(folder)
         for step in shards:
             map_shards(step, shards[step], {"shards": into, "rows": rows}, scratch)
-        return merge_manifests(rows, [unit.where for unit in units]), merge_dropped(rows)
+        manifest = merge_manifests(rows, [unit.where for unit in units])
+        return Packed(manifest, merge_dropped(rows), merge_turned(rows))
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class PackImages(Step):
     def run(self, shard: Shard, folder: Path) -> None:
         """Pack the images of the shard's argument."""
         packing = Packing(
-            **shard.argument["packing"], image_format=self.image_format, filters=self.filters, tolerant=False
+            **shard.argument["packing"], image_format=self.image_format, filters=self.filters, tolerant=True
         )
         images = [SourceImage.from_json(record) for record in shard.argument["images"]]
         with ImageReader(self.root) as reader:

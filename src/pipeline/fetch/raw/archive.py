@@ -1,9 +1,10 @@
 """Images by file name, in a folder of image files, tar files and zip files.
 
 Official data sets come as zips (COCO, Visual Genome), tars, or unpacked. `ImageArchive` lists all of them
-once and finds an image by its base name, or by as much of its path as is needed to tell two apart. Unpacked
-files come before archives, so unpacking a zip beside itself changes nothing. A `Place` says where the bytes
-are, small enough to hand to a worker; `ImageReader` reads it.
+once and finds an image by the path that its list gives. First the exact path, then a path that ends with it; a list
+that names a folder which nobody made (`val2014/1.jpg` for `1.jpg`) is served too, but never with an image of another
+folder. Unpacked files come before archives, so unpacking a zip beside itself changes nothing. A `Place` says where
+the bytes are, small enough to hand to a worker; `ImageReader` reads it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import os
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.raw.locations import refuse_links
 from pipeline.fetch.raw.place import Place, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
 
@@ -40,7 +42,7 @@ class ImageArchive:
         files: list[Place] = []
         in_tars: list[Place] = []
         in_zips: list[Place] = []
-        for path in walk(top):
+        for path in walk(top, location):
             relative = path.relative_to(root).as_posix()
             if path.suffix == ".tar":
                 in_tars += scan_tar(path, relative)
@@ -57,40 +59,57 @@ class ImageArchive:
                 fix="put or link the images there",
             )
 
-    def find(self, name: str) -> Place | None:
-        """The place of an image by file name or path ending, or None.
+    def find(self, name: str, any_folder: bool = False) -> Place | None:
+        """The place of an image by its path, or None. With `any_folder` the folder in the path is only a hint.
 
         Raises UserError if several match: which of them is meant must not be left to chance.
         """
-        base = name.rpartition("/")[2]
-        for places in self._by_name:
-            matches = places.get(base, [])
-            if len(matches) > 1:
-                matches = [place for place in matches if f"/{place.path}".endswith(f"/{name}")]
-            if len(matches) > 1:
-                raise UserError(
-                    "An image's name fits two files.",
-                    where=f"{matches[0]} and {matches[1]}",
-                    expected="one file of that name",
-                    found=name,
-                    fix="remove one of them, or point `images` at the folder meant",
-                )
-            if matches:
-                return matches[0]
+        path = PurePosixPath(name)
+        groups = [places.get(path.name, []) for places in self._by_name]
+        for tests in ((self._is_at, self._ends_with), (self._is_anywhere if any_folder else self._has_no_folder,)):
+            for places in groups:
+                for test in tests:
+                    matches = [place for place in places if test(place, path)]
+                    if len(matches) > 1:
+                        raise ambiguous(name, matches)
+                    if matches:
+                        return matches[0]
         return None
 
-    def find_all(self, names: Sequence[str], named_by: object) -> list[Place]:
-        """The places of all images. Raises UserError, naming the file that names them, if any is missing."""
-        places = [self.find(name) for name in names]
-        missing = [name for name, place in zip(names, places, strict=True) if place is None]
-        if missing:
-            raise UserError(
-                f"{len(missing)} of {len(names)} images are missing.",
-                where=f"{named_by}; looked in {self.location}",
-                found=f"no {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}",
-                fix="add the missing images, or take their entries out of the list",
-            )
-        return [place for place in places if place is not None]
+    def _is_at(self, place: Place, path: PurePosixPath) -> bool:
+        return self._inside(place) == path
+
+    def _ends_with(self, place: Place, path: PurePosixPath) -> bool:
+        return f"/{place.path}".endswith(f"/{path}")
+
+    def _has_no_folder(self, place: Place, path: PurePosixPath) -> bool:
+        return self._inside(place) == PurePosixPath(path.name)
+
+    def _is_anywhere(self, place: Place, path: PurePosixPath) -> bool:
+        return True
+
+    def why_missing(self, name: str) -> str:
+        """What was found instead of an image that is missing, for messages."""
+        others = [place for places in self._by_name for place in places.get(PurePosixPath(name).name, [])]
+        elsewhere = f"; {others[0]} has the name, but lies in another folder" if others else ""
+        return f"no {name} in {self.location}{elsewhere}"
+
+    def _inside(self, place: Place) -> PurePosixPath:
+        """An image's path as seen from its archive or from the folder of images."""
+        if place.member or place.file == self.location:
+            return PurePosixPath(place.path)
+        return PurePosixPath(place.file).relative_to(PurePosixPath(self.location))
+
+
+def ambiguous(name: str, places: Sequence[Place]) -> UserError:
+    """The error for a name that several images have."""
+    return UserError(
+        "An image's name fits two files.",
+        where=f"{places[0]} and {places[1]}",
+        expected="one file of that name",
+        found=name,
+        fix="remove one of them, or point `images` at the folder meant",
+    )
 
 
 class ImageReader:
@@ -124,19 +143,17 @@ class ImageReader:
             raise UserError("An image cannot be read.", where=place, found=str(error)) from None
 
 
-def walk(top: Path) -> list[Path]:
-    """Images and archives below a folder, sorted, with links to folders followed; for a file, the file itself."""
+def walk(top: Path, where: str) -> list[Path]:
+    """Images and archives below a folder, sorted; for a file, the file itself.
+
+    Raises UserError if a folder below it is a link: DVC does not look behind it, so a change there would go unnoticed.
+    """
     if top.is_file():
         return [top]
     paths: list[Path] = []
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(top, followlinks=True):
-        here = os.path.realpath(folder)
-        if here in seen:
-            folders.clear()
-            continue
-        seen.add(here)
+    for folder, folders, names in os.walk(top):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        refuse_links([Path(folder, name) for name in folders], top, where)
         paths += [Path(folder, name) for name in names if is_wanted(name, (*IMAGE_SUFFIXES, ".tar", ".zip"))]
     return sorted(paths)
 

@@ -1,4 +1,4 @@
-"""Annotation files in JSON: typed access to their records, and files too long to hold at once.
+"""Annotation files in JSON, among them files too long to hold at once.
 
 Visual Genome's lists take several times their 700 MB when parsed whole, GQA's objects as well. `iterate_list` and
 `iterate_object` read them item by item, with ijson. It gives what the standard decoder gives, with three exceptions:
@@ -7,56 +7,17 @@ numbers beyond 64 bits are refused; so are NaN and Infinity, which are not JSON;
 
 from __future__ import annotations
 
-import json
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import ijson
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RecordReader:
-    """Typed access to the records of one file; every error names the file."""
-
-    where: str
-
-    def get(self, record: Any, name: str, kind: type[T]) -> T:
-        """Field `name` of a record. Raises UserError if the record lacks it or it is of another type."""
-        value = record.get(name) if isinstance(record, Mapping) else None
-        if isinstance(value, kind):
-            return value
-        raise UserError(
-            "A record of an annotation file is not as expected.",
-            where=self.where,
-            expected=f"a field '{name}' of type {kind.__name__}",
-            found=json.dumps(record)[:200],
-            fix="check that this is the official file named in data/raw/datasets/README.md",
-        )
-
-    def number(self, record: Any, name: str) -> float:
-        """A numeric field. Raises UserError if it is missing or no finite number."""
-        value = record.get(name) if isinstance(record, Mapping) else None
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
-            return float(value)
-        self.get(record, name, float)
-        raise UserError("A number of an annotation file is not finite.", where=self.where, found=name)
-
-    def identifier(self, record: Any, *names: str) -> str:
-        """The first of the fields that is a whole number or a text, as text. Raises UserError if none is."""
-        for name in names:
-            value = record.get(name) if isinstance(record, Mapping) else None
-            if isinstance(value, int | str) and not isinstance(value, bool):
-                return str(value)
-        return str(self.get(record, names[0], int))
+from pipeline.fetch.raw.records import RecordReader
 
 
 def read_object(path: Path, where: str) -> tuple[dict[str, Any], RecordReader]:
@@ -72,24 +33,22 @@ def read_object(path: Path, where: str) -> tuple[dict[str, Any], RecordReader]:
     return content, RecordReader(where)
 
 
-def iterate_list(path: Path, where: str) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON file that holds one list of objects, one after the other.
+def iterate_list(path: Path, where: str) -> Iterator[Any]:
+    """The items of a JSON file that holds one list, one after the other.
 
     Raises UserError if the file is missing, is not such a list, or ends early.
     """
     with opened(path, where, "start_array") as stream:
-        for item in ijson.items(stream, "item", use_float=True):
-            yield as_object(item, where)
+        yield from ijson.items(stream, "item", use_float=True)
 
 
-def iterate_object(path: Path, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and value of each field of a JSON file that holds one object of objects, one after the other.
+def iterate_object(path: Path, where: str) -> Iterator[tuple[str, Any]]:
+    """Name and value of each field of a JSON file that holds one object, one after the other.
 
     Raises UserError if the file is missing, is not such an object, or ends early.
     """
     with opened(path, where, "start_map") as stream:
-        for name, value in ijson.kvitems(stream, "", use_float=True):
-            yield name, as_object(value, where)
+        yield from ijson.kvitems(stream, "", use_float=True)
 
 
 @contextmanager
@@ -113,13 +72,6 @@ def opened(path: Path, where: str, begins: str) -> Iterator[BinaryIO]:
             raise damaged(where, reason(error)) from None
 
 
-def as_object(value: Any, where: str) -> dict[str, Any]:
-    """`value`, which must be an object. Raises UserError if it is not."""
-    if not isinstance(value, dict):
-        raise damaged(where, f"{json.dumps(value)[:200]} in place of an object")
-    return value
-
-
 def reason(error: Exception) -> str:
     """What a parser found, in one line: its text, and the part of the file that it stopped at."""
     text = error.args[0] if isinstance(error, ijson.JSONError) else str(error)
@@ -128,7 +80,7 @@ def reason(error: Exception) -> str:
 
 
 def damaged(where: str, found: str) -> UserError:
-    """The error for a file that is not a whole JSON list or object of objects."""
+    """The error for a file that is not a whole JSON list or object."""
     return UserError(
         "An annotation file is not whole.",
         where=where,

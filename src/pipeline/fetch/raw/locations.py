@@ -7,6 +7,7 @@ what a user owns is linked below `data/raw/`, so that no path of a machine enter
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -78,6 +79,8 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
             matches = sorted(path.glob(f"*{suffix}"))
         elif any(sign in text for sign in "*?["):
             matches = sorted(root.glob(text))
+            fixed = root / text[: min(text.index(sign) for sign in "*?[" if sign in text)].rpartition("/")[0]
+            refuse_links([part for match in matches for part in match.parents if fixed in part.parents], fixed, text)
         else:
             matches = [path] if path.is_file() else []
         if not matches:
@@ -90,6 +93,18 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
             )
         files += [match.relative_to(root).as_posix() for match in matches]
     return files
+
+
+def refuse_links(folders: Iterable[Path], top: Path, where: str) -> None:
+    """Raise UserError if one of the folders below `top` is a link: DVC does not look behind it."""
+    linked = next((folder for folder in folders if folder.is_symlink()), None)
+    if linked is not None:
+        raise UserError(
+            "A folder of raw data is a link inside an input folder; DVC does not look behind it.",
+            where=f"{where}: {linked.relative_to(top)}",
+            found=f"a link to {linked.readlink()}",
+            fix="link the input folder itself to the folder that holds your data, or make the copy a real folder",
+        )
 
 
 def require_file(root: Path, path: str) -> Path:

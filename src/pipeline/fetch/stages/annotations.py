@@ -2,7 +2,8 @@
 
 1. Read each source (see its module) into images, regions and questions.
 2. Split by source image; images of one source and split are packed in equal slices.
-3. Give every region and question its image's split, and write the tables.
+3. Leave out what belongs to images that could not be packed, and turn boxes with images that were turned upright.
+4. Give every region and question its image's split, and write the tables.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.annotations.builder import Annotations
-from pipeline.fetch.packing.dropped import count_reasons
-from pipeline.fetch.packing.source import locate
-from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
+from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
+from pipeline.fetch.annotations.turned_boxes import StoredBoxes
+from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
+from pipeline.fetch.packing.source import SourceImage, locate
+from pipeline.fetch.packing.units import Packed, PackImages, Unit, pack_sources
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.fetch.stages.splits import val_source_images
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import DROPPED, MANIFEST
+
+STAGE = "fetch_annotations"
 
 
 def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
@@ -30,13 +34,45 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
 
     Raises UserError for anything wrong with a source.
     """
-    annotations = [source.read(root) for source in params.sources]
-    splits = split_by_source_image(params, annotations)
-    manifest, _ = pack_sources(plan(params, annotations, splits, root), into, scratch)
-    regions = with_splits(pa.concat_tables([part.regions.table() for part in annotations]), splits)
-    questions = with_splits(pa.concat_tables([part.questions.table() for part in annotations]), splits)
+    parts = [read_source(source, root, params.max_dropped_share) for source in params.sources]
+    splits = split_by_source_image(params, parts)
+    ledgers = [Ledger(source.name) for source in params.sources]
+    located = [
+        locate(source, part.images, root, ledger)
+        for source, part, ledger in zip(params.sources, parts, ledgers, strict=True)
+    ]
+    packed = pack_sources(plan(params, located, splits, root), into, scratch)
+    for source, images, ledger in zip(params.sources, located, ledgers, strict=True):
+        ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
+        kept = len(images) - packed.dropped.filter(pc.field("source") == source.name).num_rows
+        check_faults(ledger, kept, source.listed_in, params.max_dropped_share, STAGE)
+    boxes = stored_boxes(packed, parts)
+    regions = pa.concat_tables([boxes.apply(part.regions.table(), "region", part.ledger) for part in parts])
+    questions = pa.concat_tables([boxes.apply(part.questions.table(), "question", part.ledger) for part in parts])
+    rows = [row for part, ledger in zip(parts, ledgers, strict=True) for row in (*part.dropped, *ledger.rows)]
+    return write_tables(packed.manifest, with_splits(regions, splits), with_splits(questions, splits), rows, into)
+
+
+def read_source(source: AnnotationSource, root: Path, max_dropped_share: float) -> Annotations:
+    """All annotations of a source. Raises UserError if too many of its records are damaged."""
+    part = source.read(root, Ledger(source.name))
+    kept = part.regions.table().num_rows + part.questions.table().num_rows
+    check_faults(part.ledger, kept, source.listed_in, max_dropped_share, STAGE)
+    return part
+
+
+def stored_boxes(packed: Packed, parts: Sequence[Annotations]) -> StoredBoxes:
+    """What became of the images of all sources."""
+    box_sizes = {image.key: image.box_size for part in parts for image in part.images}
+    return StoredBoxes(frozenset(packed.manifest["key"].to_pylist()), packed.turned, box_sizes)
+
+
+def write_tables(
+    manifest: pa.Table, regions: pa.Table, questions: pa.Table, rows: Sequence[Mapping[str, Any]], into: Path
+) -> dict[str, Any]:
+    """Write the tables, given the rows of the dropped items; returns the counts."""
     check_contents(regions, questions)
-    dropped = DROPPED.build([row for part in annotations for row in part.dropped])
+    dropped = DROPPED.build(rows)
     MANIFEST.write(into / "manifest.parquet", manifest)
     REGIONS.write(into / "regions.parquet", regions)
     QUESTIONS.write(into / "questions.parquet", questions)
@@ -60,13 +96,15 @@ def split_by_source_image(params: FetchAnnotationsParams, annotations: Sequence[
 
 
 def plan(
-    params: FetchAnnotationsParams, annotations: Sequence[Annotations], splits: Mapping[str, str], root: Path
+    params: FetchAnnotationsParams,
+    located: Sequence[Sequence[SourceImage]],
+    splits: Mapping[str, str],
+    root: Path,
 ) -> list[Unit]:
-    """The images of each source and split as units of work. Raises UserError if one is missing."""
+    """The images of each source and split as units of work."""
     step = PackImages(root, params.image_format)
     units: list[Unit] = []
-    for source, part in zip(params.sources, annotations, strict=True):
-        images = locate(source, part.images, root)
+    for source, images in zip(params.sources, located, strict=True):
         for split in ("train", "val"):
             of_split = [image for image in images if splits[image.key] == split]
             units += step.units(source, of_split, split, params.shard_size)

@@ -30,6 +30,9 @@ class FetchAnnotationsParams(Params):
         default=0, ge=0, description="Photographs of train sources held out as val split, chosen by hash."
     )
     image_format: ImageFormat = Field(default_factory=ImageFormat)
+    max_dropped_share: float = Field(
+        default=0.05, ge=0, le=1, description="Share of a source's samples that may be damaged; more is an error."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> FetchAnnotationsParams:

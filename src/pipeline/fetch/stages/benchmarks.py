@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Annotations
-from pipeline.fetch.packing.source import SourceImage, locate
-from pipeline.fetch.packing.units import PackImages, pack_sources
+from pipeline.fetch.annotations.turned_boxes import StoredBoxes
+from pipeline.fetch.packing.dropped import NO_CAPTION, Ledger, check_faults
+from pipeline.fetch.packing.source import ListedImage, SourceImage, locate
+from pipeline.fetch.packing.units import Packed, PackImages, pack_sources
 from pipeline.fetch.stages.annotations import with_splits
 from pipeline.fetch.stages.benchmarks_params import AnyBenchmark, FetchBenchmarksParams
 from pipeline.tables.annotations import QUESTIONS
@@ -34,26 +35,38 @@ def fetch_benchmark(
     benchmark: AnyBenchmark, params: FetchBenchmarksParams, root: Path, into: Path, scratch: Path
 ) -> dict[str, Any]:
     """Write one benchmark's shards and manifest, and its questions if it has any; returns the counts."""
-    content = benchmark.read(root)
-    if isinstance(content, Annotations):
-        images = locate(benchmark, content.images, root)
-    else:
-        images = locate(benchmark, content, root)
-        check_captions(images, benchmark.listed_in)
+    ledger = Ledger(benchmark.name)
+    content = benchmark.read(root, ledger)
+    listed = content.images if isinstance(content, Annotations) else with_captions(content, ledger)
+    check(benchmark, ledger, len(listed), params)
+    images = locate(benchmark, listed, root, ledger)
+    check(benchmark, ledger, len(images), params)
     units = PackImages(root, params.image_format).units(benchmark, images, benchmark.split, params.shard_size)
-    manifest, _ = pack_sources(units, into, scratch)
+    packed = pack_sources(units, into, scratch)
+    ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
+    check(benchmark, ledger, packed.manifest.num_rows, params)
+    kept = set(packed.manifest["key"].to_pylist())
     if isinstance(content, Annotations):
-        counts = write_questions(content, benchmark.split, into)
+        counts = write_questions(content, packed, benchmark.split, into)
     else:
-        counts = count_captions(images)
-    MANIFEST.write(into / "manifest.parquet", manifest)
-    return {"images": manifest.num_rows, **counts}
+        counts = count_captions([image for image in images if image.key in kept])
+        if ledger.rows:
+            DROPPED.write(into / "dropped.parquet", ledger.rows)
+            counts["dropped"] = len(ledger.rows)
+    MANIFEST.write(into / "manifest.parquet", packed.manifest)
+    return {"images": packed.manifest.num_rows, **counts}
 
 
-def write_questions(annotations: Annotations, split: str, into: Path) -> dict[str, Any]:
+def check(benchmark: AnyBenchmark, ledger: Ledger, kept: int, params: FetchBenchmarksParams) -> None:
+    """Raise UserError if too much of a benchmark is damaged."""
+    check_faults(ledger, kept, benchmark.listed_in, params.max_dropped_share, "fetch_benchmarks")
+
+
+def write_questions(annotations: Annotations, packed: Packed, split: str, into: Path) -> dict[str, Any]:
     """Write a benchmark's questions and dropped items; returns how many there are of each."""
     splits = {image.key: split for image in annotations.images}
-    questions = with_splits(annotations.questions.table(), splits)
+    boxes = StoredBoxes(frozenset(packed.manifest["key"].to_pylist()), packed.turned, {})
+    questions = with_splits(boxes.apply(annotations.questions.table(), "question", annotations.ledger), splits)
     QUESTIONS.write(into / "questions.parquet", questions)
     DROPPED.write(into / "dropped.parquet", annotations.dropped)
     return {"questions": questions.num_rows, "dropped": len(annotations.dropped)}
@@ -65,10 +78,9 @@ def count_captions(images: Sequence[SourceImage]) -> dict[str, Any]:
     return {"captions": sum(numbers), "captions_per_image": {"least": min(numbers), "most": max(numbers)}}
 
 
-def check_captions(images: Sequence[SourceImage], where: str) -> None:
-    """Raise UserError if an image has no caption: no text could retrieve it."""
+def with_captions(images: Sequence[ListedImage], ledger: Ledger) -> list[ListedImage]:
+    """The images that have a caption; the others are dropped, since no text could retrieve them."""
     for image in images:
         if not image.captions:
-            raise UserError(
-                "An image of a benchmark has no caption.", where=where, found=str(image.place), fix="check the file"
-            )
+            ledger.drop(image.key, NO_CAPTION, image.url, image.where)
+    return [image for image in images if image.captions]

@@ -27,6 +27,9 @@ class FetchBenchmarksParams(Params):
     )
     shard_size: int = Field(default=1000, ge=1, description="Maximum images per packed shard.")
     image_format: ImageFormat = Field(default_factory=ImageFormat)
+    max_dropped_share: float = Field(
+        default=0.05, ge=0, le=1, description="Share of a benchmark's samples that may be damaged; more is an error."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> FetchBenchmarksParams:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ import pyarrow.compute as pc
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource
-from pipeline.fetch.packing.dropped import FAULTS, count_reasons
+from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
 from pipeline.fetch.packing.merge import number_of, repeated_images
 from pipeline.fetch.packing.source import locate
 from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
+from pipeline.fetch.raw.place import Place
 from pipeline.fetch.stages.pairs_params import FetchPairsParams, ListSource
 from pipeline.tables.pairs import DROPPED, MANIFEST
+
+STAGE = "fetch_pairs"
 
 
 def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
@@ -32,7 +35,11 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
 
     Raises UserError for anything wrong with a source, and if no pair is left.
     """
-    units = [unit for source in params.sources for unit in plan(source, params, root, scratch)]
+    ledgers = {source.name: Ledger(source.name) for source in params.sources}
+    places: dict[str, Place] = {}
+    units = [
+        unit for source in params.sources for unit in plan(source, params, root, scratch, ledgers[source.name], places)
+    ]
     lists = [source for source in params.sources if isinstance(source, Cc3mTsvSource)]
     unfetched = pa.concat_tables(
         [DROPPED.schema.empty_table(), *(rows_not_downloaded(source, root) for source in lists)]
@@ -46,24 +53,39 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
         )
     shares = val_shares([unit.split for unit in units], params.val_images)
     units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
-    manifest, dropped = pack_sources(units, into, scratch)
-    check_faults(units, manifest, dropped, params.max_dropped_share)
+    unread = DROPPED.build([row for ledger in ledgers.values() for row in ledger.rows])
+    manifest, dropped, _ = pack_sources(units, into, scratch)
+    for ledger in ledgers.values():
+        ledger.add_packed(dropped, places)
+    check_sources(units, manifest, ledgers, params.max_dropped_share)
     check_splits(manifest, params)
-    dropped = pa.concat_tables([dropped, unfetched])
+    dropped = pa.concat_tables([dropped, unread, unfetched])
     MANIFEST.write(into / "manifest.parquet", manifest)
     DROPPED.write(into / "dropped.parquet", dropped)
     return counts(manifest, dropped)
 
 
 def plan(
-    source: WebDatasetSource | Cc3mTsvSource | ListSource, params: FetchPairsParams, root: Path, scratch: Path
+    source: WebDatasetSource | Cc3mTsvSource | ListSource,
+    params: FetchPairsParams,
+    root: Path,
+    scratch: Path,
+    ledger: Ledger,
+    places: dict[str, Place],
 ) -> list[Unit]:
-    """The units of work of one source; none for a list of addresses. Raises UserError for missing files."""
+    """The units of work of one source; none for a list of addresses. The places of listed images are put into `places`.
+
+    Raises UserError for missing files, and if too many records are damaged.
+    """
     if isinstance(source, Cc3mTsvSource):
         return []
     if isinstance(source, WebDatasetSource):
         return PackShards(root, scratch / "downloads", params.image_format, params.filters).units(source)
-    images = locate(source, source.read(root), root)
+    listed = source.read(root, ledger)
+    check_faults(ledger, len(listed), source.listed_in, params.max_dropped_share, STAGE)
+    images = locate(source, listed, root, ledger)
+    check_faults(ledger, len(images), source.listed_in, params.max_dropped_share, STAGE)
+    places |= {image.key: image.place for image in images}
     return PackImages(root, params.image_format, params.filters).units(source, images, source.split, params.shard_size)
 
 
@@ -81,25 +103,13 @@ def val_shares(splits: Sequence[str], val_images: int) -> list[int]:
     return [next(shares) if split == "train" else 0 for split in splits]
 
 
-def check_faults(units: Sequence[Unit], manifest: pa.Table, dropped: pa.Table, max_share: float) -> None:
-    """Raise UserError if more than the share `max_share` of a source's samples is damaged.
-
-    Samples that a filter left out count as sound.
-    """
+def check_sources(units: Sequence[Unit], manifest: pa.Table, ledgers: Mapping[str, Ledger], max_share: float) -> None:
+    """Raise UserError if more than the share `max_share` of a source's samples is damaged."""
     names = [unit.source for unit in units]
     kept = Counter(names[number_of(shard)] for shard in manifest["shard"].to_pylist())
     for name in dict.fromkeys(names):
-        reasons = count_reasons(dropped.filter(pc.field("source") == name)["reason"].to_pylist())
-        faults = sum(reasons.get(fault, 0) for fault in FAULTS)
-        total = kept[name] + sum(reasons.values())
-        if faults > max_share * total:
-            raise UserError(
-                f"{faults} of {total} samples of source '{name}' are damaged.",
-                where=next(unit.where for unit in units if unit.source == name),
-                expected=f"at most {max_share:.1%} (fetch_pairs.max_dropped_share)",
-                found=", ".join(f"{count} × {reason}" for reason, count in reasons.items()),
-                fix="fetch the source again, or raise max_dropped_share if that many are known to be damaged",
-            )
+        where = next(unit.where for unit in units if unit.source == name)
+        check_faults(ledgers[name], kept[name], where, max_share, STAGE)
 
 
 def check_splits(manifest: pa.Table, params: FetchPairsParams) -> None:
