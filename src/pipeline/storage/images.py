@@ -86,7 +86,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """A picture, just opened or in memory, upright and as RGB, without metadata."""
     if type(image) is Image.Image and image.mode == "RGB" and not image.info:
         return image
-    turn = TURNS.get(orientation(image))
+    turn = None if is_turned_by_pillow(image) else TURNS.get(orientation(image))
     rgb = on_white(scaled_to_8_bit(image))
     rgb = rgb.transpose(turn) if turn is not None else rgb
     rgb.info = {}
@@ -95,15 +95,22 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 (upright) if there is none or the metadata is damaged."""
-    if image.format == "TIFF":
-        # Pillow turns a TIFF upright by itself when it decodes it, and gives its upright size before.
-        return 1
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:
         # Damaged EXIF raises errors of many types, and a picture is as good without it.
         return 1
     return value if value in TURNS else 1
+
+
+def is_sideways(image: Image.Image) -> bool:
+    """Whether an opened picture's width is its height when it is upright."""
+    return orientation(image) >= 5 and not is_turned_by_pillow(image)
+
+
+def is_turned_by_pillow(image: Image.Image) -> bool:
+    """Whether Pillow turns the picture upright by itself when it decodes it, and gives its upright size before."""
+    return image.format == "TIFF"
 
 
 def scaled_to_8_bit(image: Image.Image) -> Image.Image:

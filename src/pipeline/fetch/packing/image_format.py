@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.storage.images import MAX_PIXELS, opened_image, orientation, upright_rgb
+from pipeline.storage.images import MAX_PIXELS, is_sideways, opened_image, orientation, upright_rgb
 
 
 class ImageFormat(Params):
@@ -31,12 +31,13 @@ class ImageFormat(Params):
 
 @dataclass(frozen=True)
 class StoredImage:
-    """Bytes to store, and the size in pixels that the image came with (upright)."""
+    """Bytes to store; the upright size in pixels and the EXIF orientation that the image came with."""
 
     data: bytes
     width: int
     height: int
     encoded_again: bool
+    orientation: int
 
 
 def stored_image(data: bytes, image_format: ImageFormat, where: object) -> StoredImage:
@@ -45,17 +46,16 @@ def stored_image(data: bytes, image_format: ImageFormat, where: object) -> Store
     Of a JPEG that is kept as it is, only the header is read here; the writer of shards decodes it.
     """
     with opened_image(data, where, image_format.max_pixels) as image:
-        turn = orientation(image)
-        sideways = turn >= 5
+        turn, sideways = orientation(image), is_sideways(image)
         width, height = (image.height, image.width) if sideways else image.size
         size = shrunk_size(width, height, image_format.max_side)
         if image.format in ("JPEG", "MPO") and turn == 1 and size == (width, height):
-            return StoredImage(data, width, height, encoded_again=False)
+            return StoredImage(data, width, height, encoded_again=False, orientation=1)
         image.draft(image.mode, (size[1], size[0]) if sideways else size)
         new = upright_rgb(image).resize(size, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     new.save(stream, "JPEG", quality=image_format.jpeg_quality)
-    return StoredImage(stream.getvalue(), width, height, encoded_again=True)
+    return StoredImage(stream.getvalue(), width, height, encoded_again=True, orientation=turn)
 
 
 def shrunk_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:

@@ -7,7 +7,6 @@ choice, and dropped images never shrink their number. One image is in memory at 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from PIL import Image
 from pydantic import Field
 
 from pipeline.core.errors import UserError
@@ -29,7 +27,7 @@ from pipeline.fetch.packing.dropped import (
     NO_IMAGE,
     dropped_row,
 )
-from pipeline.fetch.packing.image_format import ORIENTATION, ImageFormat, StoredImage, stored_image
+from pipeline.fetch.packing.image_format import ImageFormat, StoredImage, stored_image
 from pipeline.fetch.packing.keys import by_hash
 from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.raw.place import Place
@@ -114,14 +112,14 @@ class Packer:
 
     def _add(self, image: SourceImage, split: str, stack: ExitStack) -> bool:
         try:
-            data = self.read(image.place)
-            stored = stored_image(data, self.packing.image_format, image.place)
+            stored = stored_image(self.read(image.place), self.packing.image_format, image.place)
             reason = reason_to_drop(stored, image.captions, self.packing.filters)
             if not reason:
                 extra: dict[str, Any] = {"source": self.packing.source}
                 if stored.encoded_again:
                     extra |= {"original_width": stored.width, "original_height": stored.height}
-                    self._note_if_turned(image.key, data, stored)
+                if stored.orientation != 1:
+                    self.turned[image.key] = Turned(stored.orientation, stored.width, stored.height)
                 self._writer(split, stack).add(image.key, stored.data, image.captions, image.url, extra)
                 return True
         except UserError as error:
@@ -130,11 +128,6 @@ class Packer:
             reason = NO_IMAGE
         self.drop(image.key, image.url, reason)
         return False
-
-    def _note_if_turned(self, key: str, data: bytes, stored: StoredImage) -> None:
-        orientation = exif_orientation(data)
-        if orientation != 1:
-            self.turned[key] = Turned(orientation, stored.width, stored.height)
 
     def _writer(self, split: str, stack: ExitStack) -> ShardWriter:
         if split not in self.writers:
@@ -150,16 +143,6 @@ class Packer:
         if self.turned:
             turned = {key: asdict(image) for key, image in self.turned.items()}
             write_json(self.folder / "rows" / f"turned-{self.packing.number:05d}.json", turned)
-
-
-def exif_orientation(data: bytes) -> int:
-    """The EXIF orientation of an image that can be decoded, 1 to 8; 1 where it has none that can be read."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            orientation = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # damaged EXIF raises whatever it likes; such an image was not turned
-        return 1
-    return orientation if orientation in range(2, 9) else 1
 
 
 def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:
