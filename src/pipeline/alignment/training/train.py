@@ -24,6 +24,7 @@ from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.core.files import hash_file, remove
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
+from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
@@ -38,6 +39,7 @@ class Assembled:
     objective: AlignmentObjective
 
 
+@fixed_threads(CPU_THREADS)
 def align(params: AlignParams, paths: Paths) -> dict[str, Any]:
     """Train, write `models/alignment/` and the curves; returns the metrics."""
     assembled = assemble(params, paths)

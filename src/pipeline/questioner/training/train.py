@@ -21,6 +21,7 @@ from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.common.params import TextEncoderParams
 from pipeline.encoders.common.resolve import resolve
 from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.metrics.question_only import MostFrequentAnswer
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator
@@ -64,6 +65,7 @@ class QuestionerTraining:
     Raises UserError for missing data or weights, or if there is nothing to train on.
     """
 
+    @fixed_threads(CPU_THREADS)
     def __init__(self, params: AnyParams, paths: Paths) -> None:
         self.params, self.paths = params, paths
         self.task = GENERATOR if isinstance(params, TrainGeneratorParams) else FILTER
@@ -102,6 +104,7 @@ class QuestionerTraining:
             return self.train.images[images]
         return tokens_of(self.modules.vision.encoder, self.train.images, images, self.device)
 
+    @fixed_threads(CPU_THREADS)
     def run(self) -> dict[str, Any]:
         """Train and measure; write model, curves and held-out texts, and return the metrics."""
         history = train(

@@ -1,0 +1,55 @@
+"""Trainings compute with a constant number of threads from their first sum on, whatever the environment says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.alignment.training import train as alignment
+from pipeline.execution.process import CPU_THREADS
+from pipeline.questioner.training import train as questioner
+
+
+class Stop(Exception):
+    """Ends a training as soon as it has said how many threads it has."""
+
+
+def stop_saying_threads(*_arguments: Any) -> None:
+    raise Stop(torch.get_num_threads())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_alignment_reads_and_initialises_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alignment, "assemble", stop_saying_threads)
+    with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
+        alignment.align(None, None)  # pyright: ignore[reportArgumentType]
+    assert torch.get_num_threads() == 1
+
+
+def test_a_questioner_is_built_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questioner, "build_model", stop_saying_threads)
+    monkeypatch.setattr(questioner.QuestionerTraining, "device", "cpu", raising=False)
+
+    class Anywhere:
+        root = None
+
+    with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
+        questioner.QuestionerTraining(None, Anywhere())  # pyright: ignore[reportArgumentType]
+
+
+def test_a_questioner_is_measured_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = object.__new__(questioner.QuestionerTraining)
+    monkeypatch.setattr(questioner.QuestionerTraining, "objective", stop_saying_threads)
+    training.params = type("Params", (), {"training": None})()  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
+        training.run()
