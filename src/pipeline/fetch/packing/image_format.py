@@ -23,7 +23,10 @@ class ImageFormat(Params):
     """How images are stored."""
 
     max_side: int | None = Field(
-        default=None, ge=16, description="Maximum longer side in pixels; larger images are shrunk; null: no limit."
+        default=None,
+        ge=16,
+        le=65_535,
+        description="Maximum longer side in pixels; larger images are shrunk; null: no limit.",
     )
     jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of images that are encoded again.")
 
