@@ -17,7 +17,6 @@ from pipeline.training.distributed import World
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
 
-
 PROBE = 64
 """Samples that are made to learn the size of one."""
 

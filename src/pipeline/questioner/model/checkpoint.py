@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -53,8 +53,8 @@ class QuestionerModules(nn.Module):
 class ModelConfig:
     """Content of `config.json`. task: generator or filter; region_prompt: how the model knows which region is meant."""
 
-    task: Literal["generator", "filter"]
-    region_prompt: Literal["roi_tokens", "mask_channel", "coordinates"]
+    task: Annotated[str, Field(pattern="^(generator|filter)$")]
+    region_prompt: Annotated[str, Field(pattern="^(roi_tokens|mask_channel|coordinates)$")]
     image: ImageEncoderParams
     image_hash: str
     image_trained: bool
