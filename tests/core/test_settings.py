@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.core.settings import Params, check_inputs, check_sections, load_params, machine, read_params
+from pipeline.core.settings import Params, Seed, check_inputs, check_sections, load_params, machine, read_params
 
 
 class Small(Params):
     rate: float = Field(gt=0)
     count: int = 3
     source: str = "data/raw/toy/x.tar"
+
+
+class Seeded(Params):
+    rate: float = Field(gt=0)
+    seed: Seed = 0
 
 
 @pytest.fixture
@@ -80,3 +86,64 @@ def test_machine_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("FINEALIGN_WORKERS", "none")
     with pytest.raises(UserError, match="FINEALIGN_WORKERS"):
         machine()
+
+
+HOSTILE = {
+    "huge seed": "small: {rate: 1.0, seed: 1" + "0" * 29 + "}",
+    "huge hexadecimal seed": "small: {rate: 1.0, seed: 0x" + "F" * 6000 + "}",
+    "number without end": "small: {rate: 1.0, seed: " + "9" * 6000 + "}",
+    "brackets": "small: " + "[" * 5000 + "]" * 5000,
+    "aliases": "a: &a [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1 or ''}, *a{n - 1 or ''}]\n" for n in range(1, 40)),
+    "no date": "small: {rate: 2024-13-45}",
+    "not UTF-8": b"small: {source: \xff\xfe\xfd}",
+    "NUL": b"small: {source: a\x00b}",
+    "too long": "small: {source: " + "x" * 1_100_000 + "}",
+    "empty section": "small:",
+    "empty section beside others": "small: null\nother: {rate: 1.0}",
+    "text for a section": "small: rate",
+    "list for a section": "small: [1.0]",
+    "false for a section": "small: false",
+    "many unknown keys": "small: {" + ", ".join(f"key{n}: 1" for n in range(2000)) + "}",
+    "duplicate key": "small: {rate: 1.0, rate: 2.0}",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_content_of_the_file_takes_long_or_is_a_traceback(params: Path, content: str | bytes) -> None:
+    params.write_bytes(content if isinstance(content, bytes) else content.encode())
+    started = time.monotonic()
+    with pytest.raises(UserError) as error:
+        load_params(params, "small", Seeded)
+    assert time.monotonic() - started < 1
+    assert str(params) in error.value.where
+    assert len(str(error.value)) < 6000
+
+
+def test_a_message_names_file_and_key(params: Path) -> None:
+    params.write_text("small: {rate: 1.0, seed: -1}")
+    with pytest.raises(UserError) as error:
+        load_params(params, "small", Seeded)
+    assert error.value.where == f"{params}: small.seed"
+    params.write_text("small:\nother: {}")
+    with pytest.raises(UserError, match="section 'small' of the parameters is empty"):
+        load_params(params, "small", Seeded)
+
+
+def test_a_section_may_say_that_it_is_empty(params: Path) -> None:
+    class Optional(Params):
+        count: int = 3
+
+    params.write_text("small: {}")
+    assert load_params(params, "small", Optional) == Optional()
+
+
+def test_a_parameter_file_that_is_not_to_be_read(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params.write_text("small: {rate: 1.0}")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(params))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match="cannot be read") as error:
+        load_params(params, "small", Seeded)
+    assert error.value.found == "Permission denied"

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tests.training.objectives import Toy, gradients, in_two_processes, settings, update_gradient
 
 from pipeline.core.errors import UserError
+from pipeline.training.batch_memory import check_memory
+from pipeline.training.distributed import World
 from pipeline.training.loop import train
 from pipeline.training.schedule import learning_rate
 
@@ -120,3 +122,18 @@ def test_schedule_rises_then_falls_and_stays_in_range(steps: int, warmup: float,
     assert all(0 <= rate <= params.learning_rate * (1 + 1e-9) for rate in rates)
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_a_batch_that_memory_does_not_hold_is_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = Toy()
+    sample = 6 * 4 + 5 * 4 + 8
+    monkeypatch.setattr("pipeline.training.batch_memory.memory_bytes", lambda: 1000 * sample)
+    check_memory(objective, settings(batch_size=1000), World(), CPU)
+    with pytest.raises(UserError, match="more memory than the machine has") as error:
+        train(objective, settings(batch_size=2000), name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
+    assert error.value.where == "training.batch_size"
+    objective.joint_bytes = lambda batch_size: 8 * batch_size**2  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="more memory"):
+        check_memory(objective, settings(batch_size=1000), World(), CPU)

@@ -16,19 +16,25 @@ class LossWeights(Params):
     """Weights of the losses; 0 switches a loss off, and nothing is computed for it."""
 
     contrastive: float = Field(
-        default=1.0, ge=0, description="Contrastive loss (InfoNCE, L_ITC) between images and texts."
+        default=1.0, ge=0, le=1000, description="Contrastive loss (InfoNCE, L_ITC) between images and texts."
     )
     distillation: float = Field(
-        default=1.0, ge=0, description="Distillation loss (L_KD) from stored teacher embeddings into both branches."
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="Distillation loss (L_KD) from stored teacher embeddings into both branches.",
     )
     regions: float = Field(
-        default=1.0, ge=0, description="Contrastive loss between the regions of an image and their phrases."
+        default=1.0, ge=0, le=1000, description="Contrastive loss between the regions of an image and their phrases."
     )
     questions: float = Field(
-        default=1.0, ge=0, description="Contrastive loss of answered questions against wrongly answered ones."
+        default=1.0, ge=0, le=1000, description="Contrastive loss of answered questions against wrongly answered ones."
     )
     answers: float = Field(
-        default=0.0, ge=0, description="Masked-answer loss: predict answer words from image and question together."
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="Masked-answer loss: predict answer words from image and question together.",
     )
 
 
@@ -36,16 +42,16 @@ class ContrastiveParams(Params):
     """Contrastive loss: temperature, and the texts that an image is paired with."""
 
     temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
-    texts_per_image: int = Field(default=1, ge=1, description="Texts per image in a batch.")
+    texts_per_image: int = Field(default=1, ge=1, le=1000, description="Texts per image in a batch.")
     synthetic_caption_prob: float = Field(
         default=0.0,
         ge=0,
         le=1,
         description="Probability of a synthetic text: region captions and answered questions.",
     )
-    synthetic_captions: int = Field(default=4, ge=1, description="Synthetic texts prepared per image.")
+    synthetic_captions: int = Field(default=4, ge=1, le=1000, description="Synthetic texts prepared per image.")
     max_parts: int = Field(
-        default=4, ge=1, description="Maximum region captions and answered questions in a synthetic text."
+        default=4, ge=1, le=1000, description="Maximum region captions and answered questions in a synthetic text."
     )
     location_phrase_prob: float = Field(
         default=0.0,
@@ -77,7 +83,7 @@ class DistillationParams(Params):
 class RegionParams(Params):
     """Region loss: regions of one image against each other's phrases."""
 
-    per_image: int = Field(default=4, ge=2, description="Regions per image in a batch.")
+    per_image: int = Field(default=4, ge=2, le=1000, description="Regions per image in a batch.")
     temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
 
 
@@ -85,12 +91,12 @@ class QuestionParams(Params):
     """Question losses: statements against wrong answers, and masked answers."""
 
     per_image: int = Field(
-        default=2, ge=1, description="Answered questions per image in a batch, for each of the two losses."
+        default=2, ge=1, le=1000, description="Answered questions per image in a batch, for each of the two losses."
     )
-    wrong_answers: int = Field(default=2, ge=1, description="Wrong answers per answered question.")
+    wrong_answers: int = Field(default=2, ge=1, le=1000, description="Wrong answers per answered question.")
 
 
-Share = Annotated[int, Field(ge=1)] | Literal["all"] | None
+Share = Annotated[int, Field(ge=1, le=1000)] | Literal["all"] | None
 """How much of an encoder is trained: its last blocks, all of it, or nothing."""
 
 
@@ -100,7 +106,7 @@ class TrainEncodersParams(Params):
     image: Share = Field(default=None, description="Last blocks of the image encoder to train, or all; null: none.")
     text: Share = Field(default=None, description="Last layers of the text encoder to train, or all; null: none.")
     learning_rate_scale: float = Field(
-        default=1.0, gt=0, description="Learning rate of the encoders, relative to that of the rest."
+        default=1.0, gt=0, le=1000, description="Learning rate of the encoders, relative to that of the rest."
     )
 
     @property

@@ -47,13 +47,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; raises UserError when the file is missing or no JSON."""
+    """Read JSON; raises UserError when the file is missing, cannot be read, or is not JSON."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError("A file is missing.", where=path) from None
+    except OSError as error:
+        raise UserError("A file cannot be read.", where=path, found=error.strerror or str(error)) from None
     except (ValueError, RecursionError) as error:
-        raise UserError("A file is not valid JSON.", where=path, found=str(error)) from None
+        raise UserError("A file is not valid JSON.", where=path, found=str(error)[:300]) from None
 
 
 def hash_bytes(data: bytes) -> str:

@@ -3,8 +3,6 @@
 `params.yaml` holds one section per stage, each mirrored one to one by a pydantic model that stands beside the
 stage's feature. Whatever changes an output's bytes is a parameter. The machine (device, number of workers) is
 not: it is read from the environment or found, and never enters an output.
-
-The file is read with ruamel in YAML 1.2, as DVC reads it: PyYAML takes `2e-5` for text.
 """
 
 from __future__ import annotations
@@ -13,14 +11,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file
+from pipeline.core.read_yaml import read_yaml
 
 
 class Params(BaseModel):
@@ -31,11 +28,17 @@ class Params(BaseModel):
 
 P = TypeVar("P", bound=BaseModel)
 
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A seed that numpy and torch both take."""
+
+LONGEST_SHOWN, MOST_SHOWN = 200, 20
+"""Characters of a wrong value, and the number of wrong values, that a message shows."""
+
 
 def read_params(path: Path) -> dict[str, Any]:
     """The whole parameter file as plain dictionaries.
 
-    Raises UserError when the file is missing, is not YAML, or is not a mapping of sections.
+    Raises UserError when the file is missing, cannot be read (`read_yaml`), or is not a mapping of sections.
     """
     existing_file(
         path,
@@ -43,10 +46,7 @@ def read_params(path: Path) -> dict[str, Any]:
         expected="one section per stage",
         fix="git checkout params.yaml, or copy one of presets/*.yaml to params.yaml",
     )
-    try:
-        content = YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        raise UserError("The parameter file is not valid YAML.", where=path, found=str(error)) from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise UserError("The parameter file holds no sections.", where=path, expected="a mapping of sections")
     return content
@@ -66,10 +66,12 @@ class Inputs(Params):
 class Needs(Params):
     """What a machine must offer for these parameters; only `finealign doctor` reads it."""
 
-    memory_gb: float = Field(gt=0, description="Main memory, in GB.")
-    disk_gb: float = Field(gt=0, description="Free disk space in GB: outputs, DVC's cache and scratch together.")
-    gpu_memory_gb: float = Field(ge=0, description="GPU memory, in GB; 0: no GPU is needed.")
-    minutes: float = Field(gt=0, description="Estimated wall time on such a machine, in minutes.")
+    memory_gb: float = Field(gt=0, le=1e6, description="Main memory, in GB.")
+    disk_gb: float = Field(
+        gt=0, le=1e6, description="Free disk space in GB: outputs, DVC's cache and scratch together."
+    )
+    gpu_memory_gb: float = Field(ge=0, le=1e6, description="GPU memory, in GB; 0: no GPU is needed.")
+    minutes: float = Field(gt=0, le=1e7, description="Estimated wall time on such a machine, in minutes.")
 
 
 def load_inputs(path: Path) -> Inputs:
@@ -146,26 +148,54 @@ def load_params(path: Path, section: str, model: type[P]) -> P:
             found=f"sections {', '.join(content)}",
             fix=f"add '{section}:' (presets/ shows one)",
         )
+    if content[section] is None:
+        raise UserError(
+            f"The section '{section}' of the parameters is empty.",
+            where=f"{path}: {section}",
+            expected="its keys below it, indented",
+            found="nothing",
+            fix=f"write its keys (presets/ shows them), or `{section}: {{}}` if every key is to have its default",
+        )
     try:
-        return model.model_validate(content[section] or {})
+        return model.model_validate(content[section])
     except ValidationError as error:
+        problems = error.errors()
+        more = [f"\n    and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
         raise UserError(
             f"Invalid parameters in section '{section}'.",
-            where=path,
-            found="\n".join(describe_problem(section, problem) for problem in error.errors()),
+            where=f"{path}: {key_of(section, problems[0])}",
+            found="\n".join([*(describe_problem(section, problem) for problem in problems[:MOST_SHOWN]), *more]),
             fix=f"correct the values; `finealign params {section}`, `python stages/<stage>.py --help` and presets/ "
             "show what is allowed",
         ) from None
 
 
+def key_of(section: str, problem: Mapping[str, Any]) -> str:
+    """The dotted path of the key that a pydantic problem is about."""
+    return shortened(".".join([section, *map(str, problem["loc"])]))
+
+
 def describe_problem(section: str, problem: Mapping[str, Any]) -> str:
     """One line for one pydantic problem: path of the key, message, the value found."""
-    place = ".".join([section, *map(str, problem["loc"])])
+    place = key_of(section, problem)
     if problem["type"] == "extra_forbidden":
         return f"\n    {place}: unknown key"
     if problem["type"] == "missing":
         return f"\n    {place}: missing"
-    return f"\n    {place}: {problem['msg']} (found {problem['input']!r})"
+    return f"\n    {place}: {problem['msg']} (found {shown(problem['input'])})"
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, shortened."""
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python writes no whole number of more than 4,300 digits.
+        return "a number of thousands of digits"
+
+
+def shortened(text: str) -> str:
+    """A text of a message, cut where it is too long."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _outputs(
 ) -> dict[str, Tensor]:
     micro = to_device(micro, device)
     # Seeding from the step makes the random state a function of the step: nothing to store, replay is exact.
-    torch.manual_seed(((params.seed * 1_000_003 + step) * 4_099 + world.rank) * 4_099 + number)
+    torch.manual_seed((((params.seed * 1_000_003 + step) * 4_099 + world.rank) * 4_099 + number) % 2**64)
     with autocast(params.precision, device):
         outputs = objective.outputs(micro)
     return {name: o.float() if o.is_floating_point() and o.dtype != torch.float64 else o for name, o in outputs.items()}

@@ -23,6 +23,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import progress
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.training import checkpoint
+from pipeline.training.batch_memory import check_memory
 from pipeline.training.distributed import World, world
 from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.history import History
@@ -42,8 +43,8 @@ def train(
     """Train the objective; it holds the best weights afterwards. Returns the curves.
 
     `fingerprint` digests everything that decides the result (code, parameters, data); a checkpoint under it in
-    `scratch/training/<name>/` is resumed from. Raises UserError if the batch cannot be split over the processes
-    or if gradients stay non-finite.
+    `scratch/training/<name>/` is resumed from. Raises UserError if the batch cannot be split over the processes or
+    does not fit into memory, or if gradients stay non-finite.
     """
     folder = scratch / "training" / name / fingerprint
     deterministic = torch.are_deterministic_algorithms_enabled()
@@ -57,6 +58,7 @@ def train(
     try:
         with fixed_threads(CPU_THREADS), world() as processes:
             check_batch(params, processes)
+            check_memory(objective, params, processes, place)
             return Run(objective.to(place), params, name, folder / "checkpoint.pt", processes, place).complete()
     finally:
         torch.use_deterministic_algorithms(deterministic)

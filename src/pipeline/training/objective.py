@@ -42,6 +42,10 @@ class Objective(nn.Module, ABC):
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Named scalar losses, weighted, from the outputs of the whole batch, in order; the loop adds them up."""
 
+    def joint_bytes(self, batch_size: int) -> int:
+        """Bytes that the joint losses of a batch take at least; more than its samples' own where they are compared."""
+        return 0
+
     @abstractmethod
     def validate(self) -> dict[str, float]:
         """Validation figures; called in eval mode without gradients."""

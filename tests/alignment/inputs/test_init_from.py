@@ -15,7 +15,8 @@ from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.encoders.common.checkpoint import CONFIG, PROVENANCE, WEIGHTS
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
+from pipeline.encoders.common.digests import PROVENANCE
 from pipeline.storage.images import decode_image
 from pipeline.storage.shards import ImageShards
 

@@ -10,13 +10,15 @@ from torch import nn
 from pipeline.core.errors import UserError
 from pipeline.encoders.common.checkpoint import (
     CONFIG,
-    PROVENANCE,
     WEIGHTS,
     fill,
     halved,
     read_tensors,
+    tensor_shapes,
     write_checkpoint,
+    write_tensors,
 )
+from pipeline.encoders.common.digests import PROVENANCE, file_digests
 
 
 def test_the_order_of_the_state_does_not_matter_and_what_is_read_is_what_was_written(tmp_path: Path) -> None:
@@ -26,7 +28,10 @@ def test_the_order_of_the_state_does_not_matter_and_what_is_read_is_what_was_wri
     assert (tmp_path / "one" / WEIGHTS).read_bytes() == (tmp_path / "other" / WEIGHTS).read_bytes()
     torch.testing.assert_close(read_tensors(tmp_path / "one" / WEIGHTS), state, rtol=0, atol=0)
     assert json.loads((tmp_path / "one" / CONFIG).read_text()) == {"width": 3}
-    assert json.loads((tmp_path / "one" / PROVENANCE).read_text()) == {"stage": "x"}
+    assert json.loads((tmp_path / "one" / PROVENANCE).read_text()) == {
+        "stage": "x",
+        "files": file_digests(tmp_path / "one"),
+    }
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == [CONFIG, WEIGHTS]
 
 
@@ -51,3 +56,21 @@ def test_weights_that_do_not_fit_or_cannot_be_read_are_refused(tmp_path: Path) -
     for path in (tmp_path / WEIGHTS, tmp_path / "none"):
         with pytest.raises(UserError, match="cannot be read"):
             read_tensors(path)
+
+
+def test_weights_that_are_not_finite_are_neither_written_nor_read(tmp_path: Path) -> None:
+    state = {"a": torch.ones(2), "b": torch.tensor([1.0, torch.nan])}
+    with pytest.raises(UserError, match="not finite") as error:
+        write_checkpoint(tmp_path / "model", state, {})
+    assert error.value.where.endswith("b") and not (tmp_path / "model").exists()
+    write_tensors(tmp_path / WEIGHTS, state)
+    with pytest.raises(UserError, match="not finite"):
+        read_tensors(tmp_path / WEIGHTS)
+
+
+def test_the_header_tells_the_shapes(tmp_path: Path) -> None:
+    write_tensors(tmp_path / WEIGHTS, {"a": torch.ones(2, 3), "b": torch.ones(())})
+    assert tensor_shapes(tmp_path / WEIGHTS) == {"a": (2, 3), "b": ()}
+    (tmp_path / WEIGHTS).write_bytes(b"no safetensors")
+    with pytest.raises(UserError, match="cannot be read"):
+        tensor_shapes(tmp_path / WEIGHTS)

@@ -35,6 +35,14 @@ def test_braces_stand_for_ranges_with_their_zeros() -> None:
         expand_braces("{5..2}")
 
 
+@pytest.mark.parametrize(
+    "text", ["{1..1000}" * 3, "{1..2}" * 100, f"{{{'0' * 10_000}..1}}", f"{{0..{'9' * 5_000}}}", "{0..1}{3..1}"]
+)
+def test_ranges_that_multiply_out_are_refused_at_once(text: str) -> None:
+    with pytest.raises(UserError, match="cannot be expanded"):
+        expand_braces(text)
+
+
 def test_a_location_is_a_file_a_folder_or_a_pattern(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write(tmp_path / f"raw/{name}.tar", b"")

@@ -146,10 +146,28 @@ def test_clear_errors(tmp_path: Path):
         Generator.load(tmp_path / "nowhere")
     content = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps({**content, "image_hash": "else"}))
+    with pytest.raises(UserError, match="not as it was written"):
+        Generator.load(path)
+    (path / "provenance.json").unlink()
     with pytest.raises(UserError, match="not those"):
         Generator.load(path)
     (path / "config.json").write_text(json.dumps({**content, "region_prompt": "coordinates"}))
     with pytest.raises(UserError, match="do not fit"):
+        Generator.load(path)
+    for change in (
+        {"max_tokens": -5},
+        {"max_tokens": "24"},
+        {"max_answer_tokens": 10**9},
+        {"text": content["text"] | {"hidden_size": 64, "num_attention_heads": 7}},
+        {"text": content["text"] | {"vocab_size": 10**12}},
+        {"text": content["text"] | {"num_hidden_layers": 10**9}},
+        {"text": []},
+    ):
+        (path / "config.json").write_text(json.dumps(content | change))
+        with pytest.raises(UserError, match="not a questioner's configuration"):
+            Generator.load(path)
+    (path / "config.json").write_text(json.dumps(content | {"text": content["text"] | {"num_hidden_layers": 900}}))
+    with pytest.raises(UserError, match="do not fit its configuration"):
         Generator.load(path)
     (path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="not a questioner's configuration"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import UserError
 from pipeline.fetch.captions.karpathy import KarpathySource
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.toyworld.language import texts
@@ -37,6 +38,20 @@ def test_the_number_of_workers_changes_no_byte(world: Path, tmp_path: Path, monk
     assert files == sorted(p.relative_to(tmp_path / "raw") for p in (tmp_path / "raw").rglob("*") if p.is_file())
     for file in files:
         assert (world / "raw" / file).read_bytes() == (tmp_path / "raw" / file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("free", "memory", "what", "key"), [(1e9, 1e12, "disk space", "pairs"), (1e12, 1e9, "memory", "annotated")]
+)
+def test_a_world_that_the_machine_cannot_hold_is_refused_before_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: float, memory: float, what: str, key: str
+) -> None:
+    monkeypatch.setattr("pipeline.toyworld.layouts.write.free_disk_bytes", lambda _: free)
+    monkeypatch.setattr("pipeline.toyworld.layouts.write.memory_bytes", lambda: memory)
+    with pytest.raises(UserError, match=f"more {what} than the machine has") as error:
+        draw_world(DrawToyworldParams(pairs=1_000_000, annotated=500_000), tmp_path / "raw", tmp_path / "scratch")
+    assert error.value.where == f"draw_toyworld.{key}"
+    assert not list(tmp_path.iterdir())
 
 
 def test_shards_of_pairs_are_webdataset(world: Path) -> None:

@@ -25,7 +25,9 @@ from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, read_json
 from pipeline.core.settings import Params
-from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, write_checkpoint
+from pipeline.encoders.bert.checkpoint import check_shapes, read_bert_config
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, tensor_shapes, write_checkpoint
+from pipeline.encoders.common.digests import check_digests
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.encoders.text.encoder import load_text_encoder
@@ -47,21 +49,28 @@ def save(folder: Path, model: AlignmentModel, config: ModelConfig, tokenizer: Pa
     """Write the model. `config` names the encoders as the parameters do; `tokenizer`: the text encoder's own folder."""
     for file in sorted({file for pattern in TEXT_FILES for file in tokenizer.glob(pattern)}):
         link_or_copy(file, folder / TEXT / file.name)
-    # The folder carries all weights, so the encoders are built empty and filled from it.
-    own = config.model_copy(
+    write_checkpoint(folder, model.state_dict(), self_contained(config).model_dump(mode="json"), provenance)
+
+
+def self_contained(config: ModelConfig) -> ModelConfig:
+    """The folder carries all weights, so the encoders are built empty and filled from it, whatever they came from."""
+    return config.model_copy(
         update={
             "image_encoder": config.image_encoder.model_copy(update={"weights": "random"}),
             "text_encoder": config.text_encoder.model_copy(update={"name": f"hf:{TEXT}", "weights": "random"}),
         }
     )
-    write_checkpoint(folder, model.state_dict(), own.model_dump(mode="json"), provenance)
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """What config.json says. Raises UserError if files are missing, or if it is not an aligned model's."""
-    missing = [name for name in (CONFIG, WEIGHTS, TEXT) if not (folder / name).exists()]
+    """What config.json says.
+
+    Raises UserError if files are missing or were edited, or if it is not an aligned model's.
+    """
+    missing = [name for name in (CONFIG, WEIGHTS, f"{TEXT}/{CONFIG}") if not (folder / name).is_file()]
     if missing:
         raise no_model(folder, f"no {', '.join(missing)}")
+    check_digests(folder)
     try:
         return ModelConfig.model_validate(read_json(folder / CONFIG))
     except ValidationError as error:
@@ -73,7 +82,7 @@ def no_model(folder: Path, found: str) -> UserError:
     return UserError(
         "This folder does not hold an aligned model.",
         where=folder,
-        expected=f"{CONFIG}, {WEIGHTS}, {TEXT}/",
+        expected=f"{CONFIG}, {WEIGHTS}, {TEXT}/ with the text encoder's {CONFIG} and tokenizer",
         found=found[:300],
         fix="run the stage align, or `dvc pull` if a remote has it",
     )
@@ -81,7 +90,11 @@ def no_model(folder: Path, found: str) -> UserError:
 
 def load(folder: Path, device: str = "cpu") -> tuple[AlignmentModel, ImageTransform, TextTokenizer]:
     """Model (in eval mode), image transform and tokenizer. Raises UserError if files are missing or do not fit."""
-    config = read_config(folder)
+    config = self_contained(read_config(folder))
+    text = read_json(folder / TEXT / CONFIG)
+    if isinstance(text, dict) and text.get("model_type") == "bert":
+        bert = read_bert_config(text, folder / TEXT / CONFIG)
+        check_shapes(bert, tensor_shapes(folder / WEIGHTS), folder / TEXT, config.text_encoder.layers is not None)
     model = AlignmentModel(
         load_image_encoder(config.image_encoder, folder),
         load_text_encoder(config.text_encoder, folder),

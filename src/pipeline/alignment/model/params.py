@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,10 @@ class SharedEncoderParams(Params):
     """Fields that decide how the weights start and are trained; the finished model is the same without them."""
 
     width: int | None = Field(
-        default=None, ge=8, description="Width of the blocks; heads must divide it; null: width of the text encoder."
+        default=None,
+        ge=8,
+        le=16_384,
+        description="Width of the blocks; heads must divide it; null: width of the text encoder.",
     )
     whiten: bool = Field(
         default=False,
@@ -26,17 +29,22 @@ class SharedEncoderParams(Params):
     )
     blocks: int = Field(default=1, ge=0, le=24, description="Transformer blocks that both modalities pass.")
     separate: bool = Field(default=False, description="Give each modality blocks of its own (a control).")
-    heads: int = Field(default=8, ge=1, description="Attention heads of a block.")
-    mlp_ratio: float = Field(default=4.0, gt=0, description="Hidden width of the MLP over the width of the block.")
-    layer_scale: float = Field(default=0.2, gt=0, description="Initial LayerScale γ (S-SMKE: 0.2).")
+    heads: int = Field(default=8, ge=1, le=1024, description="Attention heads of a block.")
+    mlp_ratio: float = Field(
+        default=4.0, gt=0, le=64, description="Hidden width of the MLP over the width of the block."
+    )
+    layer_scale: float = Field(default=0.2, gt=0, le=100, description="Initial LayerScale γ (S-SMKE: 0.2).")
     type_embedding_scale: float = Field(
-        default=1e-5, ge=0, description="Initial scale of the modality-type embedding (S-SMKE: 1e-5)."
+        default=1e-5, ge=0, le=100, description="Initial scale of the modality-type embedding (S-SMKE: 1e-5)."
     )
     pooling: Literal["cls", "mean", "max"] = Field(
         default="cls", description="Readout: class token, or mean or maximum over the tokens."
     )
     projection: int | None = Field(
-        default=None, ge=2, description="Width of the embedding; null: width of the blocks, without a projection."
+        default=None,
+        ge=2,
+        le=16_384,
+        description="Width of the embedding; null: width of the blocks, without a projection.",
     )
     skip_pooling: list[Literal["mean", "max"]] = Field(
         default=["mean"],
@@ -46,10 +54,14 @@ class SharedEncoderParams(Params):
     cca_ridge: float | None = Field(
         default=1.0,
         gt=0,
+        le=1e9,
         description="Ridge of the CCA (canonical correlation) that starts the skip path; null: random.",
     )
     readout_init: float = Field(
-        default=0.1, gt=0, description="Initial weight of the Transformer readout against the pooled skip path."
+        default=0.1,
+        gt=0,
+        le=1000,
+        description="Initial weight of the Transformer readout against the pooled skip path.",
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability inside the blocks.")
     skip_dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability on the skip path.")
@@ -82,15 +94,16 @@ class FeatureParams(Params):
     """Fields that a training may change while it goes on from a finished model."""
 
     image_grid: int | None = Field(
-        default=None, ge=1, description="Pool image tokens to n × n; null: all tokens of the encoder."
+        default=None, ge=1, le=256, description="Pool image tokens to n × n; null: all tokens of the encoder."
     )
-    text_layers: list[int] | None = Field(
+    text_layers: list[Annotated[int, Field(ge=0, le=1000)]] | None = Field(
         default=None,
         min_length=1,
+        max_length=32,
         description="Layers concatenated into text tokens, 0: embeddings; null: the last layer.",
     )
     hflip: bool = Field(default=False, description="Mirror training images at random.")
-    crop_scale: list[float] | None = Field(
+    crop_scale: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,
         min_length=2,
         max_length=2,
@@ -99,6 +112,7 @@ class FeatureParams(Params):
     cached_crops: int | None = Field(
         default=None,
         ge=1,
+        le=1000,
         description="Crops cached per training image; null: a fresh crop per step (needs a trained image encoder).",
     )
     tta: TtaParams = TtaParams()

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.alignment.model.params import SharedEncoderParams
+from pipeline.core.errors import UserError
 from pipeline.encoders.common.token_norm import Standardisation, TokenNorm, Whitening
 
 Modality = Literal["image", "text"]
@@ -49,6 +50,13 @@ class SharedEncoder(nn.Module):
         super().__init__()
         self.params = params
         width = params.width or text_dim
+        if width % params.heads:
+            raise UserError(
+                "The heads of the shared encoder do not divide its width.",
+                where="shared_encoder.heads",
+                expected=f"a divisor of {width}",
+                found=params.heads,
+            )
         dims = {"image": image_dim, "text": text_dim}
         self.width, self.output_dim = width, params.projection or width
         measured = Whitening if params.whiten else Standardisation

@@ -56,6 +56,7 @@ class AlignmentObjective(Objective):
         self.towers, self.prefetch = towers or Towers(), AHEAD if towers else 0
         self.encoder_rate = params.train_encoders.learning_rate_scale
         self.hflip = params.features.tta.hflip
+        self.texts_per_image = params.contrastive.texts_per_image
         self.validation = validation
         self.sampler = Sampler(len(data.entries), params.training.batch_size, params.training.seed)
         self.collator = Collator(data, params, self.sampler)
@@ -124,6 +125,10 @@ class AlignmentObjective(Objective):
         if weights.answers:
             losses["answers"] = weights.answers * masked_answers(outputs["answer_sum"], outputs["answer_count"])
         return losses
+
+    def joint_bytes(self, batch_size: int) -> int:
+        """The similarities of all images with all texts, and their gradient."""
+        return 8 * batch_size * batch_size * self.texts_per_image if self.weights.contrastive else 0
 
     def after_step(self, outputs: dict[str, Tensor]) -> None:
         """Clamp the temperatures, and push the teacher's embeddings into the queue."""

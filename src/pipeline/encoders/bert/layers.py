@@ -7,9 +7,11 @@ Attention masks broadcast to [batch, heads, queries, keys]: boolean (True = may 
 row in which nothing may be looked at has no defined result.
 """
 
-from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
 import torch
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,23 +21,38 @@ KeysValues = tuple[Tensor, Tensor]
 ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu}
 
 
-@dataclass(frozen=True)
-class BertConfig:
-    """Shape of a BERT; the field names are those of transformers' config.json."""
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
 
-    vocab_size: int
-    hidden_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    hidden_act: str = "gelu"
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    layer_norm_eps: float = 1e-12
-    pad_token_id: int = 0
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, allow_inf_nan=False))
+class BertConfig:
+    """Shape of a BERT; the field names are those of transformers' config.json.
+
+    Values that no BERT has raise pydantic's ValidationError, which is a ValueError.
+    """
+
+    vocab_size: Annotated[int, Field(ge=1, le=10_000_000)]
+    hidden_size: Width = 768
+    num_hidden_layers: Annotated[int, Field(ge=1, le=1000)] = 12
+    num_attention_heads: Width = 12
+    intermediate_size: Width = 3072
+    max_position_embeddings: Width = 512
+    type_vocab_size: Width = 2
+    hidden_act: Literal["gelu", "relu"] = "gelu"
+    hidden_dropout_prob: Probability = 0.1
+    attention_probs_dropout_prob: Probability = 0.1
+    layer_norm_eps: Annotated[float, Field(gt=0, le=1)] = 1e-12
+    pad_token_id: Annotated[int, Field(ge=0)] = 0
     add_cross_attention: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(f"{self.num_attention_heads} heads do not divide a hidden size of {self.hidden_size}")
+        if self.pad_token_id >= self.vocab_size:
+            raise ValueError("pad_token_id lies outside the vocabulary")
+        return self
 
 
 class BertSelfAttention(nn.Module):
@@ -44,8 +61,6 @@ class BertSelfAttention(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         width = config.hidden_size
-        if width % config.num_attention_heads:
-            raise ValueError(f"width {width} is not a multiple of the number of heads {config.num_attention_heads}")
         self.heads = config.num_attention_heads
         self.dropout_rate = config.attention_probs_dropout_prob
         self.query = nn.Linear(width, width)

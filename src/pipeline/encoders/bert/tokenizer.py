@@ -71,8 +71,22 @@ class Tokenizer:
                 expected="a file with one token per line",
             )
         configuration = folder / CONFIGURATION
-        lowercase = read_json(configuration).get("do_lower_case", True) if configuration.is_file() else True
-        return cls(path.read_text("utf-8").splitlines(), lowercase, where=str(path))
+        content = read_json(configuration) if configuration.is_file() else {}
+        lowercase = content.get("do_lower_case", True) if isinstance(content, dict) else None
+        if not isinstance(lowercase, bool):
+            raise UserError(
+                "This is not a tokenizer's configuration.",
+                where=configuration,
+                expected="do_lower_case: true or false",
+                found=str(lowercase)[:100],
+            )
+        try:
+            words = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                "A tokenizer's vocabulary cannot be read.", where=path, expected="UTF-8 text", found=str(error)
+            ) from None
+        return cls(words, lowercase, where=str(path))
 
     def save(self, folder: Path) -> None:
         """Write `folder/vocab.txt` and tokenizer_config.json."""

@@ -1,10 +1,13 @@
 """Which encoders to use: names, weights, and how images and texts are prepared for them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.core.settings import Params
+
+Size = Field(ge=-16_384, le=16_384)
+"""Numbers among the arguments of a model: beyond these, building it would take all memory."""
 
 
 class ImageEncoderParams(Params):
@@ -22,10 +25,11 @@ class ImageEncoderParams(Params):
     blocks: int | None = Field(
         default=None,
         ge=1,
+        le=1000,
         exclude_if=lambda blocks: blocks is None,
         description="Keep the first n blocks (ConvNets: stages); null: the whole encoder.",
     )
-    options: dict[str, bool | int | float | str] = Field(
+    options: dict[str, bool | Annotated[int, Size] | Annotated[float, Size] | str] = Field(
         default={}, description="Further arguments of timm.create_model, such as pad_type or img_size."
     )
     image_size: int | None = Field(default=None, ge=8, le=2048, description="Side of the square input, in pixels.")
@@ -36,10 +40,10 @@ class ImageEncoderParams(Params):
     interpolation: Literal["bilinear", "bicubic", "lanczos"] | None = Field(
         default=None, description="Filter that resizes images."
     )
-    mean: list[float] | None = Field(
+    mean: list[Annotated[float, Field(ge=-10, le=10)]] | None = Field(
         default=None, min_length=3, max_length=3, description="Mean of red, green and blue, on a scale of 0 to 1."
     )
-    std: list[float] | None = Field(
+    std: list[Annotated[float, Field(ge=0.001, le=10)]] | None = Field(
         default=None,
         min_length=3,
         max_length=3,
@@ -62,6 +66,7 @@ class TextEncoderParams(Params):
     layers: int | None = Field(
         default=None,
         ge=1,
+        le=1000,
         exclude_if=lambda layers: layers is None,
         description="Keep the embeddings and the first n layers; null: all layers.",
     )

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file, hash_json, read_json
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
 from pipeline.encoders.common.errors import missing_weights, unknown_encoder
@@ -28,6 +29,17 @@ BUILTIN, RANDOM = "builtin:vit", "random"
 PACKAGED_WEIGHTS = Path(__file__).parents[1] / "weights"
 VIT_FILE, BERT_FOLDER = PACKAGED_WEIGHTS / "vit" / WEIGHTS, PACKAGED_WEIGHTS / "bert"
 """The packaged encoders. The modules that load them declare them (`PACKAGED`), so that a stage depends on its own."""
+
+
+LARGEST = {
+    "vocab_size": 10_000_000,
+    "hidden_size": 65_536,
+    "num_hidden_layers": 1000,
+    "num_attention_heads": 65_536,
+    "intermediate_size": 1_000_000,
+    "max_position_embeddings": 10_000_000,
+}
+"""Upper bounds of sizes in a config.json of transformers, so that a slip of the pen does not take all memory."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ def resolve(params: EncoderParams, root: Path) -> ResolvedEncoder:
     if path is None or isinstance(params, ImageEncoderParams):
         return ResolvedEncoder(params, None, path and existing(kind, params.name, path), {})
     config = read_json(existing(kind, params.name, path / CONFIG))
+    check_sizes(config, path / CONFIG)
     weights = None if params.weights == RANDOM else existing(kind, params.name, path / WEIGHTS)
     return ResolvedEncoder(params, path, weights, config)
 
@@ -103,6 +116,20 @@ def locate(params: EncoderParams, root: Path) -> Path | Published | None:
     folder = root / model
     on_the_hub = model.count("/") <= 1 and not model.startswith((".", "/", "data/"))
     return Published(model) if on_the_hub and not folder.is_dir() else folder
+
+
+def check_sizes(config: Any, where: Path) -> None:
+    """Raise UserError if a text encoder's configuration is not a mapping, or names a size that no model has."""
+    sizes = config if isinstance(config, dict) else {"configuration": config}
+    for name, limit in {"configuration": 0, **LARGEST}.items():
+        value = sizes.get(name)
+        if value is not None and not (type(value) is int and 1 <= value <= limit):
+            raise UserError(
+                "The configuration of a text encoder holds a value that it cannot have.",
+                where=f"{where}: {name}",
+                expected=f"a whole number from 1 to {limit:,}" if limit else "a mapping",
+                found=str(value)[:100],
+            )
 
 
 def fetch(kind: str, name: str, published: Published) -> Path:

@@ -46,7 +46,7 @@ def create_model(params: ImageEncoderParams, weights: Path | None, classifier: b
         model = timm.create_model(
             name, pretrained=weights is not None, num_classes=classes, pretrained_cfg_overlay=overlay, **options
         )
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError, LookupError, AttributeError, ArithmeticError) as error:
         raise UserError(
             f"The image encoder '{params.name}' does not take these options.",
             where="options",

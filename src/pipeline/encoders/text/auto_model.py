@@ -42,7 +42,7 @@ def load_auto_model(
         else:
             model, info = AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
             missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # What its hundreds of models raise at a wrong configuration shares no other class.
         raise UserError(
             f"transformers cannot load the text encoder '{name}'.", where=folder, found=str(error)[:300]
         ) from None

@@ -2,16 +2,18 @@
 
 from pydantic import Field
 
-from pipeline.core.settings import Params
+from pipeline.core.settings import Params, Seed
 
 
 class EvaluateDataParams(Params):
     """Stage `evaluate_data`: quality of the generated data, and of the models that made it."""
 
-    seed: int = Field(ge=0, description="Seed of the choice of images and examples.")
+    seed: Seed = Field(description="Seed of the choice of images and examples.")
     judged_images: int | None = Field(
-        ge=1, description="Images whose generated rows are judged, drawn at random; null: all of them."
+        ge=1,
+        le=1_000_000_000,
+        description="Images whose generated rows are judged, drawn at random; null: all of them.",
     )
     rows_per_reason: int = Field(
-        ge=0, description="Examples of kept pairs, and of rejected ones for each reason; captions too."
+        ge=0, le=10_000, description="Examples of kept pairs, and of rejected ones for each reason; captions too."
     )

@@ -21,10 +21,16 @@ class ImageFormat(Params):
     """How images are stored."""
 
     max_side: int | None = Field(
-        default=None, ge=16, description="Maximum longer side in pixels; larger images are shrunk; null: no limit."
+        default=None,
+        ge=16,
+        le=65_535,
+        description="Maximum longer side in pixels; larger images are shrunk; null: no limit.",
     )
     max_pixels: int = Field(
-        default=MAX_PIXELS, ge=1, description="Maximum pixels (width times height); larger images are not decoded."
+        default=MAX_PIXELS,
+        ge=1,
+        le=10**10,
+        description="Maximum pixels (width times height); larger images are not decoded.",
     )
     jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of images that are encoded again.")
 

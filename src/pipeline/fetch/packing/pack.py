@@ -38,11 +38,13 @@ from pipeline.tables.pairs import DROPPED, MANIFEST
 class PairFilters(Params):
     """Basic filters of pairs (DataComp, Gadre et al. 2023); 0 switches one off."""
 
-    min_side: int = Field(default=0, ge=0, description="Minimum shorter side in pixels (DataComp: 200).")
+    min_side: int = Field(default=0, ge=0, le=1_000_000, description="Minimum shorter side in pixels (DataComp: 200).")
     max_aspect: float = Field(
-        default=0.0, ge=0, description="Maximum aspect ratio, longer side over shorter side (DataComp: 3)."
+        default=0.0, ge=0, le=1e6, description="Maximum aspect ratio, longer side over shorter side (DataComp: 3)."
     )
-    min_words: int = Field(default=0, ge=0, description="Minimum words of the longest caption (DataComp: 3).")
+    min_words: int = Field(
+        default=0, ge=0, le=1_000_000, description="Minimum words of the longest caption (DataComp: 3)."
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ what a user owns is linked below `data/raw/`, so that no path of a machine enter
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,16 +18,20 @@ from pipeline.core.errors import UserError
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_LOCATIONS = 1_000_000
+MOST_DIGITS = 18
+LONGEST_LOCATION = 1000
 
 
 def _relative(text: str) -> str:
+    if len(text) > LONGEST_LOCATION:
+        raise ValueError(f"must have at most {LONGEST_LOCATION} characters")
     if not text or Path(text).is_absolute() or ".." in Path(text).parts or "://" in text:
         raise ValueError("must be a path relative to the repository, such as data/raw/datasets/flickr8k")
     return text
 
 
 def _location(text: str) -> str:
-    return text if is_url(text) else _relative(text)
+    return text if is_url(text) and len(text) <= LONGEST_LOCATION else _relative(text)
 
 
 def is_url(text: str) -> bool:
@@ -47,23 +52,35 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 def expand_braces(text: str) -> list[str]:
     """Every string that `{first..last}` ranges in `text` stand for, in order; `[text]` without any.
 
-    Raises UserError for a range that runs backwards or names more than a million places.
+    Raises UserError for a range that runs backwards, and if all ranges together name more than a million places.
     """
-    match = RANGE.search(text)
-    if match is None:
-        return [text]
-    first, last = match.groups()
-    if not 0 <= int(last) - int(first) < MOST_LOCATIONS:
+    ranges = RANGE.findall(text)
+    total = math.prod(max(0, count(*limits)) for limits in ranges)
+    if not 0 < total <= MOST_LOCATIONS:
         raise UserError(
             "A range of shards cannot be expanded.",
             where=text,
-            expected="{first..last} with first ≤ last, at most a million",
-            found=match.group(),
+            expected="{first..last} with first ≤ last, at most a million places in all",
+            found=" times ".join(f"{{{first}..{last}}}" for first, last in ranges[:5]),
+            fix="correct the range, or split the source in several",
         )
+    texts = [""]
+    rest = 0
+    for match in RANGE.finditer(text):
+        texts = [head + text[rest : match.start()] + number for head in texts for number in numbers(*match.groups())]
+        rest = match.end()
+    return [head + text[rest:] for head in texts]
+
+
+def count(first: str, last: str) -> int:
+    """How many numbers a range has; too many if a number has too many digits to be one."""
+    return MOST_LOCATIONS + 1 if max(len(first), len(last)) > MOST_DIGITS else int(last) - int(first) + 1
+
+
+def numbers(first: str, last: str) -> list[str]:
+    """The numbers of a range, as long as `first` is if it begins with zero."""
     width = len(first) if first.startswith("0") else 0
-    heads = [f"{text[: match.start()]}{number:0{width}d}" for number in range(int(first), int(last) + 1)]
-    tails = expand_braces(text[match.end() :])
-    return [head + tail for head in heads for tail in tails]
+    return [f"{number:0{width}d}" for number in range(int(first), int(last) + 1)]
 
 
 def find_files(root: Path, location: str, suffix: str) -> list[str]:

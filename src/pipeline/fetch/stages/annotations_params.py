@@ -25,9 +25,12 @@ class FetchAnnotationsParams(Params):
     sources: list[AnyAnnotations] = Field(
         min_length=1, description="Annotated data sets to read; `kind` names the layout of the files."
     )
-    shard_size: int = Field(default=1000, ge=1, description="Maximum images per packed shard.")
+    shard_size: int = Field(default=1000, ge=1, le=1_000_000, description="Maximum images per packed shard.")
     val_source_images: int = Field(
-        default=0, ge=0, description="Photographs of train sources held out as val split, chosen by hash."
+        default=0,
+        ge=0,
+        le=1_000_000_000,
+        description="Photographs of train sources held out as val split, chosen by hash.",
     )
     image_format: ImageFormat = Field(default_factory=ImageFormat)
     max_dropped_share: float = Field(

@@ -25,7 +25,7 @@ class FetchBenchmarksParams(Params):
     benchmarks: list[AnyBenchmark] = Field(
         min_length=1, description="Test sets; `name` is the folder, `kind` the layout of the files."
     )
-    shard_size: int = Field(default=1000, ge=1, description="Maximum images per packed shard.")
+    shard_size: int = Field(default=1000, ge=1, le=1_000_000, description="Maximum images per packed shard.")
     image_format: ImageFormat = Field(default_factory=ImageFormat)
     max_dropped_share: float = Field(
         default=0.05, ge=0, le=1, description="Share of a benchmark's samples that may be damaged; more is an error."

@@ -26,11 +26,12 @@ class FetchPairsParams(Params):
         min_length=1, description="Data sets to read; `kind` names the layout of the files."
     )
     shard_size: int = Field(
-        default=1000, ge=1, description="Maximum images per packed shard; web shards keep their own size."
+        default=1000, ge=1, le=1_000_000, description="Maximum images per packed shard; web shards keep their own size."
     )
     val_images: int = Field(
         default=0,
         ge=0,
+        le=1_000_000_000,
         description="Train images held out as val split: an equal share of each shard, by hash.",
     )
     image_format: ImageFormat = Field(default_factory=ImageFormat)

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file, hash_json, read_json
+from pipeline.encoders.bert.checkpoint import check_shapes
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.bert.tokenizer import Tokenizer
-from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, write_checkpoint
+from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, tensor_shapes, write_checkpoint
+from pipeline.encoders.common.digests import check_digests
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
 from pipeline.questioner.model.prompts import Prompts
@@ -45,18 +49,18 @@ class QuestionerModules(nn.Module):
         return cls(VisionTower(encoder, trained, region_prompt == "mask_channel"), questioner)
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class ModelConfig:
     """Content of `config.json`. task: generator or filter; region_prompt: how the model knows which region is meant."""
 
-    task: str
-    region_prompt: str
+    task: Annotated[str, Field(pattern="^(generator|filter)$")]
+    region_prompt: Annotated[str, Field(pattern="^(roi_tokens|mask_channel|coordinates)$")]
     image: ImageEncoderParams
     image_hash: str
     image_trained: bool
     text: BertConfig
-    max_tokens: int
-    max_answer_tokens: int
+    max_tokens: Annotated[int, Field(ge=3, le=512)]
+    max_answer_tokens: Annotated[int, Field(ge=1, le=512)]
 
     def json(self) -> dict[str, Any]:
         """The file's JSON value."""
@@ -70,7 +74,7 @@ class ModelConfig:
             return ModelConfig(**{**content, "image": image, "text": BertConfig(**content["text"])})
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                "This is not a questioner's configuration.", where=where, found=str(error), fix="train it again"
+                "This is not a questioner's configuration.", where=where, found=str(error)[:500], fix="train it again"
             ) from None
 
 
@@ -99,18 +103,19 @@ def save_model(
     tokenizer: Tokenizer,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the folder."""
-    write_checkpoint(folder, modules.state_dict(), config.json(), provenance)
+    """Write the folder; provenance.json, which lists the other files, last."""
     tokenizer.save(folder)
+    write_checkpoint(folder, modules.state_dict(), config.json(), provenance)
 
 
 def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
     """Read a folder. `root` is where the paths of a frozen image encoder's weights start.
 
-    Raises UserError if files are missing or damaged, if the model is of another task, or if the image encoder's
+    Raises UserError if files are missing, damaged or edited, if the model is of another task, or if the image encoder's
     weights are not those it was trained with.
     """
     path = folder / CONFIG
+    check_digests(folder)
     config = ModelConfig.from_json(read_json(path), path)
     if config.task != task:
         raise UserError("This model is for another task.", where=path, expected=task, found=config.task)
@@ -126,6 +131,7 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
             fix="restore them, or train again",
         )
     tokenizer = Tokenizer.load(folder)
+    check_shapes(config.text, tensor_shapes(folder / WEIGHTS), folder)
     modules = QuestionerModules.build(encoder, config.image_trained, BertLM(config.text), config.region_prompt)
     load_weights(modules, folder)
     digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), config.json()])
@@ -135,5 +141,6 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
 
 def load_weights(modules: QuestionerModules, folder: Path) -> None:
     """Take the weights of the finished model in `folder`. Raises UserError if they do not fit."""
+    check_digests(folder)
     fix = "train the model again, or init_from a model of the same shape"
     fill(modules, read_tensors(folder / WEIGHTS), folder, fix)

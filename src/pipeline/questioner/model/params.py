@@ -19,7 +19,7 @@ class TextModelParams(Params):
         description="Model: hf:<folder or hub model, a BERT>, or builtin:bert (in this package).",
     )
     weights: str | None = Field(default=None, description="Weights: published (null) or untrained (random).")
-    layers: int | None = Field(default=None, ge=1, description="Keep the first n layers; null: all layers.")
+    layers: int | None = Field(default=None, ge=1, le=1000, description="Keep the first n layers; null: all layers.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability, everywhere in the text model.")
 
 
@@ -31,7 +31,7 @@ class QuestionerParams(Params):
         description="Train the image encoder too; false: frozen, its tokens are computed once."
     )
     image_learning_rate_scale: float = Field(
-        default=0.1, gt=0, description="Learning rate of the image encoder, relative to that of the rest."
+        default=0.1, gt=0, le=1000, description="Learning rate of the image encoder, relative to that of the rest."
     )
     text: TextModelParams = TextModelParams()
     init_from: str | None = Field(

@@ -28,15 +28,15 @@ class SampleParams(Params):
     """Samples of an image in one update: their number, length and masking."""
 
     questions_per_image: int = Field(
-        default=1, ge=1, description="Questions per image and update, drawn with repetition."
+        default=1, ge=1, le=1000, description="Questions per image and update, drawn with repetition."
     )
     regions_per_image: int = Field(
-        default=1, ge=0, description="Maximum region captions per image and update; 0: none are learned."
+        default=1, ge=0, le=1000, description="Maximum region captions per image and update; 0: none are learned."
     )
     max_tokens: int = Field(
-        default=30, ge=3, description="Longest caption, or question with its answer, in word pieces."
+        default=30, ge=3, le=512, description="Longest caption, or question with its answer, in word pieces."
     )
-    max_answer_tokens: int = Field(default=30, ge=1, description="Longest answer in word pieces.")
+    max_answer_tokens: int = Field(default=30, ge=1, le=512, description="Longest answer in word pieces.")
     mask_prob: float = Field(
         gt=0, le=1, description="Mask probability: questions (generator, JADE: 0.6), answers (filter, VALOR: 0.99)."
     )
@@ -51,6 +51,7 @@ class SampleParams(Params):
     grounding_weight: float = Field(
         default=0.0,
         ge=0,
+        le=1000,
         description="Weight of the grounding loss: −log of the last cross-attention inside the annotated box.",
     )
     balance: BalanceParams = BalanceParams()
@@ -60,10 +61,12 @@ class ValidationParams(Params):
     """Measurements on the held-out images (val split)."""
 
     images_while_training: int = Field(
-        ge=1, description="Images per validation during training, which picks the best weights."
+        ge=1, le=1_000_000_000, description="Images per validation during training, which picks the best weights."
     )
-    images: int | None = Field(default=None, ge=1, description="Images for the final metrics; null: all.")
-    images_per_batch: int = Field(default=32, ge=1, description="Images answered together.")
+    images: int | None = Field(
+        default=None, ge=1, le=1_000_000_000, description="Images for the final metrics; null: all."
+    )
+    images_per_batch: int = Field(default=32, ge=1, le=65_536, description="Images answered together.")
 
 
 class TrainGeneratorParams(Params):

@@ -13,14 +13,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.core.settings import Params, load_params
+from pipeline.core.settings import Params, Seed, load_params
 
 
 class Variant(Params):
     """What one variant changes; nothing at all: the chain's own alignment."""
 
     align: dict[str, Any] = Field(default={}, description="Keys of the section `align` with other values.")
-    batch_size: int | None = Field(default=None, ge=1, description="Another batch size at the same number of samples.")
+    batch_size: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Another batch size at the same number of samples."
+    )
     teacher: str | None = Field(
         default=None, description="A name in the section `teachers`; null: the chain's teacher."
     )
@@ -32,7 +34,7 @@ class Variant(Params):
 class Study(Params):
     """A section of studies/params.yaml. The first variant is what the others are compared with."""
 
-    seeds: list[int] = Field(min_length=1, description="Seeds of the alignment; generated data stay the same.")
+    seeds: list[Seed] = Field(min_length=1, description="Seeds of the alignment; generated data stay the same.")
     variants: dict[str, Variant] = Field(
         min_length=1, description="What each variant changes; the first is what the others are compared with."
     )

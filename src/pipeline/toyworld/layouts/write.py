@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.core.files import read_json, remove, write_json, write_text
+from pipeline.core.machine_limits import free_disk_bytes, memory_bytes, require
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
 from pipeline.toyworld.layouts import records
@@ -35,6 +36,12 @@ from pipeline.toyworld.world.scenes import Scene, draw_scene
 PART = 500
 """Scenes per part of an annotated layout."""
 _VG_FILES = ("image_data", "region_descriptions", "question_answers")
+
+
+DISK_PER_PICTURE = 7_000
+"""Bytes of a picture with its texts, measured; a layout that is joined from parts needs them twice for a while."""
+MEMORY_PER_RECORD = 40_000
+"""Bytes of the record of an annotated picture while a layout is joined."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,11 @@ def _samples(pictures: Iterator[Member], rows: list[dict[str, Any]]) -> Iterator
 
 
 def draw_world(params: DrawToyworldParams, into: Path, scratch: Path) -> dict[str, Any]:
-    """Draw the world into the folder `into`; returns counts of what was drawn."""
+    """Draw the world into the folder `into`; returns counts of what was drawn.
+
+    Raises UserError if the machine has no room for it.
+    """
+    check_room(params, into)
     write_json(into / "world.json", params.model_dump())
     shards = world_shards(params)
     parts, counts = scratch / "toyworld-parts", scratch / "toyworld-counts"
@@ -112,6 +123,19 @@ def draw_world(params: DrawToyworldParams, into: Path, scratch: Path) -> dict[st
         remove(parts)
         remove(counts)
     return nested(total)
+
+
+def check_room(params: DrawToyworldParams, into: Path) -> None:
+    """Raise UserError if the disk does not hold the pictures, or the memory not the records of one layout."""
+    joined = {name: getattr(params, name) for name in ("annotated", "vqa", "benchmark")}
+    pictures = {"pairs": params.pairs, "val_pairs": params.val_pairs, **joined}
+    disk = DISK_PER_PICTURE * (sum(pictures.values()) + sum(joined.values()))
+    largest, most = (max(counts, key=counts.__getitem__) for counts in (joined, pictures))
+    fix = "draw fewer pictures"
+    free = free_disk_bytes(into)
+    require("disk space", disk, free, f"draw_toyworld.{most}", f"{pictures[most]:,} pictures", fix)
+    memory = MEMORY_PER_RECORD * joined[largest]
+    require("memory", memory, memory_bytes(), f"draw_toyworld.{largest}", f"{joined[largest]:,} pictures", fix)
 
 
 def world_shards(params: DrawToyworldParams) -> list[Shard]:

@@ -10,7 +10,7 @@ from pipeline.core.settings import Params
 class RuleParams(Params):
     """Rules that drop pairs before the filter model is asked."""
 
-    min_question_words: int = Field(ge=1, description="Minimum number of words in a question.")
+    min_question_words: int = Field(ge=1, le=1000, description="Minimum number of words in a question.")
     min_answer_confidence: float = Field(
         ge=0, le=1, description="Minimum confidence of the generator in its answer; it must also be above 0."
     )
@@ -45,15 +45,19 @@ class SecondAnswerParams(Params):
     min_filter_confidence: float = Field(
         ge=0, le=1, description="Minimum confidence of the filter model in its own answer."
     )
-    images_per_batch: int = Field(ge=1, description="Images answered together; a batch never crosses a shard's border.")
+    images_per_batch: int = Field(
+        ge=1, le=65_536, description="Images answered together; a batch never crosses a shard's border."
+    )
 
 
 class LimitParams(Params):
     """Limits on kept pairs; those least confident by both models drop out first."""
 
-    per_type: int | None = Field(ge=1, description="Maximum pairs per question type and image; null: no limit.")
+    per_type: int | None = Field(
+        ge=1, le=1_000_000, description="Maximum pairs per question type and image; null: no limit."
+    )
     yes_no_ratio: float | None = Field(
-        ge=1, description="Maximum ratio of yes to no, and of no to yes, in a shard; null: no limit."
+        ge=1, le=1_000_000, description="Maximum ratio of yes to no, and of no to yes, in a shard; null: no limit."
     )
 
 

@@ -20,7 +20,7 @@ class GridBoxes(Params):
     """Boxes from a multi-scale grid, the same for every image."""
 
     kind: Literal["grid"]
-    levels: list[GridLevel] = Field(min_length=1, description="Scales of the grid, coarse ones first.")
+    levels: list[GridLevel] = Field(min_length=1, max_length=32, description="Scales of the grid, coarse ones first.")
 
 
 class FileBoxes(Params):
@@ -28,7 +28,7 @@ class FileBoxes(Params):
 
     kind: Literal["file"]
     path: str = Field(min_length=1, description="Path to the Parquet file, below the repository's root.")
-    top_n: int = Field(ge=1, description="Boxes per image, best scores first.")
+    top_n: int = Field(ge=1, le=10_000, description="Boxes per image, best scores first.")
 
 
 class DetectorBoxes(Params):
@@ -42,7 +42,7 @@ class DetectorBoxes(Params):
         "fasterrcnn_mobilenet_v3_large_320_fpn",
     ] = Field(description="Name of the model in torchvision.")
     weights: str = Field(min_length=1, description="Path to the weights, below the repository's root.")
-    top_n: int = Field(ge=1, description="Boxes per image, best scores first.")
+    top_n: int = Field(ge=1, le=10_000, description="Boxes per image, best scores first.")
     min_score: float = Field(ge=0, le=1, description="Minimum score of a box that is used.")
 
 
@@ -58,4 +58,6 @@ class GenerateParams(Params):
     )
     captions: SamplingParams = Field(description="Top-K sampling of region captions (JADE: K = 3).")
     questions: SamplingParams = Field(description="Top-K sampling of questions (JADE: K = 10); answers are greedy.")
-    images_per_batch: int = Field(ge=1, description="Images decoded together; a batch never crosses a shard's border.")
+    images_per_batch: int = Field(
+        ge=1, le=65_536, description="Images decoded together; a batch never crosses a shard's border."
+    )
