@@ -64,6 +64,24 @@ def write_layout(folder: Path, images: list[int]) -> None:
             (folder / part / f"{number}.json").write_text("[]")
 
 
+def test_images_without_url_are_left_out_and_counted(root: Path) -> None:
+    triplets = root / "data" / "triplets"
+    KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("b", 0)])
+    KEPT_DC.write(triplets / "train-00000-dc.parquet", [caption("a", 0), caption("c", 0)])
+    manifest = MANIFEST.read(root / "data/pairs/manifest.parquet")
+    without = [row | {"url": "" if row["key"] == "a" else row["url"]} for row in manifest.to_pylist()]
+    MANIFEST.write(root / "data/pairs/manifest.parquet", without)
+    assert export_jade(root, root / "published") == (
+        f"Wrote 1 question-answer pairs and 1 region captions to {root / 'published'}.\n"
+        "Left out: 1 images that have no url, such as a."
+    )
+    assert [path.name for path in (root / "published/QA").iterdir()] == [f"{image_id(url('b'))}.json"]
+    assert [path.name for path in (root / "published/DC").iterdir()] == [f"{image_id(url('c'))}.json"]
+    MANIFEST.write(root / "data/pairs/manifest.parquet", [row | {"url": ""} for row in without])
+    with pytest.raises(UserError, match="No image has a url"):
+        export_jade(root, root / "none")
+
+
 def test_triplets_there_and_back_are_the_same_rows(root: Path) -> None:
     triplets = root / "data" / "triplets"
     KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("a", 7), qa("b", 0)])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
@@ -28,8 +29,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def export_jade(root: Path, folder: Path) -> str:
     """Write `data/triplets/` as `folder/QA/` and `folder/DC/`; returns what was written, for people.
 
-    Raises UserError if there are no triplets, the folder holds something, an image has no url, or two images' urls
-    have one CRC-32.
+    Images without a url have no number there; they are left out and counted. Raises UserError if there are no triplets,
+    no image has a url, the folder holds something, or two images' urls have one CRC-32.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError("The folder to export to is not empty.", where=folder, fix="name a new folder")
@@ -40,9 +41,20 @@ def export_jade(root: Path, folder: Path) -> str:
     used = set(qa["key"].to_pylist()) | set(captions["key"].to_pylist())
     rows = ImageShards(paths.pairs).manifest.select(["key", "url"]).to_pylist()
     urls = {row["key"]: row["url"] for row in rows if row["key"] in used}
+    without = sorted(key for key in used if not urls.get(key))
+    if without and len(without) == len(used):
+        raise UserError(
+            "No image has a url, so none has a JADE number.",
+            where=paths.pairs / "manifest.parquet",
+            found=f"{len(without)} images without a url, such as {without[0]}",
+            fix="fetch the pairs from sources that give urls",
+        )
+    has_url = ~pc.field("key").isin(pa.array(without, pa.string()))
+    qa, captions = qa.filter(has_url), captions.filter(has_url)
     export_qa(qa.to_pylist(), urls, folder)
     export_captions(captions.to_pylist(), urls, folder)
-    return f"Wrote {qa.num_rows} question-answer pairs and {captions.num_rows} region captions to {folder}."
+    left_out = f"\nLeft out: {len(without)} images that have no url, such as {without[0]}." if without else ""
+    return f"Wrote {qa.num_rows} question-answer pairs and {captions.num_rows} region captions to {folder}.{left_out}"
 
 
 def import_jade(root: Path, source: Path, name: str) -> str:

@@ -112,5 +112,3 @@ def test_colliding_numbers_are_known_and_not_exported(tmp_path: Path) -> None:
     assert image_ids({"a": "plumless", "c": "plumless"})[1] == set()
     with pytest.raises(UserError, match="share one CRC-32"):
         export_qa([], {"a": "plumless", "b": "buckeroo"}, tmp_path)
-    with pytest.raises(UserError, match="no url"):
-        export_qa([], {"a": ""}, tmp_path)

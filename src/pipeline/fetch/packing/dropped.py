@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.raw.records import RecordError
+from pipeline.fetch.raw.records import RecordError, clean
 
 NO_IMAGE = "no image"
 IMAGE_MISSING = "image missing"
@@ -68,10 +68,11 @@ class Ledger:
 
         A key that comes again gets a number, since keys of the table are unique.
         """
+        key = clean(key)
         number = self.keys[key] = self.keys.get(key, 0) + 1
         self.rows.append(dropped_row(self.source, key if number == 1 else f"{key}#{number}", url, reason))
         if example:
-            self.examples.setdefault(reason, example)
+            self.examples.setdefault(reason, clean(example))
 
     def drop_record(self, error: RecordError, *position: object) -> None:
         """Add a record that cannot be used; `position` is its number in its file, or the name of its field."""

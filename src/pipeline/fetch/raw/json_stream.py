@@ -10,6 +10,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,9 @@ import ijson
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
 from pipeline.fetch.raw.records import RecordReader
+
+DEEPEST = 1000
+"""As many more brackets may open than close in one part of a file; annotations are nested five deep."""
 
 
 def read_object(path: Path, where: str) -> tuple[dict[str, Any], RecordReader]:
@@ -51,8 +55,24 @@ def iterate_object(path: Path, where: str) -> Iterator[tuple[str, Any]]:
         yield from ijson.kvitems(stream, "", use_float=True)
 
 
+@dataclass(frozen=True)
+class Shallow:
+    """A file that refuses brackets nested by the thousand: the parser's time grows with the square of their depth."""
+
+    stream: BinaryIO
+    where: str
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises UserError if they open many more brackets than they close."""
+        data = self.stream.read(size)
+        opened, closed = data.count(b"[") + data.count(b"{"), data.count(b"]") + data.count(b"}")
+        if opened - closed > DEEPEST:
+            raise damaged(self.where, f"{opened - closed} brackets within brackets")
+        return data
+
+
 @contextmanager
-def opened(path: Path, where: str, begins: str) -> Iterator[BinaryIO]:
+def opened(path: Path, where: str, begins: str) -> Iterator[Shallow]:
     """A JSON file behind its byte order mark, if it has one. `begins` is the parser's event that it must begin with.
 
     Raises UserError if the file is missing or begins with something else, or if the block finds it damaged.
@@ -63,12 +83,12 @@ def opened(path: Path, where: str, begins: str) -> Iterator[BinaryIO]:
         start = len(BOM_UTF8) if stream.read(len(BOM_UTF8)) == BOM_UTF8 else 0
         try:
             stream.seek(start)
-            event, _ = next(ijson.basic_parse(stream))
+            event, _ = next(ijson.basic_parse(Shallow(stream, where)))
             if event != begins:
                 raise damaged(where, f"{event} instead of {begins}")
             stream.seek(start)
-            yield stream
-        except (ijson.JSONError, UnicodeDecodeError) as error:
+            yield Shallow(stream, where)
+        except (ijson.JSONError, UnicodeDecodeError, SystemError) as error:  # the last for a number of 5,000 digits
             raise damaged(where, reason(error)) from None
 
 

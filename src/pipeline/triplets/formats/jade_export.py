@@ -19,12 +19,14 @@ Entry = dict[str, Any]
 def export_qa(rows: Iterable[Mapping[str, Any]], urls: Mapping[str, str], folder: Path) -> None:
     """Write kept question-answer pairs as `folder/QA/<img_id>.json`; urls: the url of each key.
 
-    Raises UserError for an image without a url, or for two urls with one CRC-32.
+    Rows of images without a url, so without a number, are left out. Raises UserError for two urls with one CRC-32.
     """
     files: dict[int, list[Entry]] = defaultdict(list)
     ids = _export_ids(urls)
     for row in rows:
-        number = ids[row["key"]]
+        number = ids.get(row["key"])
+        if number is None:
+            continue
         files[number].append(
             {
                 "question": row["question"],
@@ -45,15 +47,13 @@ def export_captions(rows: Iterable[Mapping[str, Any]], urls: Mapping[str, str], 
     files: dict[int, list[Entry]] = defaultdict(list)
     ids = _export_ids(urls)
     for row in rows:
-        files[ids[row["key"]]].append({"object": location_steps(row["box"]), "region_description": row["caption"]})
+        if row["key"] in ids:
+            files[ids[row["key"]]].append({"object": location_steps(row["box"]), "region_description": row["caption"]})
     _write(files, folder / DC)
 
 
 def _export_ids(urls: Mapping[str, str]) -> dict[str, int]:
     ids, shared = image_ids(urls)
-    if len(ids) < len(urls):
-        lacking = next(key for key, url in urls.items() if not url)
-        raise UserError("An image has no url, so no JADE number.", where=f"key {lacking!r}")
     if shared:
         same = sorted({urls[key] for key, number in ids.items() if number == min(shared)})
         raise UserError("Two urls share one CRC-32.", where=same[0], found=same[1], fix="export them into two folders")
