@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.karpathy import KarpathySource
+from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.toyworld.language import texts
 from pipeline.toyworld.layouts.params import DrawToyworldParams
@@ -82,7 +83,7 @@ def test_the_reader_of_visual_genome_reads_true_regions_and_answers(world: Path)
     source = {"kind": "visual_genome", "name": "vg", "images": folder}
     source |= {name: f"{folder}/{name}.json" for name in names}
     params = FetchAnnotationsParams.model_validate({"sources": [source]})
-    found = params.sources[0].read(world)
+    found = params.sources[0].read(world, Ledger("x"))
     urls = {image.key: image.url for image in found.images}
     assert len(urls) == SMALL.annotated
     regions, questions = found.regions.table().to_pylist(), found.questions.table().to_pylist()
@@ -104,7 +105,7 @@ def test_the_reader_of_vqav2_reads_ten_answers(world: Path) -> None:
         "image_info": f"{folder}/image_info_train2014.json",
     }
     params = FetchAnnotationsParams.model_validate({"sources": [source]})
-    found = params.sources[0].read(world)
+    found = params.sources[0].read(world, Ledger("x"))
     assert len(found.images) == SMALL.vqa
     assert all(image.url.startswith("toyworld://4/annotations/") for image in found.images)
     assert {len(q["answers"]) for q in found.questions.table().to_pylist()} == {10}
@@ -127,7 +128,7 @@ def test_the_reader_of_karpathys_file_reads_true_captions(world: Path) -> None:
         annotations="raw/karpathy/dataset_toyworld.json",
         images="raw/karpathy",
     )
-    images = source.read(world)
+    images = source.read(world, Ledger("x"))
     assert len(images) == SMALL.benchmark
     for image in images:
         assert len(image.captions) == 5

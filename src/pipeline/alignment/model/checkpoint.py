@@ -25,7 +25,8 @@ from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, read_json
 from pipeline.core.settings import Params
-from pipeline.encoders.bert.checkpoint import check_shapes, read_bert_config
+from pipeline.encoders.bert.checkpoint import read_bert_config
+from pipeline.encoders.bert.shapes import check_shapes
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, tensor_shapes, write_checkpoint
 from pipeline.encoders.common.digests import check_digests
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams

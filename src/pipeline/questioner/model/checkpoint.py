@@ -17,9 +17,9 @@ from torch import nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file, hash_json, read_json
-from pipeline.encoders.bert.checkpoint import check_shapes
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.bert.model import BertLM
+from pipeline.encoders.bert.shapes import check_shapes
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tensors, tensor_shapes, write_checkpoint
 from pipeline.encoders.common.digests import check_digests
