@@ -166,6 +166,26 @@ def test_a_bad_image_of_a_list_is_dropped_and_many_are_an_error(tmp_path: Path) 
     assert error.value.found.startswith("3 × no image (such as data/raw/f8k/images-000.tar: ")
 
 
+def test_an_image_that_is_listed_twice_and_damaged_has_two_rows(tmp_path: Path) -> None:
+    flickr8k(tmp_path / "data/raw/f8k", 3)
+    write(tmp_path / FLICKR8K["image_list"], "0_abc.jpg\n1_abc.jpg\n1_abc.jpg\n2_abc.jpg\n")
+    members = [(f"{i}_abc.jpg", b"no image" if i == 1 else jpeg(i)) for i in range(3)]
+    write(tmp_path / "data/raw/f8k/images-000.tar", tar_bytes(members))
+    counts = fetch(tmp_path, [FLICKR8K], max_dropped_share=0.5)
+    assert counts["dropped"] == {"listed twice": 1, "no image": 1}
+    rows = DROPPED.read(tmp_path / "data/pairs/dropped.parquet")
+    assert rows["key"].to_pylist() == ["flickr8k-1_abc", "flickr8k-1_abc#2"]
+
+
+def test_damaged_lines_of_a_list_of_addresses_are_dropped(tmp_path: Path) -> None:
+    cc3m(tmp_path)
+    write(tmp_path / "data/raw/x.tsv", b"a\thttp://h/1\nno url\n\xff\thttp://h/2\n")
+    with pytest.raises(UserError, match="2 of 3 samples of source 'list' are damaged"):
+        fetch(tmp_path, [TSV, CC3M])
+    counts = fetch(tmp_path, [TSV, CC3M], max_dropped_share=0.7)
+    assert counts["dropped"] == {"bad line": 2, "not downloaded": 1}
+
+
 def test_a_list_of_addresses_gives_dropped_rows_but_no_pair(tmp_path: Path) -> None:
     write(tmp_path / "data/raw/x.tsv", "a\thttp://h/1\nb\thttp://h/2\n")
     with pytest.raises(UserError, match="give no pair"):

@@ -17,11 +17,13 @@ from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import Params
-from pipeline.fetch.packing.dropped import DUPLICATE_URL, NOT_DOWNLOADED
+from pipeline.fetch.packing.dropped import BAD_LINE, DUPLICATE_URL, NOT_DOWNLOADED, Ledger
 from pipeline.fetch.raw.locations import Name, RawPath, require_file
+from pipeline.fetch.raw.records import RecordError
 from pipeline.tables.pairs import DROPPED
 
 URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+FORM = "caption<TAB>url, two columns, http or https, in UTF-8"
 HEADERS = {"caption", "url", "text", "image", "image_url"}
 
 
@@ -33,54 +35,39 @@ class Cc3mTsvSource(Params):
     file: RawPath = Field(description="The list: Train_GCC-training.tsv or Validation_GCC-1.1.0-Validation.tsv.")
 
 
-def read_tsv(path: Path, where: str) -> Iterator[tuple[str, str]]:
-    """Caption and url of every line.
+def read_tsv(path: Path, where: str, ledger: Ledger) -> Iterator[tuple[int, str]]:
+    """Number and url of every line; a line of another form goes to the ledger.
 
-    Raises UserError naming the line for a header, a wrong number of columns, an empty caption, an invalid URL, or
-    invalid UTF-8; and if the file is empty.
+    Raises UserError for a header, and if the file is empty.
     """
     number = 0
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
-            entry = f"{where}, line {number}"
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise bad_line(entry, str(error)) from None
-            cells = line.split("\t")
-            if number == 1 and {cell.strip().lower() for cell in cells} <= HEADERS:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8", "replace").rstrip("\r\n")
+            cells = [cell.strip() for cell in line.split("\t")]
+            if number == 1 and {cell.lower() for cell in cells} <= HEADERS:
                 raise UserError(
                     "A CC3M list begins with a header.",
-                    where=entry,
+                    where=f"{where}, line {number}",
                     expected="the official file, which has none",
                     found=repr(line[:120]),
                     fix="remove the first line",
                 )
-            if len(cells) != 2 or not cells[0].strip() or not URL.fullmatch(cells[1].strip()):
-                raise bad_line(entry, repr(line[:120]))
-            yield cells[0].strip(), cells[1].strip()
+            if len(cells) != 2 or not cells[0] or not URL.fullmatch(cells[1]) or "\ufffd" in line:
+                ledger.drop_record(RecordError(BAD_LINE, where, FORM, repr(line[:120])), f"line {number}")
+                continue
+            yield number, cells[1]
     if number == 0:
         raise UserError("A CC3M list is empty.", where=where, expected="caption<TAB>url lines")
 
 
-def bad_line(where: str, found: str) -> UserError:
-    """The error for a line that is not `caption<TAB>url`."""
-    return UserError(
-        "A line of a CC3M list has another form than expected.",
-        where=where,
-        expected="caption<TAB>url, two columns, http or https",
-        found=found,
-        fix="correct or remove the line",
-    )
-
-
-def rows_not_downloaded(source: Cc3mTsvSource, root: Path) -> pa.Table:
+def rows_not_downloaded(source: Cc3mTsvSource, root: Path, ledger: Ledger) -> pa.Table:
     """All rows of the list as dropped rows; key `<source>-<line>`, a repeated address is a duplicate."""
     keys: list[str] = []
     urls: list[str] = []
     reasons: list[str] = []
     seen: set[str] = set()
-    for number, (_, url) in enumerate(read_tsv(require_file(root, source.file), source.file), start=1):
+    for number, url in read_tsv(require_file(root, source.file), source.file, ledger):
         keys.append(f"{source.name}-{number:08d}")
         urls.append(url)
         reasons.append(DUPLICATE_URL if url in seen else NOT_DOWNLOADED)

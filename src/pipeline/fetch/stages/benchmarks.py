@@ -2,8 +2,9 @@
 
 A retrieval benchmark is image shards whose manifest holds all captions of each image: some images of COCO
 have more than five, and a metric that is defined on five must choose them. A question benchmark has a
-`questions.parquet` beside its shards, in the layout of the annotations. Nothing is filtered: a missing or
-damaged image is an error, since metrics over fewer images would not be comparable.
+`questions.parquet` beside its shards, in the layout of the annotations. Nothing is filtered. A record or image
+that cannot be used is dropped and counted; since metrics over fewer images are not quite comparable,
+`max_dropped_share: 0` refuses it.
 """
 
 from __future__ import annotations

@@ -40,29 +40,38 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     units = [
         unit for source in params.sources for unit in plan(source, params, root, scratch, ledgers[source.name], places)
     ]
-    lists = [source for source in params.sources if isinstance(source, Cc3mTsvSource)]
-    unfetched = pa.concat_tables(
-        [DROPPED.schema.empty_table(), *(rows_not_downloaded(source, root) for source in lists)]
-    )
+    unfetched = [
+        list_rows(source, root, ledgers[source.name], params.max_dropped_share)
+        for source in params.sources
+        if isinstance(source, Cc3mTsvSource)
+    ]
     if not units:
         raise UserError(
             "The sources give no pair: they are lists of addresses only.",
             where="fetch_pairs.sources",
-            found=f"{unfetched.num_rows} rows that are not downloaded",
+            found=f"{sum(table.num_rows for table in unfetched)} rows that are not downloaded",
             fix="download them with img2dataset into .tar shards and add a `webdataset` source",
         )
     shares = val_shares([unit.split for unit in units], params.val_images)
     units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
-    unread = DROPPED.build([row for ledger in ledgers.values() for row in ledger.rows])
-    manifest, dropped, _ = pack_sources(units, into, scratch)
+    packed = pack_sources(units, into, scratch)
+    manifest = packed.manifest
     for ledger in ledgers.values():
-        ledger.add_packed(dropped, places)
+        ledger.add_packed(packed.dropped, places)
     check_sources(units, manifest, ledgers, params.max_dropped_share)
     check_splits(manifest, params)
-    dropped = pa.concat_tables([dropped, unread, unfetched])
+    rows = DROPPED.build([row for ledger in ledgers.values() for row in ledger.rows])
+    dropped = pa.concat_tables([rows, *unfetched])
     MANIFEST.write(into / "manifest.parquet", manifest)
     DROPPED.write(into / "dropped.parquet", dropped)
     return counts(manifest, dropped)
+
+
+def list_rows(source: Cc3mTsvSource, root: Path, ledger: Ledger, max_dropped_share: float) -> pa.Table:
+    """The rows of a list of addresses, as dropped rows. Raises UserError if too many lines are damaged."""
+    rows = rows_not_downloaded(source, root, ledger)
+    check_faults(ledger, rows.num_rows, source.file, max_dropped_share, STAGE)
+    return rows
 
 
 def plan(
