@@ -1,9 +1,15 @@
 """One file over HTTP(S), resumed where it stopped.
 
-Bytes go to `<target>.part`; beside it the server's validator (ETag or Last-Modified) is kept. A new attempt
-asks with `Range` and `If-Range` for the rest: a server whose file changed, or that knows no ranges, sends
-all of it and the part begins anew. Interrupted connections, timeouts, 408, 429 and 5xx are tried again with
-exponential back-off; other refusals are errors at once.
+Bytes go to `<target>.part`; beside it the server's validator (a strong ETag, or Last-Modified) is kept. A new attempt
+asks with `Range` and `If-Range` for the rest. The part grows only by bytes of the version that it began with: an answer
+that bears another validator, or is of another range, begins it anew.
+
+A file is whole when it is as long as the server said. Without a length (chunked transfer) the protocol marks the end;
+an answer that has neither ends wherever the connection does, so it is taken once two attempts end at the same length.
+
+Nothing is without bound: neither a body (`max_bytes`), nor silence (`timeout`), nor a drip of bytes (`min_rate`), nor
+the number of attempts. Interrupted connections, timeouts, 408, 429 and 5xx are tried again with exponential back-off;
+other refusals, redirects to anything but HTTP(S) and encoded bodies are errors at once.
 """
 
 from __future__ import annotations
@@ -25,41 +31,125 @@ class TryAgain(Exception):
 
 @dataclass(frozen=True)
 class Downloader:
-    """How often and how long a download is tried.
+    """How often, how long and how much is downloaded.
 
-    Pauses between attempts double from `first_pause` seconds; `timeout` is the longest silence in seconds.
+    Pauses between attempts double from `first_pause` seconds; `timeout` is the longest silence in seconds. A body
+    has at most `max_bytes`. After `grace` seconds an attempt must have brought `min_rate` bytes a second.
     """
 
     attempts: int = 7
     first_pause: float = 1.0
     timeout: float = 60.0
+    max_bytes: int = 50_000_000_000
+    min_rate: float = 10_000.0
+    grace: float = 60.0
 
     def fetch(self, url: str, target: Path) -> Path:
         """Download `url` to `target`, unless it is there. Raises UserError if it is refused or all attempts fail."""
         if target.is_file():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        last = ""
+        last, ended_at = "", None
         with httpx.Client(timeout=self.timeout, follow_redirects=True) as client:
             for attempt in range(self.attempts):
                 if attempt:
                     time.sleep(self.first_pause * 2 ** (attempt - 1))
                 try:
-                    fetch_rest(client, url, part_of(target))
+                    certain = self.fetch_rest(client, url, part_of(target))
                 except (TryAgain, httpx.TransportError) as error:
                     last = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                    if isinstance(error, httpx.UnsupportedProtocol):
+                        raise refused(url, f"an address, or a redirect, that is not http(s): {error}") from None
+                    continue
                 except (httpx.HTTPError, httpx.InvalidURL) as error:
                     raise refused(url, str(error)) from None
-                else:
+                length = part_of(target).stat().st_size
+                if certain or ended_at == length:
                     part_of(target).rename(target)
                     validator_of(part_of(target)).unlink(missing_ok=True)
                     return target
+                last, ended_at = (
+                    f"an end after {length:,} bytes that may be a cut, as the server gave no length",
+                    length,
+                )
         raise UserError(
             f"A download failed {self.attempts} times.",
             where=url,
             found=last,
             fix="check the network and the address; the same command resumes what was fetched",
         )
+
+    def fetch_rest(self, client: httpx.Client, url: str, part: Path) -> bool:
+        """Download the rest of `part`; whether its end is certain.
+
+        Raises TryAgain, httpx.TransportError, or UserError for a refusal.
+        """
+        have = part.stat().st_size if part.is_file() else 0
+        validator = validator_of(part).read_text(encoding="utf-8") if have and validator_of(part).is_file() else ""
+        headers = {"Accept-Encoding": "identity"}
+        if validator:
+            headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+        with client.stream("GET", url, headers=headers) as response:
+            if response.status_code == 416 and response.headers.get("Content-Range", "") == f"bytes */{have}":
+                return True
+            check_answer(response, url, part, have, validator)
+            if response.status_code == 200:
+                part.unlink(missing_ok=True)
+                validator_of(part).write_text(strong_validator(response), encoding="utf-8")
+                have = 0
+            total = total_length(response)
+            if (total or 0) > self.max_bytes:
+                discard(part)
+                raise too_long(url, f"{total:,} bytes", self.max_bytes)
+            have += self.receive(response, part, self.max_bytes - have, url)
+        if total is not None and have != total:
+            raise TryAgain(f"{have:,} bytes of {total:,}")
+        return total is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+
+    def receive(self, response: httpx.Response, part: Path, most: int, url: str) -> int:
+        """Append a body to `part`; returns how many bytes came.
+
+        Raises TryAgain for a body that is too slow, and UserError for one of more than `most` bytes.
+        """
+        received, started = 0, time.monotonic()
+        with part.open("ab") as stream:
+            for chunk in response.iter_raw():
+                received += len(chunk)
+                if received > most:
+                    stream.close()
+                    discard(part)
+                    raise too_long(url, "a body that goes on", self.max_bytes)
+                stream.write(chunk)
+                seconds = time.monotonic() - started
+                if seconds > self.grace and received < self.min_rate * seconds:
+                    raise TryAgain(f"{received:,} bytes in {seconds:.0f} seconds, too slow")
+        return received
+
+
+def check_answer(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> None:
+    """Raise TryAgain, or UserError for a refusal, unless the body is the whole file or the rest of `part`."""
+    status = response.status_code
+    if status in TEMPORARY_STATUS:
+        raise TryAgain(f"status {status}")
+    if status == 416:
+        discard(part)
+        raise TryAgain("the server's file is shorter than what was fetched")
+    if status not in (200, 206):
+        raise refused(url, f"status {status} {response.reason_phrase}")
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        discard(part)
+        raise refused(
+            url,
+            f"a body that the server encoded as {encoding}, though it was asked not to",
+            "let the server send the file as it is, or download it by hand and unpack it",
+        )
+    if status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        discard(part)
+        raise TryAgain("the server sent a different range than requested")
+    if status == 206 and strong_validator(response) not in ("", validator):
+        discard(part)
+        raise TryAgain("the server's file has changed since it was begun")
 
 
 def part_of(target: Path) -> Path:
@@ -72,34 +162,19 @@ def validator_of(part: Path) -> Path:
     return part.with_name(part.name + ".validator")
 
 
-def fetch_rest(client: httpx.Client, url: str, part: Path) -> None:
-    """Download the rest of `part`. Raises TryAgain, httpx.TransportError, or UserError for a refusal."""
-    have = part.stat().st_size if part.is_file() else 0
-    validator = validator_of(part).read_text() if have and validator_of(part).is_file() else ""
-    headers = {"Accept-Encoding": "identity"}
-    if validator:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
-    with client.stream("GET", url, headers=headers) as response:
-        status = response.status_code
-        if status == 416:
-            if response.headers.get("Content-Range", "") == f"bytes */{have}":
-                return
-            part.unlink()
-            raise TryAgain("the server's file is shorter than what was fetched")
-        if status in TEMPORARY_STATUS:
-            raise TryAgain(f"status {status}")
-        if status not in (200, 206):
-            raise refused(url, f"status {status} {response.reason_phrase}")
-        resumed = status == 206
-        if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            part.unlink()
-            raise TryAgain("the server sent a different range than requested")
-        if not resumed:
-            part.unlink(missing_ok=True)
-            validator_of(part).write_text(strong_validator(response))
-        with part.open("ab") as stream:
-            for chunk in response.iter_raw():
-                stream.write(chunk)
+def discard(part: Path) -> None:
+    """Forget an unfinished download."""
+    part.unlink(missing_ok=True)
+    validator_of(part).unlink(missing_ok=True)
+
+
+def total_length(response: httpx.Response) -> int | None:
+    """Length of the whole file, as the server says it; None if it does not."""
+    if response.status_code == 206:
+        text = response.headers.get("Content-Range", "").rpartition("/")[2]
+    else:
+        text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def strong_validator(response: httpx.Response) -> str:
@@ -108,12 +183,15 @@ def strong_validator(response: httpx.Response) -> str:
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def refused(url: str, found: str) -> UserError:
+def too_long(url: str, found: str, most: int) -> UserError:
+    """The error for a body without a sensible end."""
+    return refused(url, f"{found}; at most {most:,} bytes are taken", "check the address; a shard should have a few GB")
+
+
+def refused(
+    url: str,
+    found: str,
+    fix: str = "check the address and the range of shards in `location`; private files have to be downloaded by hand",
+) -> UserError:
     """The error for an address from which no file can be downloaded."""
-    return UserError(
-        "A file cannot be downloaded.",
-        where=url,
-        expected="status 200",
-        found=found,
-        fix="check the address and the range of shards in `location`; private files have to be downloaded by hand",
-    )
+    return UserError("A file cannot be downloaded.", where=url, expected="status 200", found=found, fix=fix)
