@@ -157,3 +157,31 @@ def test_dvc_watches_the_settings_that_the_page_lists(root: Path):
     from pipeline.report.content.settings_table import SHOWN
 
     assert set(SHOWN) < set(read_params(root / "dvc.yaml")["stages"]["report"]["params"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("filter/metrics.json", b'{"pairs": "many", "captions": {}}'),
+        ("filter/metrics.json", b'{"pairs": {"kept": NaN}, "captions": {}}'),
+        ("filter/metrics.json", b'{"pairs": {}, "captions": {}}'),
+        ("filter/metrics.json", b'{"pairs": null, "captions": []}'),
+        ("evaluate/metrics.json", b'{"retrieval": {"x": {"text_to_image": {"R@1": true}}}}'),
+        ("evaluate/metrics.json", b'{"retrieval": 3}'),
+        ("evaluate_data/metrics.json", b'{"data_quality": {"generated": {"count": "1"}}}'),
+        ("align/plots/training.csv", b"\xff\xfe\x00"),
+        ("align/plots/training.csv", b"step,loss\n1,high\n"),
+        ("evaluate/plots/recall_curve.csv", b"benchmark,k\nx,1\n"),
+        ("evaluate_data/details/pairs.parquet", b"PAR1 no table PAR1"),
+        ("evaluate/details/retrieval.parquet", b""),
+    ],
+)
+def test_results_that_were_edited_are_a_clear_error(tmp_path: Path, file: str, content: bytes):
+    write_results(tmp_path, images=12)
+    path = tmp_path / "results" / file
+    path.unlink()
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        page(tmp_path)
+    assert "results" in error.value.where
+    assert not (tmp_path / "page").exists()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def existing(path: Path) -> Path:
 
 
 def read_metrics(path: Path, *names: str) -> Mapping[str, Any]:
-    """A stage's metrics. Raises UserError if one of the named groups is missing."""
+    """A stage's metrics. Raises UserError if one of the named groups is missing, or a value is not a number."""
     metrics = read_json(existing(path))
     if not isinstance(metrics, dict) or not set(names) <= set(metrics):
         raise UserError(
@@ -79,7 +80,25 @@ def read_metrics(path: Path, *names: str) -> Mapping[str, Any]:
             found=", ".join(metrics) if isinstance(metrics, dict) else type(metrics).__name__,
             fix=f"run `dvc repro -f -s {path.parent.name}`",
         )
+    for key, value in values(metrics, ""):
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not (number or value is None or key.endswith(".split")):
+            raise UserError(
+                "Metrics hold something that is not a number.",
+                where=f"{path}: {key}",
+                found=repr(value)[:100],
+                fix=f"run `dvc repro -f -s {path.parent.name}`",
+            )
     return metrics
+
+
+def values(metrics: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """All values in nested mappings and lists, with their dotted keys."""
+    if isinstance(metrics, dict | list):
+        for name, value in metrics.items() if isinstance(metrics, dict) else enumerate(metrics):
+            yield from values(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, metrics
 
 
 def read_curves(plots: Path) -> Curves:
@@ -93,12 +112,17 @@ def read_curves(plots: Path) -> Curves:
 def read_recall(path: Path) -> list[Row]:
     """Rows benchmark, direction, k, recall."""
     rows = read_csv(path)
+    if any(not {"benchmark", "direction", "k", "recall"} <= row.keys() for row in rows):
+        raise UserError("A curve lacks a column.", where=path, expected="benchmark, direction, k, recall")
     return [{**row, **numbers({"k": row["k"], "recall": row["recall"]}, path)} for row in rows]
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header."""
-    return list(csv.DictReader(io.StringIO(existing(path).read_text(encoding="utf-8"))))
+    """Rows of a CSV file with a header. Raises UserError if it is not one."""
+    try:
+        return list(csv.DictReader(io.StringIO(existing(path).read_text(encoding="utf-8"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError("A curve cannot be read.", where=path, found=str(error)) from None
 
 
 def numbers(row: Mapping[str, str], path: Path) -> Numbers:

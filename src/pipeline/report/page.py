@@ -19,6 +19,7 @@ import jinja2
 import pyarrow.compute as pc
 from markupsafe import Markup
 
+from pipeline.core.errors import UserError
 from pipeline.core.files import write_text
 from pipeline.report.content.curves import recall_panels, training_panels
 from pipeline.report.content.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
@@ -40,13 +41,22 @@ def write_page(
     """Write `index.html` into the folder `page`; returns how many examples and pictures it shows.
 
     results: the folder of all stages' results; content: the whole params.yaml. Raises UserError if a result
-    or an image is missing.
+    or an image is missing, or was edited so that no page can be made of it.
     """
     training = ImageShards(pairs)
     album = Album(training, params.picture_pixels)
-    view = page_view(read_results(results), params, training, album.picture, benchmark_pictures(benchmarks, params))
-    view["settings"] = settings(content)
-    text = render(view)
+    measured = read_results(results)
+    try:
+        view = page_view(measured, params, training, album.picture, benchmark_pictures(benchmarks, params))
+        view["settings"] = settings(content)
+        text = render(view)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, jinja2.UndefinedError) as error:
+        raise UserError(
+            "The results do not fit each other, or are not what the stages write.",
+            where=results,
+            found=f"{type(error).__name__}: {error}",
+            fix="run the stages filter, evaluate_data and evaluate again (`dvc repro -f -s <stage>`)",
+        ) from error
     write_text(page / "index.html", text)
     return {
         "retrieval_examples": sum(len(gallery.queries) for gallery in view["galleries"]),
