@@ -146,8 +146,8 @@ def main() -> None:
     sections = [load_section(ROOT, name) for name in section_names(ROOT)]
     wrong = []
     for path in (ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))):
-        text = annotated(path.read_text(), sections)
-        if text != path.read_text():
+        text = annotated(path.read_text(encoding="utf-8"), sections)
+        if text != path.read_text(encoding="utf-8"):
             wrong.append(path.relative_to(ROOT).as_posix())
             if "--check" not in sys.argv:
                 write_text(path, text)

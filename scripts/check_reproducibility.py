@@ -41,7 +41,7 @@ def finish(process: subprocess.Popen[bytes], folder: Path) -> None:
     """Wait for success; end with the log's last lines otherwise."""
     if process.wait() != 0:
         log = folder.parent / f"{folder.name}.log"
-        sys.exit(f"dvc repro failed in {folder}:\n" + "\n".join(log.read_text().splitlines()[-30:]))
+        sys.exit(f"dvc repro failed in {folder}:\n" + "\n".join(log.read_text(encoding="utf-8").splitlines()[-30:]))
 
 
 def killed(folder: Path, moments: list[float], group: bool) -> None:

@@ -35,7 +35,7 @@ def output_digests(lock: str) -> Digests:
 def lock_of(place: str) -> str:
     """The text of a dvc.lock: a file, or the one of a commit."""
     if Path(place).is_file():
-        return Path(place).read_text()
+        return Path(place).read_text(encoding="utf-8")
     command = ["git", "show", f"{place}:dvc.lock"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -48,7 +48,7 @@ def files_in(digest: str) -> Digests | None:
     path = CACHE / digest[:2] / digest[2:]
     if not digest.endswith(".dir") or not path.is_file():
         return None
-    return {entry["relpath"]: entry["md5"] for entry in json.loads(path.read_text())}
+    return {entry["relpath"]: entry["md5"] for entry in json.loads(path.read_text(encoding="utf-8"))}
 
 
 def differences(before: Digests, after: Digests) -> Iterator[str]:

@@ -85,7 +85,8 @@ def updated(text: str, root: Path = ROOT) -> str:
 
 def main() -> None:
     """Renew or check the chain's dvc.yaml and the studies'."""
-    wrong = {path: text for path in FILES if (text := updated(path.read_text())) != path.read_text()}
+    given = {path: path.read_text(encoding="utf-8") for path in FILES}
+    wrong = {path: new for path, text in given.items() if (new := updated(text)) != text}
     names = ", ".join(path.relative_to(ROOT).as_posix() for path in wrong)
     if not wrong:
         print("The stages name what they import.")

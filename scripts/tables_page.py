@@ -66,7 +66,7 @@ def page() -> str:
 def main() -> None:
     """Write or check docs/tables.md."""
     text = page()
-    if PAGE.is_file() and PAGE.read_text() == text:
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
         print("docs/tables.md is up to date.")
     elif "--check" in sys.argv:
         sys.exit("docs/tables.md is not up to date: run `python scripts/tables_page.py`")

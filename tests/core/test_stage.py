@@ -8,11 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from pipeline.cli.clean import clean_repository
 from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths, run_app
+from pipeline.core.stage import run as run_stage
 
 STAGE = '''"""Writes pairs.
 
@@ -142,3 +146,34 @@ def test_scratch_is_not_removed_under_a_running_stage(project: Path, first: subp
     assert first.wait(60) == 0
     assert "Removed .finealign" in clean_repository(project, dry_run=False)
     assert not (project / ".finealign").exists()
+
+
+@pytest.mark.parametrize("refused", ["data", "results", ".finealign", ".finealign/locks/draw.lock"])
+def test_a_stage_that_may_not_write_ends_before_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    place = tmp_path / refused
+    place.mkdir(parents=True)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != place and allowed(path, mode))
+
+    def work(_: Paths) -> dict[str, Any]:
+        raise AssertionError("the stage has begun its work")
+
+    with pytest.raises(UserError, match="output cannot be written") as error:
+        run_stage(work, Paths.of(tmp_path, "draw"), "draw", ["pairs", "results"])
+    assert error.value.where == str(place)
+
+
+def test_what_is_denied_in_the_middle_of_the_work_is_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def command() -> None:
+        raise PermissionError(13, "Permission denied", "models/x")
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["x"])
+        run_app(app)
+    assert ended.value.code == 1
+    assert "models/x" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 from filelock import FileLock, Timeout
@@ -31,6 +31,7 @@ from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_json
 from pipeline.core.params_listing import listing, terminal_width
+from pipeline.core.permissions import permission_error, require_writable
 from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
 
 
@@ -162,10 +163,19 @@ def run_app(app: typer.Typer) -> None:
     try:
         app()
     except UserError as error:
-        typer.secho(f"error: {error}", fg="red" if sys.stderr.isatty() else None, err=True)
-        sys.exit(1)
+        fail(error)
+    except OSError as error:
+        if denied := permission_error(error):
+            fail(denied)
+        raise
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def fail(error: UserError) -> NoReturn:
+    """End with an error's message and exit code 1."""
+    typer.secho(f"error: {error}", fg="red" if sys.stderr.isatty() else None, err=True)
+    sys.exit(1)
 
 
 def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, writes: Sequence[str]) -> None:
@@ -179,6 +189,7 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
         function(staged_paths(paths, writes, staging))
         remove(staging)
         return
+    require_writable([paths.scratch, paths.scratch / "locks" / f"{name}.lock", *(getattr(paths, f) for f in writes)])
     with stage_lock(paths.scratch / "locks" / f"{name}.lock"):
         staging = paths.scratch / "staging" / name
         remove(staging)
@@ -202,11 +213,11 @@ def stage_lock(file: Path) -> Iterator[None]:
     try:
         held = lock.acquire(blocking=False)
     except Timeout:
-        holder = file.read_text() or "unknown"
+        holder = file.read_text(encoding="utf-8") or "unknown"
         print(f"Waiting for process {holder}, which still runs this stage ({file.name}).", flush=True)
         held = lock.acquire()
     with held:
-        file.write_text(str(os.getpid()))
+        file.write_text(str(os.getpid()), encoding="utf-8")
         yield
 
 

@@ -40,14 +40,14 @@ def import_closure(start: Path, source: Path = SOURCE) -> list[Path]:
 @lru_cache(maxsize=1024)
 def holds_code(path: Path) -> bool:
     """Whether a module has statements besides its docstring."""
-    body = ast.parse(path.read_text(), filename=str(path)).body
+    body = ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body
     return any(not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant) for node in body)
 
 
 @lru_cache(maxsize=1024)
 def direct_imports(path: Path, source: Path) -> tuple[Path, ...]:
     """The package's own files that one module imports or declares as packaged data."""
-    tree = ast.parse(path.read_text(), filename=str(path))
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     names = {name for node in ast.walk(tree) for name in imported_names(node)}
     modules = {file for name in names for file in module_files(name, source)}
     return tuple(sorted(modules | set(packaged_files(tree, path.parent))))

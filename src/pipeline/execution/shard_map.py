@@ -121,7 +121,7 @@ def failure(step: Step, shard: Shard, error: Exception, scratch: Path) -> UserEr
     """The error for a shard that failed every time; keeps the traceback in a file."""
     log = scratch / "errors" / f"{step.name}-{shard.name}.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(traceback.format_exception(error)))
+    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     return UserError(
         f"The step '{step.name}' failed {ATTEMPTS} times on one shard; the others are kept.",
         where=shard.name,

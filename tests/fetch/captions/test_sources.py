@@ -22,7 +22,7 @@ from pipeline.fetch.packing.keys import file_key, file_keys, image_key
 from pipeline.fetch.packing.source import ListedImage, locate
 from pipeline.fetch.packing.units import even_slices
 from pipeline.fetch.raw.archive import ImageArchive, ImageReader
-from pipeline.fetch.raw.locations import expand_braces, find_files
+from pipeline.fetch.raw.locations import expand_braces, find_files, require_file
 from pipeline.fetch.raw.tar_index import scan_tar
 from pipeline.fetch.stages.pairs_params import FetchPairsParams
 
@@ -306,3 +306,14 @@ def test_real_lists(real_data: Path) -> None:
         assert len(images) == count
         assert {len(image.captions) for image in images} == {5}
         assert len(locate(source, images, real_data, Ledger("x"))) == count
+
+
+def test_a_shard_or_list_that_may_not_be_read_is_named_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.tar", b"x")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for read in (lambda: find_files(tmp_path, "a.tar", ".tar"), lambda: require_file(tmp_path, "a.tar")):
+        with pytest.raises(UserError, match="input cannot be read") as error:
+            read()
+        assert error.value.where == "a.tar"

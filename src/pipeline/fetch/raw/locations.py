@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pipeline.core.errors import UserError
+from pipeline.core.permissions import require_readable
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_LOCATIONS = 1_000_000
@@ -86,8 +87,8 @@ def numbers(first: str, last: str) -> list[str]:
 def find_files(root: Path, location: str, suffix: str) -> list[str]:
     """Files that a local location stands for, relative to `root`: a file, a folder's `*suffix`, or a pattern.
 
-    Sorted within a folder or pattern. Raises UserError if a named file or folder is missing or nothing
-    matches.
+    Sorted within a folder or pattern. Raises UserError if a named file or folder is missing, nothing
+    matches, or a file may not be read.
     """
     files: list[str] = []
     for text in expand_braces(location):
@@ -108,6 +109,8 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
                 found="an empty folder" if path.is_dir() else "nothing",
                 fix="put or link the files there (data/raw/datasets/README.md), or correct the location",
             )
+        for match in matches:
+            require_readable(match, match.relative_to(root))
         files += [match.relative_to(root).as_posix() for match in matches]
     return files
 
@@ -125,11 +128,12 @@ def refuse_links(folders: Iterable[Path], top: Path, where: str) -> None:
 
 
 def require_file(root: Path, path: str) -> Path:
-    """The file at a relative path. Raises UserError if it is missing."""
+    """The file at a relative path. Raises UserError if it is missing or may not be read."""
     if not (root / path).is_file():
         raise UserError(
             "A source's file is missing.",
             where=path,
             fix="put or link it there (data/raw/datasets/README.md), or correct the path in params.yaml",
         )
+    require_readable(root / path, path)
     return root / path

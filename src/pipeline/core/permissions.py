@@ -1,0 +1,40 @@
+"""Permissions: asked before the work begins where that can be, and told without a traceback where it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+FIX = "change its permissions or its owner (chmod, chown), or run as another user"
+
+
+def require_writable(paths: Iterable[Path]) -> None:
+    """Raise UserError for a path that this process could neither make nor replace.
+
+    What must be writable is the path itself if it is there, and the folder that it is in, or would be made in.
+    """
+    for path in paths:
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        for there in (folder, path):
+            rights = os.W_OK | (os.X_OK if there.is_dir() else 0)
+            if there.exists() and not os.access(there, rights):
+                raise UserError("An output cannot be written.", where=there, expected="permission to write", fix=FIX)
+
+
+def require_readable(path: Path, where: object) -> None:
+    """Raise UserError, naming `where`, if this process may not read a file or folder that is there."""
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise UserError("An input cannot be read.", where=where, expected="permission to read", fix=FIX)
+
+
+def permission_error(error: OSError) -> UserError | None:
+    """The message for an operation that was denied; None if the error is another one."""
+    if error.errno not in DENIED:
+        return None
+    where = error.filename or "unknown"
+    return UserError("A file or folder may not be used.", where=where, found=error.strerror or str(error), fix=FIX)
