@@ -48,10 +48,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON; raises UserError when the file is missing, cannot be read, or is not JSON."""
+    existing_file(path, "A file is missing.", "a JSON file", "")
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError("A file is missing.", where=path) from None
     except OSError as error:
         raise UserError("A file cannot be read.", where=path, found=error.strerror or str(error)) from None
     except (ValueError, RecursionError) as error:
@@ -109,8 +108,20 @@ def require_folder(path: Path, made_by: str) -> Path:
     return path
 
 
-def existing_file(path: Path, missing: str, expected: str, fix: str) -> Path:
-    """`path`, if it is a file. Raises UserError otherwise; `missing` is its message."""
+def existing_file(path: Path, missing: str, expected: str, fix: str, where: object = None) -> Path:
+    """`path`, if it is a file. Raises UserError otherwise: `missing` is its message, `where` its place for people.
+
+    A folder, a link to nothing, a pipe or a device is no file: to open a pipe would wait for ever.
+    """
     if not path.is_file():
-        raise UserError(missing, where=path, expected=expected, fix=fix)
+        raise UserError(missing, where=where or path, expected=expected, found=kind_of(path), fix=fix)
     return path
+
+
+def kind_of(path: Path) -> str:
+    """What stands at a path that is not a file, in words."""
+    if path.is_symlink() and not path.exists():
+        return f"a link to {path.readlink()}, which does not exist"
+    if path.is_dir():
+        return "a folder"
+    return "a pipe or device" if path.exists() else "nothing"

@@ -20,7 +20,14 @@ from PIL import Image
 from pipeline.core.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
+OPENERS = tuple(name for name in FORMATS if name != "MPO")
+"""Pillow's readers of these formats; the one for JPEG reads MPO too, and none is registered under that name."""
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo", ".avif"
+)  # fmt: skip
+"""How the names of files in these formats end."""
 MAX_PIXELS = 64_000_000
+"""Unless a parameter says otherwise."""
 ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -33,10 +40,18 @@ TURNS = {
 }
 """What turns a picture of each EXIF orientation upright; 1 is upright."""
 
+# Raw pictures are opened with a limit of our own (`max_pixels`); Pillow's would stand in the way of a higher one.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class TooManyPixels(UserError):
+    """A picture with more pixels than the limit; it was not decoded."""
+
 
 def decode_image(data: bytes, where: object, least_side: int | None = None) -> Image.Image:
-    """The picture, upright RGB. Raises UserError if the bytes are not a picture, end early, or hold too many pixels.
+    """The picture, upright RGB. Raises UserError if the bytes are not a picture or end early.
 
+    Made for stored pictures: their pixels were counted when they were stored.
     With `least_side`, a JPEG may be decoded at a reduced size, which is faster, of at least so many pixels a side.
     """
     with opened_image(data, where) as image:
@@ -46,15 +61,15 @@ def decode_image(data: bytes, where: object, least_side: int | None = None) -> I
 
 
 @contextmanager
-def opened_image(data: bytes, where: object, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+def opened_image(data: bytes, where: object, max_pixels: int | None = None) -> Iterator[Image.Image]:
     """A picture of which only the header was read.
 
     Errors of decoding inside the block become the UserError that names `where`. Raises it also if the bytes are not a
-    picture in one of FORMATS, or if it has more pixels than `max_pixels`.
+    picture in one of FORMATS, and TooManyPixels if it has more than `max_pixels`.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height <= max_pixels:
+        with Image.open(io.BytesIO(data), formats=OPENERS) as image:
+            if max_pixels is None or image.width * image.height <= max_pixels:
                 yield image
                 return
     except (UserError, MemoryError):
@@ -62,7 +77,7 @@ def opened_image(data: bytes, where: object, max_pixels: int = MAX_PIXELS) -> It
     except Exception as error:
         # Pillow's decoders raise errors of many types for damaged bytes: struct.error, RuntimeError, KeyError …
         raise undecodable(data, where, error) from None
-    raise UserError(
+    raise TooManyPixels(
         "An image has too many pixels.",
         where=where,
         expected=f"at most {max_pixels:,} pixels",
@@ -78,7 +93,7 @@ def undecodable(data: bytes, where: object, error: Exception) -> UserError:
         where=where,
         expected=f"an image in one of the formats {', '.join(FORMATS)}",
         found=f"{len(data)} bytes: {type(error).__name__}",
-        fix="replace or remove it",
+        fix="replace it, or remove it together with its entry in the list of images",
     )
 
 
@@ -117,20 +132,28 @@ def scaled_to_8_bit(image: Image.Image) -> Image.Image:
     """A picture with 16 or 32 bits per pixel as 8-bit grey (Pillow itself would clip its values); others as they are.
 
     Whole numbers are taken as 16 bit, or scaled by the largest if that is beyond; floating-point numbers as 0 to 1, as
-    0 to 255, or scaled by the largest.
+    0 to 255, or scaled by the largest. Values below 0 are shifted and scaled to the whole range. The one value that a
+    PNG may declare transparent becomes white.
     """
     if image.mode != "F" and image.mode != "I" and not image.mode.startswith("I;16"):
         return image
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0).clip(min=0)
+    deep = np.asarray(image)
+    values = np.nan_to_num(deep.astype(np.float64), posinf=0.0, neginf=0.0)
+    least = min(0.0, float(values.min(initial=0.0)))
+    values -= least
     largest = float(values.max(initial=0.0))
-    usual = (1.0, 255.0) if image.mode == "F" else (65535.0,)
+    usual = () if least < 0 else (1.0, 255.0) if image.mode == "F" else (65535.0,)
     top = next((top for top in usual if largest <= top), largest)
-    return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
+    grey = np.round(values * (255 / top)).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[deep == transparent] = 255
+    return Image.fromarray(grey)
 
 
 def on_white(image: Image.Image) -> Image.Image:
     """The picture as RGB; transparent parts become white."""
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+    if image.has_transparency_data:
         image = image.convert("LA") if image.mode == "La" else image
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, "white")

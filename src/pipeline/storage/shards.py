@@ -25,6 +25,7 @@ from PIL import Image
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path
 from pipeline.storage.images import decode_image
+from pipeline.storage.tar_end import fault_after
 from pipeline.tables.pairs import MANIFEST
 
 IMAGE_SUFFIX = ".jpg"
@@ -99,7 +100,7 @@ class ShardWriter:
 def stream_shard(tar: Path, keys: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Key and encoded bytes of each image of a shard, in the order of the tar; with `keys`, of these images only.
 
-    Raises UserError if the tar is missing or cut off.
+    Raises UserError if the tar is missing, cut off or has a hole.
     """
     try:
         with tarfile.open(tar, "r:") as archive:
@@ -111,14 +112,11 @@ def stream_shard(tar: Path, keys: Collection[str] | None = None) -> Iterator[tup
                 if stream is not None:
                     yield key, stream.read()
             end = archive.offset
-        # tarfile takes a file that ends before a header for whole; only zeros after the last member say that it is.
-        with tar.open("rb") as stream:
-            stream.seek(end)
-            whole = stream.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
-    except (tarfile.TarError, OSError) as error:
+        fault = fault_after(tar, end)
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise _broken_shard(tar, str(error)) from None
-    if not whole:
-        raise _broken_shard(tar, f"no end mark after byte {end}")
+    if fault:
+        raise _broken_shard(tar, fault)
 
 
 def _broken_shard(tar: Path, found: str, expected: str = "") -> UserError:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline.fetch.packing.dropped import REPEATED_ID, Ledger
 from pipeline.fetch.packing.keys import file_key, file_keys
 from pipeline.fetch.packing.source import ImageSource, ListedImage
+from pipeline.fetch.raw.texts import clean_text
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.questions import answer_type, majority, question_type
 
@@ -127,7 +128,7 @@ class Annotations:
 
     def add_region(self, key: str, region_id: str, box: Sequence[float] | None, phrase: str) -> None:
         """Add a region, or drop it if it has no box or no phrase."""
-        phrase = " ".join(phrase.split())
+        phrase = clean_text(phrase)
         if box is None or not phrase:
             self.drop(f"{key}/region/{region_id}", NO_PHRASE if box is not None else OUTSIDE)
             return
@@ -152,8 +153,8 @@ class Annotations:
         official_type: str = "",
     ) -> None:
         """Add a question with its answers (`official_type`: the answer type, if the source gives it), or drop it."""
-        question = " ".join(question.split())
-        answers = [text for text in (" ".join(answer.split()) for answer in answers) if text]
+        question = clean_text(question)
+        answers = [text for text in map(clean_text, answers) if text]
         if not question or not answers:
             self.drop(f"{key}/question/{question_id}", NO_ANSWER if question else NO_QUESTION)
             return

@@ -16,11 +16,11 @@ from pydantic import Field
 
 from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.dropped import REPEATED_ID, UNKNOWN_IMAGE, Ledger
-from pipeline.fetch.packing.pack import clean_caption
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError, RecordReader, photograph
+from pipeline.fetch.raw.texts import clean_text
 
 
 class CocoSource(CaptionedSource):
@@ -42,7 +42,7 @@ class CocoSource(CaptionedSource):
         for number, record in enumerate(reader.get(content, "annotations", list)):
             try:
                 image_id = known_image(record, images, reader)
-                caption = clean_caption(reader.text(record, "caption"))
+                caption = clean_text(reader.text(record, "caption"))
             except RecordError as error:
                 ledger.drop_record(error, "annotations", number)
                 continue

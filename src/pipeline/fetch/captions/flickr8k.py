@@ -16,10 +16,10 @@ from pydantic import Field
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.dropped import BAD_LINE, NO_CAPTION, Ledger
-from pipeline.fetch.packing.pack import clean_caption
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError
+from pipeline.fetch.raw.texts import clean_text
 
 TOKEN = re.compile(r"(?P<name>[^\t]+)#(?P<number>[0-9]{1,9})\t(?P<caption>.*)", re.DOTALL)
 
@@ -60,7 +60,7 @@ def read_tokens(path: Path, where: str, ledger: Ledger) -> dict[str, list[str]]:
             continue
         match = TOKEN.fullmatch(line.rstrip("\r"))
         if match and match["caption"].strip():
-            captions[match["name"]].append((int(match["number"]), clean_caption(match["caption"])))
+            captions[match["name"]].append((int(match["number"]), clean_text(match["caption"])))
         else:
             error = RecordError(BAD_LINE, where, "<image>#<number><TAB><caption>", repr(line[:120]))
             ledger.drop_record(error, f"line {number}")

@@ -15,11 +15,11 @@ from pydantic import Field
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.dropped import Ledger
-from pipeline.fetch.packing.pack import clean_caption
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.json_stream import read_object
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError, RecordReader
+from pipeline.fetch.raw.texts import clean_text
 
 
 class KarpathySource(CaptionedSource):
@@ -61,6 +61,6 @@ def listed_image(record: Any, reader: RecordReader) -> ListedImage:
     """One record of `images`. Raises RecordError if it cannot be used."""
     name, folder = reader.text(record, "filename"), reader.optional_text(record, "filepath")
     sentences = [reader.text(sentence, "raw") for sentence in reader.get(record, "sentences", list)]
-    captions = [caption for caption in map(clean_caption, sentences) if caption]
+    captions = [caption for caption in map(clean_text, sentences) if caption]
     file_name = f"{folder}/{name}" if folder else name
     return ListedImage(file_name, f"{reader.where}: {file_name}", captions, reader.url(record, "url"))

@@ -25,18 +25,35 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import hash_bytes
 from pipeline.core.settings import Params
 from pipeline.execution.step import Shard, Step
-from pipeline.fetch.packing.dropped import IMAGE_MISSING, NO_CAPTION, UNREADABLE
+from pipeline.fetch.packing.dropped import (
+    CAPTION_TOO_LONG,
+    IMAGE_MISSING,
+    IMAGE_UNKNOWN,
+    NO_CAPTION,
+    SEVERAL_IMAGES,
+    UNREADABLE,
+)
 from pipeline.fetch.packing.image_format import ImageFormat
 from pipeline.fetch.packing.keys import duplicate, image_key
-from pipeline.fetch.packing.pack import Packer, Packing, PairFilters, clean_caption
+from pipeline.fetch.packing.pack import Packer, Packing, PairFilters
 from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.packing.units import Unit
 from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.raw.place import Place, read_slice
+from pipeline.fetch.raw.records import clean
 from pipeline.fetch.raw.tar_index import scan_tar
+from pipeline.fetch.raw.texts import clean_lines, clean_text
+from pipeline.storage.images import IMAGE_SUFFIXES
 
-IMAGES = ("jpg", "jpeg", "png", "webp")
+IMAGES = tuple(suffix[1:] for suffix in IMAGE_SUFFIXES)
+"""Extensions of images, the one that counts first."""
+
+MOST_TEXT_BYTES = 1 << 22
+"""A longer text or JSON file beside an image is not read."""
+
+Text = tuple[list[str], str, str]
+"""A sample's captions, its url, and the reason to drop it (empty: keep it)."""
 
 
 class WebDatasetSource(Params):
@@ -74,7 +91,7 @@ def base_name(location: str) -> str:
 def read_checksums(path: Path, where: str) -> dict[str, str]:
     """SHA-256 by file name, from the output of `sha256sum`. Raises UserError for a line of another form."""
     sums: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         digest, _, name = line.strip().partition(" ")
         if len(digest) != 64 or not name.strip():
             raise UserError(
@@ -127,9 +144,7 @@ class PackShards(Step):
         path = self._local(location, argument["packing"]["source"])
         try:
             check_sum(path, argument["sha256"], location)
-            packing = Packing(
-                **argument["packing"], image_format=self.image_format, filters=self.filters, tolerant=True
-            )
+            packing = Packing(**argument["packing"], image_format=self.image_format, filters=self.filters)
             with path.open("rb") as stream:
                 samples = group_samples(scan_tar(path, location), location)
                 packer = Packer(packing, folder, lambda place: read_slice(stream, place))
@@ -196,27 +211,49 @@ def source_images(samples: Mapping[str, Mapping[str, Place]], stream: BinaryIO, 
     images: list[SourceImage] = []
     for name, sample in samples.items():
         key = image_key(packer.packing.source, name)
-        captions, url, reason = read_texts(sample, stream)
-        place = next((sample[extension] for extension in IMAGES if extension in sample), None)
-        if place is None:
-            reason = IMAGE_MISSING
-        if reason or place is None:
-            packer.drop(key, url, reason)
+        captions, url, text_fault = read_texts(sample, stream)
+        place, image_fault = image_of(sample)
+        if place is None or text_fault:
+            packer.drop(key, url, image_fault or text_fault)
             continue
         images.append(SourceImage(key, place, captions, url))
     return images
 
 
-def read_texts(sample: Mapping[str, Place], stream: BinaryIO) -> tuple[list[str], str, str]:
-    """Captions, url, and the reason to drop the sample (empty: keep it).
+def image_of(sample: Mapping[str, Place]) -> tuple[Place | None, str]:
+    """The sample's image, or None and the reason.
 
-    A `.txt` file takes precedence over the JSON's caption.
+    `x.jpg` comes before `x.png`, and so on; else the only file whose last extension is an image's is taken
+    (`x.input.jpg`). Crawlers leave out images that they could not fetch: then there are only texts.
     """
+    exact = next((sample[extension] for extension in IMAGES if extension in sample), None)
+    if exact is not None:
+        return exact, ""
+    ending = [place for extension, place in sample.items() if extension.rpartition(".")[2] in IMAGES]
+    if len(ending) == 1:
+        return ending[0], ""
+    if ending:
+        return None, SEVERAL_IMAGES
+    return None, IMAGE_MISSING if set(sample) <= {"txt", "json"} else IMAGE_UNKNOWN
+
+
+def read_texts(sample: Mapping[str, Place], stream: BinaryIO) -> Text:
+    """Captions, url, and the reason to drop the sample.
+
+    A `.txt` file takes precedence over the JSON's caption; each of its lines is a caption.
+    """
+    texts = {extension: sample[extension] for extension in ("json", "txt") if extension in sample}
+    if any(place.size > MOST_TEXT_BYTES for place in texts.values()):
+        return [], "", CAPTION_TOO_LONG
     try:
-        data = json.loads(read_slice(stream, sample["json"])) if "json" in sample else {}
-        text = read_slice(stream, sample["txt"]).decode() if "txt" in sample else data.get("caption")
-        caption = clean_caption(text or "")
-        url = data.get("url") or ""
-    except (ValueError, AttributeError):
+        data = json.loads(read_slice(stream, texts["json"])) if "json" in texts else {}
+        if "txt" in texts:
+            captions = clean_lines(read_slice(stream, texts["txt"]).decode("utf-8-sig"))
+        else:
+            caption = data.get("caption")
+            captions = [clean_text(caption)] if isinstance(caption, str) else []
+        url = data.get("url")
+    except (ValueError, AttributeError, RecursionError):
         return [], "", UNREADABLE
-    return ([caption], url, "") if caption else ([], url, NO_CAPTION)
+    captions = [caption for caption in captions if caption]
+    return captions, clean(url).strip() if isinstance(url, str) else "", "" if captions else NO_CAPTION

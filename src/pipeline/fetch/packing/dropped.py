@@ -25,7 +25,11 @@ NO_CAPTION = "no caption"
 UNREADABLE = "text unreadable"
 IMAGE_TOO_SMALL = "image too small"
 IMAGE_TOO_LONG = "image too elongated"
+IMAGE_TOO_LARGE = "image has too many pixels"
+IMAGE_UNKNOWN = "no file with an image's extension"
+SEVERAL_IMAGES = "several images in one sample"
 CAPTION_TOO_SHORT = "caption too short"
+CAPTION_TOO_LONG = "caption too long"
 NOT_DOWNLOADED = "not downloaded"
 DUPLICATE_URL = "duplicate url"
 LISTED_TWICE = "listed twice"
@@ -36,7 +40,16 @@ NO_MATCH = "no matching answers"
 NO_REGION = "no region for a question"
 BAD_LINE = "bad line"
 
-FAULTS = (NO_IMAGE, IMAGE_MISSING, NAME_FITS_TWO, NO_CAPTION, UNREADABLE, LISTED_TWICE)
+FAULTS = (
+    NO_IMAGE,
+    IMAGE_MISSING,
+    IMAGE_UNKNOWN,
+    SEVERAL_IMAGES,
+    NAME_FITS_TWO,
+    NO_CAPTION,
+    UNREADABLE,
+    LISTED_TWICE,
+)
 """Reasons that mean a damaged source, beside those that a ledger holds as faults; all others are filters."""
 
 MOST_REASONS = 5

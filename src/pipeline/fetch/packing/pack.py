@@ -20,7 +20,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
 from pipeline.core.settings import Params
 from pipeline.fetch.packing.dropped import (
+    CAPTION_TOO_LONG,
     CAPTION_TOO_SHORT,
+    IMAGE_TOO_LARGE,
     IMAGE_TOO_LONG,
     IMAGE_TOO_SMALL,
     NO_CAPTION,
@@ -31,6 +33,7 @@ from pipeline.fetch.packing.image_format import ImageFormat, StoredImage, stored
 from pipeline.fetch.packing.keys import by_hash
 from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.raw.place import Place
+from pipeline.storage.images import TooManyPixels
 from pipeline.storage.shards import ShardWriter, shard_name
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
@@ -45,15 +48,14 @@ class PairFilters(Params):
     min_words: int = Field(
         default=0, ge=0, le=1_000_000, description="Minimum words of the longest caption (DataComp: 3)."
     )
+    max_caption_chars: int = Field(
+        default=10_000, ge=0, le=10_000_000, description="Maximum characters of a caption; longer captions are dropped."
+    )
 
 
 @dataclass(frozen=True)
 class Packing:
-    """How one shard is packed.
-
-    `tolerant` sources (packed shards from the web) may hold files that are not images: these are dropped and
-    counted. In other sources a bad image raises UserError. `filters` None keeps images without captions too.
-    """
+    """How one shard is packed. `filters` None keeps images without captions too."""
 
     source: str
     number: int
@@ -61,7 +63,6 @@ class Packing:
     val_images: int
     image_format: ImageFormat
     filters: PairFilters | None
-    tolerant: bool
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,7 @@ class Packer:
     turned: dict[str, Turned] = field(default_factory=dict)
 
     def pack(self, images: Sequence[SourceImage]) -> None:
-        """Pack all images (their keys are unique).
-
-        Raises UserError for a bad image of a strict source.
-        """
+        """Pack all images (their keys are unique). One that cannot be packed is dropped with the reason."""
         by_key = {image.key: image for image in images}
         done: set[str] = set()
         with ExitStack() as stack:
@@ -120,16 +118,23 @@ class Packer:
                 extra: dict[str, Any] = {"source": self.packing.source}
                 if stored.encoded_again:
                     extra |= {"original_width": stored.width, "original_height": stored.height}
-                if stored.orientation != 1:
-                    self.turned[image.key] = Turned(stored.orientation, stored.width, stored.height)
-                self._writer(split, stack).add(image.key, stored.data, image.captions, image.url, extra)
+                captions = short_enough(image.captions, self.packing.filters)
+                self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra)
+                self._note(image, stored, captions)
                 return True
-        except UserError as error:
-            if not self.packing.tolerant:
-                raise UserError(error.problem, image.place, error.expected, error.found, error.fix) from None
+        except TooManyPixels:
+            reason = IMAGE_TOO_LARGE
+        except UserError:
             reason = NO_IMAGE
         self.drop(image.key, image.url, reason)
         return False
+
+    def _note(self, image: SourceImage, stored: StoredImage, captions: Sequence[str]) -> None:
+        if stored.orientation != 1:
+            self.turned[image.key] = Turned(stored.orientation, stored.width, stored.height)
+        for number, caption in enumerate(image.captions):
+            if caption not in captions:
+                self.drop(f"{image.key}/caption/{number}", image.url, CAPTION_TOO_LONG)
 
     def _writer(self, split: str, stack: ExitStack) -> ShardWriter:
         if split not in self.writers:
@@ -150,12 +155,15 @@ class Packer:
 def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:
     """Why a pair does not pass the filters, or an empty string.
 
-    Sizes are the original image's. The longest caption decides; all are kept.
+    Sizes are the original image's. The longest caption that is kept decides.
     """
     if filters is None:
         return ""
     if not captions:
         return NO_CAPTION
+    captions = short_enough(captions, filters)
+    if not captions:
+        return CAPTION_TOO_LONG
     if min(image.width, image.height) < filters.min_side:
         return IMAGE_TOO_SMALL
     if filters.max_aspect and max(image.width, image.height) > filters.max_aspect * min(image.width, image.height):
@@ -165,6 +173,8 @@ def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFil
     return ""
 
 
-def clean_caption(text: str) -> str:
-    """A caption on one line, without leading, trailing or repeated spaces."""
-    return " ".join(text.split())
+def short_enough(captions: Sequence[str], filters: PairFilters | None) -> Sequence[str]:
+    """The captions within the limit of characters."""
+    if filters is None or not filters.max_caption_chars:
+        return captions
+    return [caption for caption in captions if len(caption) <= filters.max_caption_chars]

@@ -102,9 +102,7 @@ class PackImages(Step):
 
     def run(self, shard: Shard, folder: Path) -> None:
         """Pack the images of the shard's argument."""
-        packing = Packing(
-            **shard.argument["packing"], image_format=self.image_format, filters=self.filters, tolerant=True
-        )
+        packing = Packing(**shard.argument["packing"], image_format=self.image_format, filters=self.filters)
         images = [SourceImage.from_json(record) for record in shard.argument["images"]]
         with ImageReader(self.root) as reader:
             Packer(packing, folder, reader.read).pack(images)

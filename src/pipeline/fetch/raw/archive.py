@@ -17,11 +17,11 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.raw.locations import refuse_links
+from pipeline.core.files import existing_file, kind_of
+from pipeline.fetch.raw.locations import other_files, refuse_links
 from pipeline.fetch.raw.place import Place, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+from pipeline.storage.images import IMAGE_SUFFIXES
 
 
 class ImageArchive:
@@ -32,11 +32,12 @@ class ImageArchive:
 
     def __init__(self, root: Path, location: str) -> None:
         self.location = location
-        top = root / location
+        self._top = top = root / location
         if not top.exists():
             raise UserError(
                 "A folder of images is missing.",
                 where=location,
+                found=kind_of(top),
                 fix="put or link it there (data/raw/datasets/README.md), or correct the path in params.yaml",
             )
         files: list[Place] = []
@@ -48,7 +49,7 @@ class ImageArchive:
                 in_tars += scan_tar(path, relative)
             elif path.suffix == ".zip":
                 in_zips += [Place(relative, name) for name in zip_names(path, relative)]
-            else:
+            elif path.is_file():
                 files.append(Place(relative))
         self._by_name = [group_by_name(places) for places in (files, in_tars, in_zips)]
         if not any(self._by_name):
@@ -56,7 +57,8 @@ class ImageArchive:
                 "A folder of images holds no image.",
                 where=location,
                 expected=f"{' '.join(IMAGE_SUFFIXES)} files, or .tar or .zip files of them (no .tar.gz)",
-                fix="put or link the images there",
+                found=other_files(top) if top.is_dir() else f"{top.name}, a file of another kind or an archive without",
+                fix="put or link the images there; compressed tars have to be unpacked (gunzip *.tar.gz)",
             )
 
     def find(self, name: str, any_folder: bool = False) -> Place | None:
@@ -90,6 +92,9 @@ class ImageArchive:
 
     def why_missing(self, name: str) -> str:
         """What was found instead of an image that is missing, for messages."""
+        path = self._top / name
+        if path.is_symlink() or path.exists():
+            return f"{name} in {self.location} is {kind_of(path)}"
         others = [place for places in self._by_name for place in places.get(PurePosixPath(name).name, [])]
         elsewhere = f"; {others[0]} has the name, but lies in another folder" if others else ""
         return f"no {name} in {self.location}{elsewhere}"
@@ -139,8 +144,10 @@ class ImageReader:
                 return (self.root / place.file).read_bytes()
             with (self.root / place.file).open("rb") as stream:
                 return read_slice(stream, place)
-        except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
-            raise UserError("An image cannot be read.", where=place, found=str(error)) from None
+        except Exception as error:  # zipfile and its decoders raise whatever they stumble over
+            raise UserError(
+                "An image cannot be read.", where=place, found=f"{type(error).__name__}: {error}", fix="copy it again"
+            ) from None
 
 
 def walk(top: Path, where: str) -> list[Path]:
@@ -166,10 +173,11 @@ def is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
 
 def zip_names(path: Path, where: str) -> list[str]:
     """Names of a zip's members. Raises UserError if the zip is cut off or damaged."""
+    existing_file(path, "A zip file is missing.", "a zip file", "put or link it there", where)
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except Exception as error:  # zipfile raises whatever it stumbles over
         raise UserError(
             "A zip file is cut off or damaged.", where=where, found=str(error), fix="fetch or copy it again"
         ) from None

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import ijson
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import read_json
+from pipeline.core.files import existing_file, read_json
 from pipeline.fetch.raw.records import RecordReader
 
 DEEPEST = 1000
@@ -77,8 +77,7 @@ def opened(path: Path, where: str, begins: str) -> Iterator[Shallow]:
 
     Raises UserError if the file is missing or begins with something else, or if the block finds it damaged.
     """
-    if not path.is_file():
-        raise UserError("An annotation file is missing.", where=where)
+    existing_file(path, "An annotation file is missing.", "a JSON file", "put or link it there", where)
     with path.open("rb") as stream:
         start = len(BOM_UTF8) if stream.read(len(BOM_UTF8)) == BOM_UTF8 else 0
         try:

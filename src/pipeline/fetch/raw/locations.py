@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import existing_file, kind_of
 from pipeline.core.permissions import require_readable
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -106,11 +108,12 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
                 "A source has no files.",
                 where=text,
                 expected=f"{suffix} files, a folder of them, or a pattern that matches them",
-                found="an empty folder" if path.is_dir() else "nothing",
-                fix="put or link the files there (data/raw/datasets/README.md), or correct the location",
+                found=other_files(path) if path.is_dir() else kind_of(path),
+                fix="put or link the files there (data/raw/datasets/README.md), or correct the location; "
+                "compressed archives have to be unpacked (gunzip *.tar.gz)",
             )
         for match in matches:
-            require_readable(match, match.relative_to(root))
+            require_file(root, match.relative_to(root).as_posix())
         files += [match.relative_to(root).as_posix() for match in matches]
     return files
 
@@ -128,12 +131,16 @@ def refuse_links(folders: Iterable[Path], top: Path, where: str) -> None:
 
 
 def require_file(root: Path, path: str) -> Path:
-    """The file at a relative path. Raises UserError if it is missing or may not be read."""
-    if not (root / path).is_file():
-        raise UserError(
-            "A source's file is missing.",
-            where=path,
-            fix="put or link it there (data/raw/datasets/README.md), or correct the path in params.yaml",
-        )
-    require_readable(root / path, path)
-    return root / path
+    """The file at a relative path. Raises UserError if it is missing, is a folder or a pipe, or may not be read."""
+    fix = "put or link it there (data/raw/datasets/README.md), or correct the path in params.yaml"
+    file = existing_file(root / path, "A source's file is missing.", "a file", fix, where=path)
+    require_readable(file, path)
+    return file
+
+
+def other_files(folder: Path) -> str:
+    """What a folder holds in place of the files wanted, for messages: how many files of each ending."""
+    endings = Counter("".join(path.suffixes[-2:]) or path.name for path in folder.iterdir() if path.is_file())
+    if not endings:
+        return "an empty folder"
+    return "only " + ", ".join(f"{count} × {ending}" for ending, count in endings.most_common(5))

@@ -1,51 +1,57 @@
-"""Where each file of a tar lies, with a check that the tar is whole.
-
-A tar ends with blocks of zeros. Python's reader stops silently at a damaged header or at the end of a cut
-file, so the index asks for that end mark itself: without it the file was cut off or damaged on its way.
-"""
+"""Where each file of a tar lies, with a check that the tar is whole (`storage.tar_end`)."""
 
 from __future__ import annotations
 
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import existing_file
 from pipeline.fetch.raw.place import Place
+from pipeline.storage.tar_end import fault_after
 
-BLOCK = tarfile.BLOCKSIZE
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"\x28\xb5": "zstd"}
+"""Compressed files by their first two bytes."""
 
 
 def scan_tar(path: Path, where: str = "") -> list[Place]:
     """The places of a tar's regular files, in its order; `where` (default: the path) names the tar in them.
 
-    Raises UserError if the file is missing, is not a tar, or is cut off.
+    A hard link inside the tar is the file that it links to. Raises UserError if the file is missing, is not a tar, is
+    cut off, has a hole, or is several tars one after the other.
     """
     where = where or str(path)
+    existing_file(path, "A tar file is missing.", "a tar file", "put or link it there", where)
     places: list[Place] = []
-    end = 0
+    by_name: dict[str, Place] = {}
     try:
         with tarfile.open(path, "r:") as tar:
             for info in tar:
-                size = info.size if info.isreg() else 0
-                end = info.offset_data + -(-size // BLOCK) * BLOCK
+                if info.issparse():
+                    raise damaged(where, f"a sparse file, {info.name}")
+                target = by_name.get(info.linkname) if info.islnk() else None
                 if info.isreg():
-                    places.append(Place(where, info.name, info.offset_data, size))
-    except FileNotFoundError:
-        raise UserError("A tar file is missing.", where=where) from None
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise damaged(where, f"{path.stat().st_size} bytes; {error}") from None
-    check_end(path, end, where)
+                    target = Place(where, info.name, info.offset_data, info.size)
+                if target is not None:
+                    by_name[info.name] = replace(target, member=info.name)
+                    places.append(by_name[info.name])
+            end = tar.offset
+        fault = fault_after(path, end)
+    except UserError:
+        raise
+    except Exception as error:  # tarfile raises whatever it stumbles over in a damaged header
+        raise damaged(where, f"{path.stat().st_size} bytes; {compression(path) or error}") from None
+    if fault:
+        raise damaged(where, fault)
     return places
 
 
-def check_end(path: Path, end: int, where: object) -> None:
-    """Raise UserError unless a block of zeros follows the last member, which ends at byte `end`."""
+def compression(path: Path) -> str:
+    """How a file is compressed, in words, or an empty string."""
     with path.open("rb") as stream:
-        stream.seek(end)
-        block = stream.read(BLOCK)
-    if len(block) < BLOCK or block.strip(b"\0"):
-        content = "no end mark" if block else "nothing"
-        raise damaged(where, f"{content} after byte {end} of {path.stat().st_size}")
+        name = COMPRESSED.get(stream.read(2))
+    return f"compressed with {name}" if name else ""
 
 
 def damaged(where: object, found: str) -> UserError:
@@ -53,7 +59,7 @@ def damaged(where: object, found: str) -> UserError:
     return UserError(
         "A tar file is cut off or damaged.",
         where=where,
-        expected="a whole, uncompressed tar with its end mark",
+        expected="one whole, uncompressed tar with its end mark, and only zeros after it",
         found=found,
-        fix="fetch or copy it again",
+        fix="unpack it" if "compressed with" in found else "fetch or copy it again; split tars that were put together",
     )

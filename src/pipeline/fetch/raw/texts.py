@@ -1,0 +1,31 @@
+"""Texts as they enter: on one line, in characters that UTF-8 can write and a page can show.
+
+Official files hold NUL bytes, escape sequences, marks that turn the direction of a line, byte order marks, and in JSON
+half surrogate pairs (`\\ud83d` alone). None of them is part of a sentence.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.fetch.raw.records import clean
+
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters, without those that count as white space
+    "\u202a-\u202e\u2066-\u2069"  # overrides, embeddings and isolates of direction
+    "\ufeff]"  # byte order mark
+)
+LINES = re.compile(r"[\r\n]+")
+
+
+def clean_text(text: str) -> str:
+    """A text on one line, without leading, trailing or repeated spaces and without characters that cannot be seen.
+
+    Half a surrogate pair becomes "?".
+    """
+    return " ".join(INVISIBLE.sub("", clean(text)).split())
+
+
+def clean_lines(text: str) -> list[str]:
+    """The lines of a text that have something in them, each as `clean_text` gives it."""
+    return [line for line in map(clean_text, LINES.split(text)) if line]

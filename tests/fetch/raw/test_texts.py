@@ -1,0 +1,44 @@
+"""Texts are cleaned where they enter."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.fetch.annotations.builder import Annotations
+from pipeline.fetch.packing.dropped import Ledger
+from pipeline.fetch.raw.texts import clean_lines, clean_text
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("a nice day \ud83d at sea", "a nice day ? at sea"),
+        ("\ufeffa dog", "a dog"),
+        ("a\x00 d\x1b[31mog\x7f", "a d[31mog"),
+        ("a \u202egod\u202c \u2066x\u2069", "a god x"),
+        ("  two\t words\n", "two words"),
+        ("a\x0bb\x85c\u2028d", "a b c d"),
+        ("👩‍🚀 no\u00adtes — Ünïcode", "👩‍🚀 no\u00adtes — Ünïcode"),
+    ],
+)
+def test_what_cannot_be_seen_or_written_is_taken_out(text: str, clean: str) -> None:
+    assert clean_text(text) == clean
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_a_clean_text_can_be_written_and_stays_as_it_is(text: str) -> None:
+    clean = clean_text(text)
+    assert clean.encode().decode() == clean == clean_text(clean)
+    assert not set(clean) & set("\0\x1b\x9b\u202e\ufeff\n\r")
+    assert " ".join(clean_lines(text)) == clean
+
+
+def test_texts_of_annotations_are_cleaned() -> None:
+    annotations = Annotations(Ledger("x"))
+    annotations.add_region("x-1", "1", [0, 0, 1, 1], "a \x1bdog\ud83d")
+    annotations.add_question("x-1", "1", "\ufeffwhat \u202eis it?", ["a\0 dog"])
+    assert annotations.regions.table()["phrase"].to_pylist() == ["a dog?"]
+    assert annotations.questions.table()["question"].to_pylist() == ["what is it?"]
+    assert annotations.questions.table()["answers"].to_pylist() == [["a dog"]]
