@@ -21,7 +21,7 @@ from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.fetch.packing.image_format import ImageFormat, stored_image
 from pipeline.storage.images import FORMATS, TooManyPixels, decode_image, upright_rgb
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 RAMP = np.tile(np.linspace(0, 1, 256), (16, 1))
 
 
@@ -249,7 +249,7 @@ def test_a_mutated_picture_ends_in_a_picture_or_in_a_message(kind: str) -> None:
             except UserError:
                 assert not stored.encoded_again
         try:
-            assert Preprocessing(size=8).decode(data, "place").shape == (8, 8, 3)
+            assert decode_image(data, "place", 16, max_pixels=1_000_000).mode == "RGB"
         except UserError as error:
             assert error.where == "place"
 
