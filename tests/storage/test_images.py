@@ -136,7 +136,11 @@ def test_mutated_pictures_are_decoded_or_refused(kind: str, changes: list[tuple[
     for place, value in changes:
         data[place % len(data)] = value
     mutated = bytes(data[: len(data) - cut % len(data)] if cut % 3 == 0 else data)
-    for prepare in (lambda: decode_image(mutated, "x").mode, lambda: stored_image(mutated, ImageFormat(), "x").width):
+    few = ImageFormat(max_pixels=10**6)
+    for prepare in (
+        lambda: decode_image(mutated, "x", max_pixels=10**6).mode,
+        lambda: stored_image(mutated, few, "x").width,
+    ):
         try:
             assert prepare()
         except UserError as error:

@@ -27,7 +27,9 @@ IMAGE_SUFFIXES = (
 )  # fmt: skip
 """How the names of files in these formats end."""
 MAX_PIXELS = 64_000_000
-"""Unless a parameter says otherwise."""
+"""Limit for pictures as they come, unless a parameter says otherwise."""
+MOST_PIXELS = 10**9
+"""No parameter allows more, so a stored picture whose header says more is damaged."""
 ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -48,20 +50,21 @@ class TooManyPixels(UserError):
     """A picture with more pixels than the limit; it was not decoded."""
 
 
-def decode_image(data: bytes, where: object, least_side: int | None = None) -> Image.Image:
-    """The picture, upright RGB. Raises UserError if the bytes are not a picture or end early.
+def decode_image(
+    data: bytes, where: object, least_side: int | None = None, max_pixels: int = MOST_PIXELS
+) -> Image.Image:
+    """The picture, upright RGB. Raises UserError if the bytes are not a picture, end early, or hold too many pixels.
 
-    Made for stored pictures: their pixels were counted when they were stored.
     With `least_side`, a JPEG may be decoded at a reduced size, which is faster, of at least so many pixels a side.
     """
-    with opened_image(data, where) as image:
+    with opened_image(data, where, max_pixels) as image:
         if least_side is not None:
             image.draft("RGB", (least_side, least_side))
         return upright_rgb(image)
 
 
 @contextmanager
-def opened_image(data: bytes, where: object, max_pixels: int | None = None) -> Iterator[Image.Image]:
+def opened_image(data: bytes, where: object, max_pixels: int) -> Iterator[Image.Image]:
     """A picture of which only the header was read.
 
     Errors of decoding inside the block become the UserError that names `where`. Raises it also if the bytes are not a
@@ -69,7 +72,7 @@ def opened_image(data: bytes, where: object, max_pixels: int | None = None) -> I
     """
     try:
         with Image.open(io.BytesIO(data), formats=OPENERS) as image:
-            if max_pixels is None or image.width * image.height <= max_pixels:
+            if image.width * image.height <= max_pixels:
                 yield image
                 return
     except (UserError, MemoryError):
@@ -132,8 +135,8 @@ def scaled_to_8_bit(image: Image.Image) -> Image.Image:
     """A picture with 16 or 32 bits per pixel as 8-bit grey (Pillow itself would clip its values); others as they are.
 
     Whole numbers are taken as 16 bit, or scaled by the largest if that is beyond; floating-point numbers as 0 to 1, as
-    0 to 255, or scaled by the largest. Values below 0 are shifted and scaled to the whole range. The one value that a
-    PNG may declare transparent becomes white.
+    0 to 255, or scaled by the largest. With negative values among them, from the least to the
+    largest. The one value that a PNG may declare transparent becomes white.
     """
     if image.mode != "F" and image.mode != "I" and not image.mode.startswith("I;16"):
         return image
@@ -141,7 +144,7 @@ def scaled_to_8_bit(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(deep.astype(np.float64), posinf=0.0, neginf=0.0)
     least = min(0.0, float(values.min(initial=0.0)))
     values -= least
-    largest = float(values.max(initial=0.0))
+    largest = float(values.max(initial=0.0)) or 1.0
     usual = () if least < 0 else (1.0, 255.0) if image.mode == "F" else (65535.0,)
     top = next((top for top in usual if largest <= top), largest)
     grey = np.round(values * (255 / top)).astype(np.uint8)

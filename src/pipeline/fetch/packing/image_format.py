@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.storage.images import MAX_PIXELS, is_sideways, opened_image, orientation, upright_rgb
+from pipeline.storage.images import MAX_PIXELS, MOST_PIXELS, is_sideways, opened_image, orientation, upright_rgb
 
 
 class ImageFormat(Params):
@@ -29,7 +29,7 @@ class ImageFormat(Params):
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1,
-        le=10**10,
+        le=MOST_PIXELS,
         description="Maximum pixels (width times height); larger images are not decoded.",
     )
     jpeg_quality: int = Field(default=90, ge=1, le=100, description="JPEG quality of images that are encoded again.")
