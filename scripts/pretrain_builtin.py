@@ -13,7 +13,6 @@ pictures alone (it never sees a word or a label), the text encoder from texts al
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +78,13 @@ CONTROL_TRAINING = TrainingParams(
 CLASSIFIER_TRAINING = TrainingParams(
     seed=0, steps=2000, batch_size=64, learning_rate=2e-3, weight_decay=0.05, eval_every=200
 )
-BERT_SHAPE = BertConfig(
-    vocab_size=0,
-    hidden_size=160,
-    num_hidden_layers=4,
-    num_attention_heads=5,
-    intermediate_size=480,
-    max_position_embeddings=64,
-)
+BERT_SHAPE = {
+    "hidden_size": 160,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 5,
+    "intermediate_size": 480,
+    "max_position_embeddings": 64,
+}
 FIGURES = ROOT / "docs" / "builtin-encoders.json"
 
 app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
@@ -113,7 +111,7 @@ def bert() -> None:
     held_out = list(texts_of(range(TEXT_SCENES, TEXT_SCENES + HELD_OUT_SCENES)))
     tokenizer = Tokenizer(build_vocabulary([*train_texts, *texts.vocabulary()], max_words=4000))
     torch.manual_seed(BERT_TRAINING.seed)
-    model = BertLM(replace(BERT_SHAPE, vocab_size=len(tokenizer)))
+    model = BertLM(BertConfig(vocab_size=len(tokenizer), **BERT_SHAPE))
     objective = MaskedWords(model, tokenizer, train_texts, BERT_TRAINING.batch_size, BERT_TRAINING.seed)
     learn(objective, BERT_TRAINING, "pretrain_bert")
     save_bert(BERT_FOLDER, model, tokenizer)
