@@ -78,7 +78,7 @@ CONTROL_TRAINING = TrainingParams(
 CLASSIFIER_TRAINING = TrainingParams(
     seed=0, steps=2000, batch_size=64, learning_rate=2e-3, weight_decay=0.05, eval_every=200
 )
-BERT_SHAPE = {
+BERT_SHAPE: dict[str, Any] = {
     "hidden_size": 160,
     "num_hidden_layers": 4,
     "num_attention_heads": 5,
