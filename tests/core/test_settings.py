@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -109,12 +108,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
-def test_no_content_of_the_file_takes_long_or_is_a_traceback(params: Path, content: str | bytes) -> None:
+def test_no_content_of_the_file_is_a_traceback(params: Path, content: str | bytes) -> None:
     params.write_bytes(content if isinstance(content, bytes) else content.encode())
-    started = time.monotonic()
     with pytest.raises(UserError) as error:
         load_params(params, "small", Seeded)
-    assert time.monotonic() - started < 20
     assert str(params) in error.value.where
     assert len(str(error.value)) < 6000
 

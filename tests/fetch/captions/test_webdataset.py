@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from tests.fetch.files import FLICKR8K, encoded, flickr8k, jpeg, samples, tar_bytes, write
-from tests.storage.test_odd_images import bomb, halves, odd_exif
+from tests.storage.test_images import bomb, halves, odd_exif
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.stages.pairs import fetch_pairs

@@ -120,16 +120,19 @@ def locate(params: EncoderParams, root: Path) -> Path | Published | None:
 
 def check_sizes(config: Any, where: Path) -> None:
     """Raise UserError if a text encoder's configuration is not a mapping, or names a size that no model has."""
-    sizes = config if isinstance(config, dict) else {"configuration": config}
-    for name, limit in {"configuration": 0, **LARGEST}.items():
-        value = sizes.get(name)
+    if not isinstance(config, dict):
+        raise wrong_value(where, "a mapping", config)
+    for name, limit in LARGEST.items():
+        value = config.get(name)
         if value is not None and not (type(value) is int and 1 <= value <= limit):
-            raise UserError(
-                "The configuration of a text encoder holds a value that it cannot have.",
-                where=f"{where}: {name}",
-                expected=f"a whole number from 1 to {limit:,}" if limit else "a mapping",
-                found=str(value)[:100],
-            )
+            raise wrong_value(f"{where}: {name}", f"a whole number from 1 to {limit:,}", value)
+
+
+def wrong_value(where: object, expected: str, found: object) -> UserError:
+    """The error for a value that the configuration of a text encoder cannot have."""
+    return UserError(
+        "The configuration of a text encoder holds a value that it cannot have.", where, expected, str(found)[:100]
+    )
 
 
 def fetch(kind: str, name: str, published: Published) -> Path:

@@ -41,9 +41,8 @@ from pipeline.fetch.packing.units import Unit
 from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.raw.place import Place, read_slice
-from pipeline.fetch.raw.records import clean
 from pipeline.fetch.raw.tar_index import scan_tar
-from pipeline.fetch.raw.texts import clean_lines, clean_text
+from pipeline.fetch.raw.texts import clean, clean_lines, clean_text
 from pipeline.storage.images import IMAGE_SUFFIXES
 
 IMAGES = tuple(suffix[1:] for suffix in IMAGE_SUFFIXES)

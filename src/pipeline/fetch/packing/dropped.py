@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.raw.records import RecordError, clean
+from pipeline.fetch.raw.records import RecordError
+from pipeline.fetch.raw.texts import clean
 
 NO_IMAGE = "no image"
 IMAGE_MISSING = "image missing"

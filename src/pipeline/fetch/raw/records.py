@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.raw.texts import clean
 
 T = TypeVar("T")
 
@@ -54,11 +55,6 @@ def photograph(data_set: str, image_id: str) -> str:
 def is_missing(value: Any) -> bool:
     """Whether an optional field says nothing: null, or NaN, which is how pandas writes null."""
     return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def clean(text: str) -> str:
-    """A text that UTF-8 can write: half a surrogate pair becomes "?"."""
-    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 
-from pipeline.fetch.raw.records import clean
-
 INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters, without those that count as white space
     "\u202a-\u202e\u2066-\u2069"  # overrides, embeddings and isolates of direction
     "\ufeff]"  # byte order mark
 )
 LINES = re.compile(r"[\r\n]+")
+
+
+def clean(text: str) -> str:
+    """A text that UTF-8 can write: half a surrogate pair becomes "?"."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def clean_text(text: str) -> str:
