@@ -1,10 +1,13 @@
-"""The one exception for what a user can mend.
+"""The one exception for what a user can mend, and the name of the sample that any exception is about.
 
 A message answers four questions, each on its own line: what is wrong, where, what was expected and found,
 and the way out. Commands print it without a traceback and exit with code 1.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -27,6 +30,7 @@ class UserError(Exception):
         lines = [self.problem]
         for label, text in (
             ("where", self.where),
+            ("sample", sample_of(self) if sample_of(self) not in self.where else ""),
             ("expected", self.expected),
             ("found", self.found),
             ("way out", self.fix),
@@ -34,3 +38,22 @@ class UserError(Exception):
             if text:
                 lines.append(f"  {label + ':':<10}{text}")
         return "\n".join(lines)
+
+
+@contextmanager
+def at_sample(place: object, *keys: str) -> Iterator[None]:
+    """Errors raised inside the block name a sample (one key) or a batch of samples (several) of `place`.
+
+    The name is a note on the error (`sample_of`); the innermost block gives it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not sample_of(error):
+            error.add_note(f"{place}: {keys[0]}" if len(keys) == 1 else f"{place}: {keys[0]} … {keys[-1]}")
+        raise
+
+
+def sample_of(error: BaseException) -> str:
+    """The sample that an error is about; empty if none is known."""
+    return "; ".join(getattr(error, "__notes__", ()))

@@ -1,4 +1,4 @@
-"""Permissions: asked before the work begins where that can be, and told without a traceback where it cannot."""
+"""Permissions, asked before the work begins; `system_errors` tells what is refused later."""
 
 from __future__ import annotations
 
@@ -30,11 +30,3 @@ def require_readable(path: Path, where: object) -> None:
     """Raise UserError, naming `where`, if this process may not read a file or folder that is there."""
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
         raise UserError("An input cannot be read.", where=where, expected="permission to read", fix=FIX)
-
-
-def permission_error(error: OSError) -> UserError | None:
-    """The message for an operation that was denied; None if the error is another one."""
-    if error.errno not in DENIED:
-        return None
-    where = error.filename or "unknown"
-    return UserError("A file or folder may not be used.", where=where, found=error.strerror or str(error), fix=FIX)

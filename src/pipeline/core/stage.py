@@ -31,8 +31,9 @@ from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_json
 from pipeline.core.params_listing import listing, terminal_width
-from pipeline.core.permissions import permission_error, require_writable
+from pipeline.core.permissions import require_writable
 from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
+from pipeline.core.system_errors import system_error
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,9 @@ def run_app(app: typer.Typer) -> None:
         app()
     except UserError as error:
         fail(error)
-    except OSError as error:
-        if denied := permission_error(error):
-            fail(denied)
+    except Exception as error:
+        if refused := system_error(error):
+            fail(refused)
         raise
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
