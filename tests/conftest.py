@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +40,14 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FINEALIGN_TEST_DATA does not name a folder with real photographs")
     return Path(folder)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread: on tiny models several are slower, most of all on a busy machine."""
+    import torch  # seconds, and most tests need no torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

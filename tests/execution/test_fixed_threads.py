@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +11,8 @@ from pipeline.alignment.training import train as alignment
 from pipeline.execution.process import CPU_THREADS
 from pipeline.questioner.training import train as questioner
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class Stop(Exception):
     """Ends a training as soon as it has said how many threads it has."""
@@ -19,14 +20,6 @@ class Stop(Exception):
 
 def stop_saying_threads(*_arguments: Any) -> None:
     raise Stop(torch.get_num_threads())
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_alignment_reads_and_initialises_with_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ Text = tuple[list[str], str, str]
 
 
 class WebDatasetSource(Params):
-    """Packed shards (WebDataset), in the repository or at HTTP(S) addresses."""
+    """Packed shards (WebDataset), in the repository or at HTTP(S) addresses; each keeps its size."""
 
     kind: Literal["webdataset"]
     name: Name = Field(description="Prefix of the images' keys.")

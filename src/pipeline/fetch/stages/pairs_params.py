@@ -6,27 +6,23 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.core.settings import Params
 from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource
 from pipeline.fetch.captions.coco import CocoSource
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
 from pipeline.fetch.captions.karpathy import KarpathySource
 from pipeline.fetch.captions.webdataset import WebDatasetSource
-from pipeline.fetch.packing.image_format import ImageFormat
 from pipeline.fetch.packing.pack import PairFilters
+from pipeline.fetch.packing.params import PackingParams, require_unique
 
 ListSource = KarpathySource | Flickr8kSource | CocoSource
 PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(discriminator="kind")]
 
 
-class FetchPairsParams(Params):
+class FetchPairsParams(PackingParams):
     """Where pairs come from, and how they are stored."""
 
     sources: list[PairSource] = Field(
         min_length=1, description="Data sets to read; `kind` names the layout of the files."
-    )
-    shard_size: int = Field(
-        default=1000, ge=1, le=1_000_000, description="Maximum images per packed shard; web shards keep their own size."
     )
     val_images: int = Field(
         default=0,
@@ -34,20 +30,11 @@ class FetchPairsParams(Params):
         le=1_000_000_000,
         description="Train images held out as val split: an equal share of each shard, by hash.",
     )
-    image_format: ImageFormat = Field(default_factory=ImageFormat)
     filters: PairFilters = Field(default_factory=PairFilters)
-    max_dropped_share: float = Field(
-        default=0.05,
-        ge=0,
-        le=1,
-        description="Share of a source's samples that may be damaged; more is an error.",
-    )
 
     @model_validator(mode="after")
     def _check(self) -> FetchPairsParams:
-        names = [source.name for source in self.sources]
-        if len(set(names)) < len(names):
-            raise ValueError(f"sources need different names, found {', '.join(names)}")
+        require_unique([source.name for source in self.sources])
         for source in self.sources:
             if not isinstance(source, Cc3mTsvSource) and source.split not in ("train", "val"):
                 raise ValueError(f"source {source.name}: pairs are split into train and val, not {source.split}")

@@ -1,0 +1,26 @@
+"""Parameters of packing, which all fetch stages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from pipeline.core.settings import Params
+from pipeline.fetch.packing.image_format import ImageFormat
+
+
+class PackingParams(Params):
+    """How the images of a stage's sources are stored, and how many of them may be damaged."""
+
+    shard_size: int = Field(default=1000, ge=1, le=1_000_000, description="Maximum images per packed shard.")
+    image_format: ImageFormat = Field(default_factory=ImageFormat)
+    max_dropped_share: float = Field(
+        default=0.05, ge=0, le=1, description="Share of a source's samples that may be damaged; more is an error."
+    )
+
+
+def require_unique(names: Sequence[str]) -> None:
+    """Raise ValueError if two sources share a name."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"sources need different names, found {', '.join(names)}")
