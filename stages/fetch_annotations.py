@@ -10,6 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+if __name__ == "__main__":
+    from pipeline.core.process.interruption import end_on_signals
+
+    end_on_signals()
+
 from pipeline.core.stage import Paths, stage
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 

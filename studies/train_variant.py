@@ -10,6 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+if __name__ == "__main__":
+    from pipeline.core.process.interruption import end_on_signals
+
+    end_on_signals()
+
 from pipeline.core.stage import run_command
 
 

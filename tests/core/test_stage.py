@@ -5,70 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from tests.core.demo import run, set_params, start
 
 from pipeline.cli.clean import clean_repository
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths, run_app
 from pipeline.core.stage import run as run_stage
-
-STAGE = '''"""Writes pairs.
-
-Reads   nothing
-Writes  data/pairs/
-"""
-import os
-import sys
-import time
-sys.path.insert(0, {source!r})
-from pipeline.core.errors import UserError
-from pipeline.core.settings import Params
-from pipeline.core.stage import Paths, stage
-
-class DemoParams(Params):
-    text: str
-    until: str | None = None
-    fail: bool = False
-
-@stage(writes=["pairs"])
-def main(params: DemoParams, paths: Paths) -> dict:
-    paths.pairs.mkdir(parents=True)
-    (paths.pairs / "a.txt").write_text(params.text)
-    while params.until and not os.path.exists(params.until):
-        time.sleep(0.02)
-    if params.fail:
-        raise UserError("It failed.", where="here", fix="do better")
-    return {{"length": len(params.text)}}
-
-if __name__ == "__main__":
-    main()
-'''
-
-
-@pytest.fixture
-def project(tmp_path: Path, root: Path) -> Path:
-    (tmp_path / "stages").mkdir()
-    (tmp_path / "stages" / "demo.py").write_text(STAGE.format(source=str(root / "src")))
-    return tmp_path
-
-
-def start(project: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
-    content = f"inputs: {{datasets: data/raw/a, encoders: data/raw/b, triplets: data/triplets}}\ndemo: {{{text}}}\n"
-    (project / "params.yaml").write_text(content)
-    command = [sys.executable, "stages/demo.py", *arguments]
-    return subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def run(project: Path, text: str, *arguments: str) -> tuple[int, str, str]:
-    process = start(project, text, *arguments)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
 
 
 def test_writes_outputs_and_metrics(project: Path) -> None:
@@ -96,11 +43,12 @@ def test_an_old_output_is_unlinked_not_written_through(project: Path) -> None:
     assert cache.read_text() == "old"
 
 
-def test_a_failure_leaves_nothing_and_shows_no_traceback(project: Path) -> None:
+def test_a_failure_leaves_the_old_outputs_and_shows_no_traceback(project: Path) -> None:
     run(project, "text: old")
     code, _, err = run(project, "text: new, fail: true")
     assert code == 1 and err.startswith("error: It failed.") and "Traceback" not in err
-    assert not (project / "data/pairs").exists() and not (project / "results/demo").exists()
+    assert (project / "data/pairs/a.txt").read_text() == "old"
+    assert '"length": 3' in (project / "results/demo/metrics.json").read_text()
 
 
 def test_wrong_parameters_leave_the_old_outputs(project: Path) -> None:
@@ -110,25 +58,30 @@ def test_wrong_parameters_leave_the_old_outputs(project: Path) -> None:
     assert (project / "data/pairs/a.txt").read_text() == "old"
 
 
-@pytest.fixture
-def first(project: Path) -> Iterator[subprocess.Popen[str]]:
-    """A start that has begun to write and goes on until there is a file `go`."""
-    process = start(project, "text: first, until: go")
-    while not (project / ".finealign/staging/demo/data/pairs/a.txt").exists():
-        time.sleep(0.02)
-    yield process
-    process.kill()
-    process.communicate()
-
-
 def test_a_second_start_waits_for_the_first(project: Path, first: subprocess.Popen[str]) -> None:
     second = start(project, "text: second")
     assert second.stdout
     assert second.stdout.readline() == f"Waiting for process {first.pid}, which still runs this stage (demo.lock).\n"
     (project / "go").touch()
-    assert second.communicate(timeout=60)[0] == ""
+    assert "Waiting" not in second.communicate(timeout=60)[0]
     assert first.wait(60) == second.returncode == 0
     assert (project / "data/pairs/a.txt").read_text() == "second"
+
+
+def test_a_start_that_waited_reads_its_parameters_again(project: Path, first: subprocess.Popen[str]) -> None:
+    second = start(project, "text: second")
+    assert second.stdout and second.stdout.readline().startswith("Waiting")
+    set_params(project, "text: third")
+    (project / "go").touch()
+    assert first.wait(60) == second.wait(60) == 0
+    assert (project / "data/pairs/a.txt").read_text() == "third"
+    second.communicate()
+
+
+@pytest.mark.usefixtures("first")
+def test_a_mistake_is_told_before_the_wait(project: Path) -> None:
+    code, out, err = run(project, "text: 3")
+    assert code == 1 and "demo.text" in err and out == ""
 
 
 def test_a_killed_process_holds_no_lock(project: Path, first: subprocess.Popen[str]) -> None:
@@ -177,3 +130,45 @@ def test_what_is_denied_in_the_middle_of_the_work_is_a_message(capsys: pytest.Ca
         run_app(app)
     assert ended.value.code == 1
     assert "models/x" in capsys.readouterr().err
+
+
+def outputs(paths: Paths, text: str) -> dict[str, Any]:
+    """A stage's work: two outputs and its metrics hold the same text."""
+    for folder in (paths.triplets, paths.rejected):
+        folder.mkdir(parents=True)
+        (folder / "text").write_text(text)
+    return {"text": text}
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_kill_between_two_renames_leaves_no_metrics_beside_other_outputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    paths, writes = Paths.of(tmp_path, "draw"), ["triplets", "rejected", "results"]
+    places = [paths.triplets / "text", paths.rejected / "text", paths.results / "metrics.json"]
+    run_stage(lambda staged: outputs(staged, "old"), paths, "draw", writes)
+    rename, calls = Path.rename, iter(range(100))
+
+    def killed(path: Path, target: Path) -> Path:
+        if next(calls) == moment:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", killed)
+        run_stage(lambda staged: outputs(staged, "new"), paths, "draw", writes)
+    if places[-1].exists():
+        assert moment == 0 and all("old" in place.read_text() for place in places)
+    run_stage(lambda staged: outputs(staged, "new"), paths, "draw", writes)
+    assert all("new" in place.read_text() for place in places)
+    assert not (paths.scratch / "staging" / "draw").exists()
+
+
+def test_an_output_that_is_missing_leaves_the_old_ones(tmp_path: Path) -> None:
+    paths, writes = Paths.of(tmp_path, "draw"), ["triplets", "rejected", "results"]
+    run_stage(lambda staged: outputs(staged, "old"), paths, "draw", writes)
+    with pytest.raises(UserError, match="did not write one of its outputs") as error:
+        run_stage(lambda _: {}, paths, "draw", writes)
+    assert error.value.where == str(paths.triplets)
+    assert (paths.triplets / "text").read_text() == (paths.rejected / "text").read_text() == "old"
+    assert "old" in (paths.results / "metrics.json").read_text()

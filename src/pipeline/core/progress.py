@@ -10,6 +10,8 @@ from typing import Protocol
 
 SECONDS_BETWEEN_LINES = 10.0
 
+_standing = ""
+
 
 class Progress(Protocol):
     """Told after each piece of work how many pieces are done, with an optional remark."""
@@ -17,9 +19,28 @@ class Progress(Protocol):
     def __call__(self, done: int, remark: str = "") -> None: ...
 
 
+def standing() -> str:
+    """How far the latest work has come, as `title done/total`; empty before the first."""
+    return _standing
+
+
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Progress]:
-    """Show progress of `total` pieces of work under a title."""
+    """Show progress of `total` pieces of work under a title, and keep how far it has come (`standing`)."""
+    global _standing
+    _standing = title
+
+    def tell(done: int, remark: str = "") -> None:
+        global _standing
+        _standing = f"{title} {done}/{total}"
+        show(done, remark)
+
+    with _shown(title, total) as show:
+        yield tell
+
+
+@contextmanager
+def _shown(title: str, total: int) -> Iterator[Progress]:
     if sys.stdout.isatty():
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar

@@ -2,12 +2,13 @@
 
 A stage runs in four steps.
 
-1. Take the stage's lock. When only the `dvc` process is killed, the stage it started runs on as an orphan; a second
-   `dvc repro` then starts the same stage on the same outputs, and has to wait until the first has ended.
-2. Remove the stage's old outputs. They may be hard links into DVC's cache, so they are unlinked, not written to.
-3. Run the feature with paths whose outputs point into a staging folder.
-4. Move the finished outputs into place by renames, `metrics.json` last. If anything fails before, nothing is
-   there that a later stage could take for whole.
+1. Check the parameters, so that a mistake is told at once.
+2. Take the stage's lock: a second start waits until the first has ended, unless that is an orphan (`dvc_start.py`),
+   which ends by itself.
+3. Read the parameters, which may have changed in the meantime, and run the feature with paths whose outputs point into
+   a staging folder.
+4. Replace the old outputs by the finished ones, by renames: they may be hard links into DVC's cache, and are never
+   written to. `metrics.json` goes first and comes last, so that it never stands beside outputs of another run.
 """
 
 from __future__ import annotations
@@ -16,14 +17,12 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
-from filelock import FileLock, Timeout
 from pydantic import BaseModel
 from typer.core import TyperCommand
 
@@ -32,6 +31,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_json
 from pipeline.core.params_listing import listing, terminal_width
 from pipeline.core.permissions import require_writable
+from pipeline.core.process.dvc_start import begin_dvc_start
+from pipeline.core.process.interruption import end_on_signals
+from pipeline.core.process.lock import dvc_lock, stage_lock
 from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
 from pipeline.core.system_errors import system_error
 
@@ -132,10 +134,15 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
         ) -> None:
             sections = {path.stem for path in file.parent.glob("*.py")}
             paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
-            check_sections(read_params(paths.params), sections, paths.params)
-            values = load_params(paths.params, file.stem, model)
-            check_inputs(paths.root, paths.params, values)
-            run(lambda staged: function(values, staged), paths, file.stem, [*writes, "results"])
+
+            def values() -> BaseModel:
+                check_sections(read_params(paths.params), sections, paths.params)
+                checked = load_params(paths.params, file.stem, model)
+                check_inputs(paths.root, paths.params, checked)
+                return checked
+
+            values()
+            run(lambda staged: function(values(), staged), paths, file.stem, [*writes, "results"])
 
         return StageCommand(file.stem, model, sys.modules[function.__module__].__doc__ or "", command)
 
@@ -154,6 +161,7 @@ def help_followed_by(text: Callable[[], str]) -> type[TyperCommand]:
 
 def run_command(command: Callable[..., None], **options: Any) -> None:
     """Run one function as a Typer application; `options` are those of `typer.Typer.command`."""
+    end_on_signals()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(**options)(command)
     run_app(app)
@@ -190,36 +198,24 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
         function(staged_paths(paths, writes, staging))
         remove(staging)
         return
-    require_writable([paths.scratch, paths.scratch / "locks" / f"{name}.lock", *(getattr(paths, f) for f in writes)])
-    with stage_lock(paths.scratch / "locks" / f"{name}.lock"):
+    lock = paths.scratch / "locks" / f"{name}.lock"
+    require_writable([paths.scratch, lock, *(getattr(paths, field) for field in writes)])
+    dvc_start = begin_dvc_start(paths.scratch)
+    with stage_lock(lock):
+        if dvc_start:
+            dvc_start.end_if_over()
         staging = paths.scratch / "staging" / name
         remove(staging)
-        for field in writes:
-            remove(getattr(paths, field))
         staged = staged_paths(paths, writes, staging)
         metrics = function(staged)
         write_json(staged.results / "metrics.json", metrics)
-        for field in writes:
-            publish(getattr(staged, field), getattr(paths, field))
+        if dvc_start:
+            dvc_start.end_if_over()
+            publish(staged, paths, writes)
+        else:
+            with dvc_lock(paths.root):
+                publish(staged, paths, writes)
         remove(staging)
-
-
-@contextmanager
-def stage_lock(file: Path) -> Iterator[None]:
-    """Hold a stage's lock file; wait, saying so once, while another process holds it.
-
-    The kernel releases the lock when its process ends, however it ends. The file stays, with its last holder's id.
-    """
-    lock = FileLock(file, fallback_to_soft=False)
-    try:
-        held = lock.acquire(blocking=False)
-    except Timeout:
-        holder = file.read_text(encoding="utf-8") or "unknown"
-        print(f"Waiting for process {holder}, which still runs this stage ({file.name}).", flush=True)
-        held = lock.acquire()
-    with held:
-        file.write_text(str(os.getpid()), encoding="utf-8")
-        yield
 
 
 def staged_paths(paths: Paths, writes: Sequence[str], staging: Path) -> Paths:
@@ -227,10 +223,19 @@ def staged_paths(paths: Paths, writes: Sequence[str], staging: Path) -> Paths:
     return replace(paths, **{field: staging / getattr(paths, field).relative_to(paths.root) for field in writes})
 
 
-def publish(staged: Path, target: Path) -> None:
-    """Rename a finished output folder into place. Raises UserError if the stage did not write it."""
-    if not staged.is_dir():
-        raise UserError("A stage did not write one of its outputs.", where=target, found="nothing")
-    remove(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged.rename(target)
+def publish(staged: Paths, paths: Paths, writes: Sequence[str]) -> None:
+    """Rename a stage's old outputs out of the way, from the last to the first, and the finished ones into place.
+
+    Raises UserError, with all old outputs in place, if the stage did not write one.
+    """
+    for field in writes:
+        if not getattr(staged, field).is_dir():
+            raise UserError("A stage did not write one of its outputs.", where=getattr(paths, field), found="nothing")
+    for field in reversed(writes):
+        new, target = getattr(staged, field), getattr(paths, field)
+        if target.exists() or target.is_symlink():
+            target.rename(new.with_name(f"{new.name}.old"))
+    for field in writes:
+        target = getattr(paths, field)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        getattr(staged, field).rename(target)

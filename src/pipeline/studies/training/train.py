@@ -13,8 +13,9 @@ from pathlib import Path
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, remove, write_json
+from pipeline.core.process.lock import stage_lock
 from pipeline.core.settings import load_inputs, read_params
-from pipeline.core.stage import Paths, stage_lock
+from pipeline.core.stage import Paths
 from pipeline.evaluation.retrieval.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
 from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
 from pipeline.metrics.retrieval import Ranks, retrieval_ranks
