@@ -1,4 +1,4 @@
-"""Every Python snippet of docs/README.md runs in a finished clone."""
+"""Every Python snippet of README.md and docs/README.md runs in a finished clone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from tests.pipeline.conftest import Clone
 
-SNIPPETS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "README.md").read_text(), re.DOTALL)
+ROOT = Path(__file__).parents[2]
+PAGES = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/README.md"))
+SNIPPETS = re.findall(r"```python\n(.*?)```", PAGES, re.DOTALL)
 
 
 def test_there_are_snippets() -> None:
-    assert len(SNIPPETS) >= 5
+    assert len(SNIPPETS) >= 6
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda text: text.split("\n", 1)[0])

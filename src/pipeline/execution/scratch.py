@@ -1,8 +1,8 @@
 """The scratch folder: finished shards and checkpoints that survive a crash, a kill, or DVC emptying the outputs.
 
 It lies inside the repository (ignored by git and DVC) so that hard links to outputs work, and is kept below a
-size limit by dropping what was used longest ago. Only bytes that are nowhere else count: a scratch file that is
-hard-linked into an output or DVC's cache costs nothing.
+size limit by dropping what was used longest ago. Files that are hard-linked
+into an output or DVC's cache do not count towards the limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEFAULT_LIMIT_GB = 50.0
 
 
 def limit_bytes() -> int:
-    """The limit from FINEALIGN_SCRATCH_GB (default 50). Raises UserError if that is not a positive number."""
+    """The limit from FINEALIGN_SCRATCH_GB (default 50). Raises UserError if it is no number of at least 0."""
     text = os.environ.get("FINEALIGN_SCRATCH_GB", str(DEFAULT_LIMIT_GB))
     try:
         gigabytes = float(text)

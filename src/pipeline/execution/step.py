@@ -27,7 +27,7 @@ class Shard:
 
 
 class Step(ABC):
-    """A function from one shard to files. Subclasses pickle (before `setup`) and name themselves.
+    """A function from one shard to files. A subclass sets `name`, and can be pickled before `setup`.
 
     `on_device` says that the step computes on the accelerator, so that a machine with one runs as many workers
     as it has accelerators; other steps use the processor's cores.

@@ -33,7 +33,7 @@ from pipeline.training.prefetch import ahead
 from pipeline.training.schedule import learning_rate
 
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
-"""Where writing one takes more than a second, so many times its seconds."""
+"""The least pause; if writing a checkpoint takes t > 1 seconds, the pause is 15 t."""
 SKIPS_IN_A_ROW = 5
 
 

@@ -28,7 +28,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def batch(self, step: int) -> Sequence[Any]:
-        """The samples of one update (over all processes), a pure function of `step`: resuming needs no more."""
+        """The samples of one update (over all processes). They depend on `step` only, so resuming needs no more."""
 
     @abstractmethod
     def collate(self, items: Sequence[Any], step: int) -> Any:

@@ -94,7 +94,7 @@ class WrongAnswers:
         }
 
     def draw(self, question: str, right: set[str], number: int, rng: np.random.Generator) -> list[str]:
-        """At most `number` distinct answers that are not in `right` (lower case), the likeliest most often."""
+        """At most `number` distinct answers that are not in `right` (lower case), drawn by their frequency."""
         if right & YES_NO.keys():
             return [] if len(right) > 1 else [YES_NO[answer] for answer in right]
         answers, counts = self._answers.get(opening(question), ([], np.zeros(0)))

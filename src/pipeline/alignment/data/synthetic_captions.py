@@ -28,7 +28,7 @@ _SENTENCE = re.compile(r" (?:is|are) ")
 def synthetic_captions(
     regions: Sequence[tuple[Box, str]], statements: Sequence[str], params: ContrastiveParams, rng: np.random.Generator
 ) -> list[str]:
-    """Distinct synthetic captions of one image; none if it has no parts, or if no loss shows them."""
+    """Distinct synthetic captions of one image; none if it has no parts, or if `synthetic_caption_prob` is 0."""
     boxes: dict[str, Box | None] = {}
     for box, phrase in regions:
         boxes.setdefault(phrase, box)

@@ -1,11 +1,11 @@
 """The shared encoder: a few Transformer blocks that image tokens and text tokens both pass through.
 
-Per modality, by itself (there is no attention between an image and a text, except in `fuse`):
+Each modality is processed separately (there is no attention between an image and a text, except in `fuse`):
 
 1. Centre the unimodal encoder's tokens and divide by one deviation, both measured on the training set: encoders
    differ in scale by orders of magnitude. `whiten` brings every direction to one scale instead.
 2. Project to the shared width where it differs; put a learned class token in front if it is to be the readout;
-   add the modality-type embedding, scaled by 1e-5 at the start, so that training decides what it is worth.
+   add the modality-type embedding, which starts near zero (1e-5) and is learned.
 3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
    LayerScale γ. `separate` gives each modality its own blocks, as a control.
 4. Read out the class token, or the mean or the maximum over tokens, through a final LayerNorm and an optional
@@ -129,7 +129,7 @@ class SharedEncoder(nn.Module):
         """Normalised sum of the blocks' readout […, width] and the linear map of the skip path […, dim · poolings]."""
         embedding = self.readout_scale * functional.normalize(self.project(self.norm(states)), dim=-1)
         if self.params.skip_pooling:
-            # Divided so that the map's weights, not its outputs, have the size that learning rates are made for.
+            # Divided so that the map's weights have the size of other layers' weights, which share its learning rate.
             embedding = embedding + self.skip[modality](self.skip_dropout(skip)) / self.output_dim**0.5
         return functional.normalize(embedding, dim=-1)
 

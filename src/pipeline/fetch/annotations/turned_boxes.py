@@ -1,9 +1,9 @@
 """Boxes of pictures that were turned upright when they were stored.
 
-A camera may store a picture on its side and say so in EXIF (orientation 2 to 8). The stored shard holds it upright, so
-boxes that were measured on the picture as it lay must be turned with it. Which was measured shows in the annotated
-width and height: if they are those of the picture as it lay, the box is turned; if they are upright already, it stays.
-Where both are equal (mirrored, upside down, square) nothing tells, and the box is dropped.
+A camera may store a picture rotated or mirrored and say so in EXIF (orientation 2 to 8). The stored shard holds it
+upright, so boxes that were measured before the rotation must be rotated with it. The annotated width and height tell
+which of the two was measured: if they are the file's own, the box is rotated; if they are upright already, it stays.
+Where both are equal (mirrored, upside down, square) the box is ambiguous and dropped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UPRIGHT: dict[int, Callable[[float, float], tuple[float, float]]] = {
     7: lambda x, y: (1 - y, 1 - x),
     8: lambda x, y: (y, 1 - x),
 }
-"""Where a point of the picture as it lay is found when it is upright, by EXIF orientation; both as fractions."""
+"""From a point of the picture as the file holds it to the upright one, by EXIF orientation; both as fractions."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class StoredBoxes:
     box_sizes: Mapping[str, tuple[float, float] | None]
 
     def apply(self, table: pa.Table, kind: str, ledger: Ledger) -> pa.Table:
-        """Rows of regions or questions without those whose image or box is unusable, boxes as their images lie."""
+        """Drop regions or questions whose image or box is unusable; turn the other boxes like their stored images."""
         keys = table["key"].to_pylist()
         if not self.turned and self.kept.issuperset(keys):
             return table
@@ -71,6 +71,6 @@ class StoredBoxes:
 
 
 def turn(box: list[float], orientation: int) -> list[float]:
-    """A box of a picture as it lay, as it stands in the upright one."""
+    """A box measured on the picture as the file holds it, on the upright picture."""
     (x1, y1), (x2, y2) = (UPRIGHT[orientation](box[i], box[i + 1]) for i in (0, 2))
     return [min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)]

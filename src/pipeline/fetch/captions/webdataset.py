@@ -46,7 +46,7 @@ from pipeline.fetch.raw.texts import clean, clean_lines, clean_text
 from pipeline.storage.images import IMAGE_SUFFIXES
 
 IMAGES = tuple(suffix[1:] for suffix in IMAGE_SUFFIXES)
-"""Extensions of images, the one that counts first."""
+"""Image extensions, in order of precedence."""
 
 MOST_TEXT_BYTES = 1 << 22
 """A longer text or JSON file beside an image is not read."""

@@ -54,7 +54,7 @@ FAULTS = (
 """Reasons that mean a damaged source, beside those that a ledger holds as faults; all others are filters."""
 
 MOST_REASONS = 5
-"""As many reasons does a message name."""
+"""A message names at most so many reasons."""
 
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:

@@ -37,7 +37,7 @@ class ImageFormat(Params):
 
 @dataclass(frozen=True)
 class StoredImage:
-    """Bytes to store; the upright size in pixels and the EXIF orientation that the image came with."""
+    """Bytes to store; the image's upright size in pixels before it was shrunk; the EXIF orientation it came with."""
 
     data: bytes
     width: int

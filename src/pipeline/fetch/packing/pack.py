@@ -1,8 +1,8 @@
 """Images in, one shard out: decode, filter, split off val images, write.
 
-Every source ends here. In the order of the hash of their keys, the first images that pass the filters become val
-images, until the shard's share is reached; all others follow in the source's order. So the val images are a fixed
-choice, and dropped images never shrink their number. One image is in memory at a time.
+Every source ends here. Images are sorted by a hash of their keys; the first `val_images` that pass the filters become
+val images, and all others follow in the source's order. So the val images are a fixed choice, and dropped images never
+shrink their number. One image is in memory at a time.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Packer:
 def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:
     """Why a pair does not pass the filters, or an empty string.
 
-    Sizes are the original image's. The longest caption that is kept decides.
+    Sizes are the original image's. `min_words` is asked of the longest caption within `max_caption_chars`.
     """
     if filters is None:
         return ""

@@ -38,7 +38,7 @@ class Questioner(nn.Module):
     """The model after the vision encoder.
 
     `vision_width` is the width W of the encoder's tokens, `grid` their locations, `roi_tokens` whether boxes are marked
-    on the tokens (otherwise the prompt's coordinates, or the image itself, tell the box).
+    on the tokens (false with the region prompts `mask_channel` and `coordinates`).
     """
 
     places: Tensor

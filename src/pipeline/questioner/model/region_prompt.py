@@ -19,8 +19,8 @@ tokens that were projected once per image, and projects only its own few vectors
 
 JADE instead draws the box into the image (`generate_indicator`): each pixel gets a learned vector of three numbers, one
 for inside the box, one for outside. JADE adds a patch convolution of these vectors to the patch embedding; here they
-are added to the normalised pixels (`MaskChannel`), so the encoder's own first convolution is that convolution, and any
-encoder will do. The encoder then runs once for each box instead of once per image.
+are added to the normalised pixels (`MaskChannel`): the encoder's own patch embedding does the job of that convolution,
+so any encoder works. The encoder then runs once for each box instead of once per image.
 """
 
 from __future__ import annotations

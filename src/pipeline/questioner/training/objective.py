@@ -11,14 +11,13 @@ mean over the passes that the data has.
                       caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
                                  what words look like sooner than answers do
 
-The parameters say how many words are masked, and how. JADE and VALOR mask 60 % of questions and captions and 99 % of
-answers with the partial masker; with the full masker each word is learnt from exactly what decoding will show (see
-`masking.py`).
+The generator masks all words of an answer; for the other passes the parameters say how many words are masked, and how.
+JADE and VALOR mask 60 % of questions and captions, and the filter's answers to 99 %, with the partial masker; with the
+full masker each word is learnt from exactly what decoding will show (see `masking.py`).
 
 With `grounding_weight`, masked words of answers and captions must also attend to their box, where the data has one: the
 mean of -log of the attention that they pay to it in the last layer (`Questioner.grounding_loss`), times the weight. The
-filter model is never given that box; without this loss it learns late, from answers alone, which thing a question
-means.
+filter model is never given that box: without this loss, answers alone teach it only slowly which object is meant.
 """
 
 from __future__ import annotations
@@ -169,7 +168,7 @@ class MaskedLMObjective(Objective):
         return outputs
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each pass's mean over its masked words, divided by the number of passes that have any; weighted grounding."""
+        """Each pass's mean loss per masked word, divided by the number of passes present; weighted grounding loss."""
         counts = {name: outputs[f"{name}_count"].sum() for name in (*self.passes, GROUNDING)}
         means = {name: outputs[f"{name}_sum"].sum() / count.clamp(min=1) for name, count in counts.items()}
         present = sum(int(counts[name] > 0) for name in self.passes)

@@ -1,8 +1,8 @@
 """Which images, questions and regions an update sees: a pure function of seed and step.
 
 An update draws images without repetition (with, if there are fewer than the batch). Of each image it takes a fixed
-number of questions, drawn with repetition and with one answer each, and a fixed number of regions that follow each
-other in the table, from a drawn start, and from the first again after the last. Weights balance data sources and
+number of questions, drawn with repetition and with one answer each, and a fixed number of consecutive regions of the
+table from a random start, wrapping around. Weights balance data sources and
 question types (`BalanceParams`).
 """
 

@@ -19,7 +19,7 @@ def by_confidence(confidence: Sequence[float]) -> list[int]:
 
 
 def repeated_qa(questions: Sequence[str], answers: Sequence[str], confidence: Sequence[float]) -> set[int]:
-    """Indices of question-answer pairs of one image that a more confident pair repeats, after VQA's normalisation."""
+    """Indices of pairs that repeat a more confident pair of the same image, after VQA's normalisation."""
     seen: set[tuple[str, str]] = set()
     repeated: set[int] = set()
     for index in by_confidence(confidence):

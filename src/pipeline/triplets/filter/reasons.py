@@ -33,13 +33,13 @@ DESCRIPTIONS: dict[Reason, str] = {
     "answer_is_question": "The answer repeats the question.",
     "short_question": "The question has fewer words than `rules.min_question_words`.",
     "low_answer_confidence": "The generator's confidence in its answer is 0 or below `rules.min_answer_confidence`.",
-    "duplicate": "A more confident row of the same image has the same question and answer, or nearly the same caption "
-    "of nearly the same box.",
+    "duplicate": "A more confident question of the same image has the same text and answer. Of captions: a more "
+    "confident one describes nearly the same box in nearly the same words.",
     "disagreement": "The filter model gives another answer.",
     "low_filter_confidence": "The filter model's confidence in its answer is below "
     "`second_answer.min_filter_confidence`.",
     "over_type_limit": "The image has `limits.per_type` more confident questions of this type.",
-    "yes_no_balance": "The shard has too many answers of this one of yes and no for `limits.yes_no_ratio`.",
+    "yes_no_balance": "The shard has more `yes` than `no` answers, or the reverse, than `limits.yes_no_ratio` allows.",
     "low_confidence": "The generator's confidence in the region caption is below `captions.min_confidence`.",
 }
 

@@ -75,7 +75,7 @@ def judge_qa(
     second: SecondAnswerParams,
     limits: LimitParams,
 ) -> Reasons:
-    """The reasons, with those added that the filter model's answers give.
+    """Add the reasons that follow from the filter model's answers.
 
     answers: one for the index of each row that is not rejected yet.
     """
