@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError, at_sample, sample_of
 def test_a_message_names_the_sample_once() -> None:
     with pytest.raises(UserError) as caught, at_sample("a.tar", "key7"):
         raise UserError("It is wrong.", where="model")
-    assert str(caught.value) == "It is wrong.\n  where:    model\n  sample:   a.tar: key7"
+    assert str(caught.value) == "It is wrong.\n  where:    model\n  at:       a.tar: key7"
     with pytest.raises(UserError) as caught, at_sample("a.tar", "key7"):
         raise UserError("It is wrong.", where="a.tar: key7")
     assert str(caught.value) == "It is wrong.\n  where:    a.tar: key7"
@@ -34,4 +34,4 @@ def test_a_batch_is_named_by_its_first_and_last_sample() -> None:
 def test_the_sample_survives_the_way_to_another_process() -> None:
     error = UserError("It is wrong.")
     error.add_note("a.tar: key7")
-    assert str(pickle.loads(pickle.dumps(error))) == "It is wrong.\n  sample:   a.tar: key7"
+    assert str(pickle.loads(pickle.dumps(error))) == "It is wrong.\n  at:       a.tar: key7"

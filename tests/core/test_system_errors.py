@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +25,6 @@ NUMBERS = np.random.default_rng(0).random(500_000)
 
 def said(error: BaseException) -> str:
     return str(system_error(error, "here"))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def save_array(path: Path) -> None:

@@ -19,7 +19,7 @@ class UserError(Exception):
     def __init__(
         self, problem: str, where: object = "", expected: object = "", found: object = "", fix: str = ""
     ) -> None:
-        super().__init__(problem, where, expected, found, fix)
+        super().__init__(problem, str(where), str(expected), str(found), fix)
         self.problem = problem
         self.where = str(where)
         self.expected = str(expected)
@@ -30,7 +30,7 @@ class UserError(Exception):
         lines = [self.problem]
         for label, text in (
             ("where", self.where),
-            ("sample", sample_of(self) if sample_of(self) not in self.where else ""),
+            ("at", sample_of(self) if sample_of(self) not in self.where else ""),
             ("expected", self.expected),
             ("found", self.found),
             ("way out", self.fix),
@@ -42,7 +42,7 @@ class UserError(Exception):
 
 @contextmanager
 def at_sample(place: object, *keys: str) -> Iterator[None]:
-    """Errors raised inside the block name a sample (one key) or a batch of samples (several) of `place`.
+    """Errors raised inside the block name a place, or there a sample (one key) or a batch of samples (several keys).
 
     The name is a note on the error (`sample_of`); the innermost block gives it.
     """
@@ -50,7 +50,8 @@ def at_sample(place: object, *keys: str) -> Iterator[None]:
         yield
     except Exception as error:
         if not sample_of(error):
-            error.add_note(f"{place}: {keys[0]}" if len(keys) == 1 else f"{place}: {keys[0]} … {keys[-1]}")
+            first_and_last = (*keys[:1], *keys[1:][-1:])
+            error.add_note(": ".join([str(place), *filter(None, [" … ".join(first_and_last)])]))
         raise
 
 

@@ -1,129 +1,166 @@
 """The local engine: shards of one step on worker processes of this machine.
 
 Workers come from a fork server that imported the step's module once, so that torch is paid for once and not per
-worker. Each worker computes with one thread, whatever the number of workers, since the number of threads may
-change the last bits of a sum. A worker ends when its parent does, however the parent ended.
+worker. Each has a connection of its own, over which it gets one shard at a time. So a worker that dies, killed or for
+want of memory, costs only the shard that it had, and is replaced. Nothing here needs shared memory or semaphores.
+
+When the map ends, for whatever reason, the workers are killed at once: a shard that is not complete lies in a temporary
+folder. Workers never see a Ctrl-C: the parent decides.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.connection
 import os
+import pickle
+import resource
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 
 from pipeline.core.errors import UserError
-from pipeline.core.settings import Machine
+from pipeline.core.system_errors import FEWER_FILES, LESS_MEMORY
 from pipeline.execution.closure import SOURCE
-from pipeline.execution.process import fixed_threads, keep_freed_memory, limit_threads
-from pipeline.execution.step import Shard, Step
+from pipeline.execution.job import Job, Unexpected, attempt, explained, set_up
+from pipeline.execution.process import fixed_threads
+from pipeline.execution.step import Step
+from pipeline.execution.worker import work
 
-_step: Step | UserError | None = None
-"""What this worker runs, or why it cannot."""
+Outcome = tuple[Job, UserError | None]
+"""A job that ended, and what went wrong."""
+FILES, FILES_PER_WORKER = 64, 4
+"""That a process and its fork server open at once: they need fewer, libraries are not counted to the last."""
+SECONDS_TO_DIE = 1.0
+"""Longest time between the end of a dead worker's connection and the news of its exit code."""
 
-Job = tuple[Shard, Path]
-"""A shard and the folder that its outputs go to."""
 
+def run_local(step: Step, jobs: Sequence[Job], workers: int) -> Generator[Outcome]:
+    """Run every job once, on at most so many processes; yields each when it ends. Close the generator to stop early.
 
-def run_local(
-    step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None], machine: Machine
-) -> Iterator[tuple[Job, Exception | None]]:
-    """Run `run(step, job)` for every job; yields each job when it ends, with its error if it failed.
-
-    One worker runs in this process, without a pool.
+    `workers` 1 means this process.
     """
-    workers = min(machine.workers, len(jobs))
-    if workers <= 1:
-        yield from _in_process(step, jobs, run)
+    if workers == 1:
+        yield from _in_this_process(step, jobs)
     else:
-        yield from _in_pool(step, jobs, run, workers)
+        yield from _on_workers(step, deque(jobs), min(workers, len(jobs)))
 
 
-def _in_process(
-    step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None]
-) -> Iterator[tuple[Job, Exception | None]]:
+def _in_this_process(step: Step, jobs: Sequence[Job]) -> Generator[Outcome]:
     with fixed_threads(1):
-        step.setup()
+        problem = set_up(step)
     for job in jobs:
         with fixed_threads(1):
-            error = _attempt(step, job, run)
+            error = problem or attempt(step, job)
         yield job, error
 
 
-def _attempt(step: Step, job: Job, run: Callable[[Step, Job], None]) -> Exception | None:
+def _on_workers(step: Step, waiting: deque[Job], count: int) -> Generator[Outcome]:
+    _require_open_files(FILES + FILES_PER_WORKER * count)
+    module, pickled = type(step).__module__, pickle.dumps(step)
+    workers = [_Worker(module, pickled, rank) for rank in range(count)]
     try:
-        run(step, job)
-    except Exception as error:
-        return error
-    return None
+        while waiting or any(worker.job for worker in workers):
+            for worker in workers:
+                if waiting and worker.job is None:
+                    job = waiting.popleft()
+                    if problem := worker.begin(job):
+                        yield job, problem
+            ready = wait([handle for worker in workers for handle in worker.handles()])
+            for worker in workers:
+                if worker.job and not set(worker.handles()).isdisjoint(ready):
+                    yield worker.job, worker.end()
+    finally:
+        for worker in workers:
+            worker.kill()
 
 
-def _in_pool(
-    step: Step, jobs: Sequence[Job], run: Callable[[Step, Job], None], workers: int
-) -> Iterator[tuple[Job, Exception | None]]:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([type(step).__module__])
-    ranks = context.SimpleQueue()
-    for rank in range(workers):
-        ranks.put(rank)
-    with (
-        _importable_source(),
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(step, ranks)) as pool,
-    ):
-        futures: dict[Future[None], Job] = {pool.submit(_run_in_worker, run, job): job for job in jobs}
+class _Worker:
+    """A worker seen from its parent: a process that is started for its first job, and again after it died."""
+
+    def __init__(self, module: str, pickled: bytes, rank: int) -> None:
+        self.module, self.pickled, self.rank = module, pickled, rank
+        self.job: Job | None = None
+        self.process: BaseProcess | None = None
+
+    def begin(self, job: Job) -> UserError | None:
+        """Hand over a job; returns why that cannot be."""
         try:
-            for future in as_completed(futures):
-                error = future.exception()
-                if error is not None and not isinstance(error, Exception):
-                    raise error
-                yield futures[future], error
-                if isinstance(error, BrokenProcessPool):
-                    break
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            if self.process is None:
+                self._start()
+            self.connection.send(job)
+        except (OSError, EOFError) as error:
+            self.kill()
+            return explained(error)
+        self.job = job
+        return None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([self.module])
+        self.connection, theirs = context.Pipe()
+        process = context.Process(target=work, args=(theirs, self.pickled, self.rank), daemon=True)
+        with theirs, _deaf_to_ctrl_c(), _importable_source():
+            process.start()
+        self.process = process
+
+    def handles(self) -> list:
+        """What becomes ready when the worker has answered or died; nothing while it has no job."""
+        return [self.connection, self.process.sentinel] if self.process and self.job else []
+
+    def end(self) -> UserError | None:
+        """What the worker answered, or how it died, once one of the handles is ready."""
+        try:
+            if self.connection.poll():
+                answer: UserError | None = self.connection.recv()
+                self.job = None
+                return answer
+        except (EOFError, OSError):
+            pass
+        assert self.process is not None
+        self.process.join(SECONDS_TO_DIE)
+        death = _death(self.process.exitcode)
+        self.kill()
+        return death
+
+    def kill(self) -> None:
+        """End the process, if there is one, and drop what it left of its job."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+        if self.job is not None and self.process.pid is not None:
+            self.job.drop(self.process.pid)
+        self.process = self.job = None
 
 
-def _start_worker(step: Step, ranks: multiprocessing.SimpleQueue[int]) -> None:
-    global _step
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    if step.on_device:
-        _choose_accelerator(ranks.get())
-    keep_freed_memory()
-    limit_threads(1)
+def _require_open_files(needed: int) -> None:
+    """Raise UserError where fewer files may be open: a fork server that lacks them ends with a traceback of its own."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise UserError(
+            "Too few files may be open at once.", expected=f"{needed} or more", found=limit, fix=FEWER_FILES
+        )
+
+
+def _death(code: int | None) -> UserError:
+    how = signal.strsignal(-code) if code is not None and code < 0 else f"exit code {code}"
+    return Unexpected(f"A worker process died ({how}). The usual cause is want of memory.", fix=LESS_MEMORY)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started inside the block, and their children, do not get the signal of Ctrl-C."""
+    resource_tracker.ensure_running()  # It would lift the mask when it is started later.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        step.setup()
-        _step = step
-    except UserError as error:
-        # Raised here it would break the pool, with a traceback of every worker.
-        _step = error
-    limit_threads(1)
-
-
-def _run_in_worker(run: Callable[[Step, Job], None], job: Job) -> None:
-    if isinstance(_step, UserError):
-        raise _step
-    assert _step is not None
-    run(_step, job)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _choose_accelerator(rank: int) -> None:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    devices = visible.split(",") if visible else None
-    os.environ["CUDA_VISIBLE_DEVICES"] = devices[rank % len(devices)] if devices else str(rank)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

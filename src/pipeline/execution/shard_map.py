@@ -4,7 +4,8 @@ DVC empties a stage's outputs before it runs and knows nothing of half-done work
 outside the outputs, in `scratch/steps/<step>/<fingerprint>/`, and hard-linked into them:
 
 1. Fingerprint every shard (code, parameters, input contents, weights, device class, library versions).
-2. Run the step for shards without a finished folder; it writes to a temporary folder, renamed when complete.
+2. Run the step for shards without a finished folder, or whose folder is not whole (`finished.py`); it writes to a
+   temporary folder, renamed when complete.
 3. Link all finished folders into the outputs.
 
 After a crash, or with one shard more, only what is missing is computed. Outputs do not depend on the number of
@@ -14,17 +15,19 @@ workers or on interruptions, because a shard is computed alone, in one thread.
 from __future__ import annotations
 
 import os
-import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import link_or_copy, remove
+from pipeline.core.files import remove, write_text
 from pipeline.core.progress import progress
 from pipeline.core.settings import Machine, machine
 from pipeline.execution import scratch as scratch_folder
-from pipeline.execution.local import Job, run_local
+from pipeline.execution.finished import is_whole, link
+from pipeline.execution.job import Job, Unexpected
+from pipeline.execution.local import run_local
 from pipeline.execution.step import Shard, Step, fingerprints
 
 ATTEMPTS = 3
@@ -39,20 +42,31 @@ def map_shards(step: Step, shards: Sequence[Shard], into: Mapping[str, Path], sc
     check_names(step, shards)
     here = machine()
     prints = fingerprints(step, shards, here.device.split(":")[0] if step.on_device else "cpu")
-    folders = {shard.name: scratch / "steps" / step.name / prints[shard.name] for shard in shards}
-    missing = [(shard, folders[shard.name]) for shard in shards if not folders[shard.name].is_dir()]
-    if len(missing) < len(shards):
-        print(f"{step.name}: {len(shards) - len(missing)} of {len(shards)} shards are done already", flush=True)
+    jobs = [Job(shard, scratch / "steps" / step.name / prints[shard.name]) for shard in shards]
+    missing = unfinished(step, jobs)
     if missing:
-        run_all(step, missing, workers_for(step, here), scratch)
-    for folder in folders.values():
+        run_all(step, missing, len(jobs), workers_for(step, here), scratch)
+    folders = [job.folder for job in jobs]
+    for folder in folders:
         scratch_folder.touch(folder)
     for name, target in into.items():
         target.mkdir(parents=True, exist_ok=True)
-        for folder in folders.values():
-            for file in sorted((folder / name).glob("*")):
-                link_or_copy(file, target / file.name)
-    scratch_folder.trim(scratch, scratch_folder.limit_bytes(), keep=folders.values())
+        for folder in folders:
+            link(folder, name, target)
+    scratch_folder.trim(scratch, scratch_folder.limit_bytes(), keep=folders)
+
+
+def unfinished(step: Step, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs without a whole finished folder; a folder that is not whole is removed."""
+    there = [job.folder for job in jobs if os.path.lexists(job.folder)]
+    whole = {folder for folder in there if is_whole(folder)}
+    if whole:
+        print(f"{step.name}: {len(whole)} of {len(jobs)} shards are done already", flush=True)
+    if damaged := [folder for folder in there if folder not in whole]:
+        print(f"{step.name}: {len(damaged)} finished shards were changed or damaged: computed again", flush=True)
+        for folder in damaged:
+            remove(folder)
+    return [job for job in jobs if job.folder not in whole]
 
 
 def check_names(step: Step, shards: Sequence[Shard]) -> None:
@@ -69,62 +83,56 @@ def check_names(step: Step, shards: Sequence[Shard]) -> None:
         )
 
 
-def workers_for(step: Step, here: Machine) -> Machine:
-    """The machine as a step sees it: accelerators limit the workers of a step that computes on them."""
+def workers_for(step: Step, here: Machine) -> int:
+    """How many workers the machine has for a step: accelerators limit those of a step that computes on them."""
     if step.on_device and here.device.startswith("cuda") and "FINEALIGN_WORKERS" not in os.environ:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        gpus = len(visible.split(",")) if visible else len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-        return replace(here, workers=max(1, gpus))
-    return here
+        return max(1, len(visible.split(",") if visible else list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+    return here.workers
 
 
-def run_all(step: Step, jobs: Sequence[Job], here: Machine, scratch: Path) -> None:
-    """Run every job; a job that fails unexpectedly is tried again, a user's error ends the map."""
-    waiting = list(jobs)
-    attempts: dict[str, int] = {}
-    done = 0
-    with progress(step.name, len(jobs)) as tell:
+def run_all(step: Step, jobs: Sequence[Job], total: int, workers: int, scratch: Path) -> None:
+    """Run the jobs that are missing of `total`; a single one needs no worker.
+
+    A job that fails unexpectedly is tried again when the others are done; any other error ends the map at once.
+    """
+    workers = min(workers, len(jobs))
+    waiting, done = list(jobs), total - len(jobs)
+    attempts: Counter[str] = Counter()
+    with progress(step.name, total) as tell:
+        tell(done)
         while waiting:
-            finished: set[str] = set()
-            for (shard, _), error in run_local(step, waiting, run_job, here):
-                if error is None:
-                    finished.add(shard.name)
-                    done += 1
-                    tell(done)
-                    continue
-                attempts[shard.name] = attempts.get(shard.name, 0) + 1
-                if isinstance(error, UserError):
-                    raise error
-                if attempts[shard.name] >= ATTEMPTS:
-                    raise failure(step, shard, error, scratch)
-            waiting = [job for job in waiting if job[0].name not in finished]
+            failed: list[Job] = []
+            with closing(run_local(step, waiting, workers)) as outcomes:
+                for job, error in outcomes:
+                    if error is None:
+                        done += 1
+                        tell(done)
+                        continue
+                    attempts[job.shard.name] += 1
+                    if not isinstance(error, Unexpected) or attempts[job.shard.name] >= ATTEMPTS:
+                        raise failure(step, job, error, scratch)
+                    failed.append(job)
+            waiting = failed
 
 
-def run_job(step: Step, job: Job) -> None:
-    """Run one shard into a temporary folder beside its final one, and rename it when it is complete."""
-    shard, folder = job
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    remove(temporary)
-    temporary.mkdir(parents=True)
-    try:
-        step.run(shard, temporary)
-        if folder.is_dir():
-            remove(temporary)
-        else:
-            temporary.rename(folder)
-    except BaseException:
-        remove(temporary)
-        raise
-
-
-def failure(step: Step, shard: Shard, error: Exception, scratch: Path) -> UserError:
-    """The error for a shard that failed every time; keeps the traceback in a file."""
-    log = scratch / "errors" / f"{step.name}-{shard.name}.txt"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+def failure(step: Step, job: Job, error: UserError, scratch: Path) -> UserError:
+    """The error that ends the map; that of an unexpected one names the file that keeps its traceback."""
+    if not isinstance(error, Unexpected):
+        return error
     return UserError(
-        f"The step '{step.name}' failed {ATTEMPTS} times on one shard; the others are kept.",
-        where=shard.name,
-        found=f"{type(error).__name__}: {error}",
-        fix=f"see {log}; after mending it, the same command goes on where it stopped",
+        f"The step '{step.name}' failed {ATTEMPTS} times on the shard {job.shard.name}; the others are kept.",
+        where=error.where or job.place,
+        found=error.problem,
+        fix=f"{error.fix or kept_traceback(step, job, error, scratch)}; then the same command goes on where it stopped",
     )
+
+
+def kept_traceback(step: Step, job: Job, error: Unexpected, scratch: Path) -> str:
+    """Keep a traceback in a file; returns where it is, for people."""
+    log = scratch / "errors" / f"{step.name}-{job.shard.name}.txt"
+    try:
+        write_text(log, error.details)
+    except OSError as refused:
+        return f"let {log} be written, which keeps the traceback ({refused.strerror})"
+    return f"see {log}, and mend it"

@@ -1,0 +1,89 @@
+"""One attempt at one shard, in this process: into a temporary folder, which is renamed when it is complete.
+
+What goes wrong comes back as a UserError, so that it can travel between processes. Two kinds are told apart: a mistake
+of the user or a refusal of the system, which would come again at once, and an error that nobody foresaw
+(`Unexpected`), after which the shard is tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.core.errors import UserError, at_sample, sample_of
+from pipeline.core.files import remove
+from pipeline.core.system_errors import system_error
+from pipeline.execution.finished import write_list
+from pipeline.execution.step import Shard, Step
+
+
+class Job(NamedTuple):
+    """A shard, and the folder in scratch that its outputs go to."""
+
+    shard: Shard
+    folder: Path
+
+    @property
+    def place(self) -> str:
+        """The shard's file for messages; its name where it has none."""
+        return str(self.shard.files[0]) if self.shard.files else self.shard.name
+
+    def temporary(self, process: int) -> Path:
+        """Where a process writes the outputs until they are complete."""
+        return self.folder.with_name(f".{self.folder.name}.{process}.tmp")
+
+    def drop(self, process: int) -> None:
+        """Remove what a process left of an attempt, as far as that is possible; the next start sweeps the rest."""
+        with suppress(OSError):
+            remove(self.temporary(process))
+
+
+class Unexpected(UserError):
+    """An error that nobody foresaw. `details` is its traceback, empty if there is none."""
+
+    details = ""
+
+
+def set_up(step: Step) -> UserError | None:
+    """Prepare this process for a step; returns what went wrong."""
+    try:
+        step.setup()
+    except Exception as error:
+        return explained(error)
+    return None
+
+
+def attempt(step: Step, job: Job) -> UserError | None:
+    """Run one shard; returns what went wrong."""
+    temporary = job.temporary(os.getpid())
+    try:
+        _run(step, job, temporary)
+    except Exception as error:
+        return explained(error, temporary)
+    finally:
+        job.drop(os.getpid())
+    return None
+
+
+def _run(step: Step, job: Job, temporary: Path) -> None:
+    job.drop(os.getpid())
+    temporary.mkdir(parents=True)
+    with at_sample(job.place):
+        step.run(job.shard, temporary)
+    write_list(temporary)
+    if not job.folder.is_dir():
+        temporary.rename(job.folder)
+
+
+def explained(error: Exception, where: object = "") -> UserError:
+    """An error as a message that names the sample at hand; `where` is the place if the error names none."""
+    known = error if isinstance(error, UserError) else system_error(error, where)
+    if known is None:
+        known = Unexpected(f"{type(error).__name__}: {error}", where=sample_of(error))
+        known.details = "".join(traceback.format_exception(error))
+    if known is not error and sample_of(error):
+        known.add_note(sample_of(error))
+    return known
