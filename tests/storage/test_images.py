@@ -16,7 +16,7 @@ from PIL import Image
 from tests.fetch.files import encoded, jpeg
 
 from pipeline.alignment.model.aligned_model import ImageTransform
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, sample_of
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.fetch.packing.image_format import ImageFormat, stored_image
 from pipeline.storage.images import FORMATS, TooManyPixels, decode_image, upright_rgb
@@ -269,3 +269,10 @@ def test_a_mutated_picture_ends_in_a_picture_or_in_a_message(kind: str) -> None:
             assert error.where == "place"
 
     check()
+
+
+def test_want_of_memory_names_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "open", lambda *_, **__: bytes(1 << 60))
+    with pytest.raises(MemoryError) as caught:
+        decode_image(jpeg(0), "a.tar: key7")
+    assert sample_of(caught.value) == "a.tar: key7"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, sample_of
 from pipeline.encoders.common.checkpoint import halved, write_tensors
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.builtin_vit import builtin_vit
@@ -125,3 +125,15 @@ def test_damaged_shard(tmp_path: Path, pairs: ImageShards) -> None:
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(UserError, match=r"train-00001\.tar"):
         map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
+
+
+def test_an_error_names_the_batch(tmp_path: Path, pairs: ImageShards, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    step = TeacherStep(EmbedTeacherParams(), tmp_path)
+    step.setup()
+    monkeypatch.setattr(TeacherStep, "_pooled", fail)
+    with pytest.raises(ValueError, match="a bug") as caught:
+        step.run(step.shards(pairs)[0], tmp_path / "out")
+    assert sample_of(caught.value) == f"{pairs.path('train-00000')}: train-00000-0 … train-00000-15"

@@ -44,12 +44,12 @@ class UserError(Exception):
 def at_sample(place: object, *keys: str) -> Iterator[None]:
     """Errors raised inside the block name a place, or there a sample (one key) or a batch of samples (several keys).
 
-    The name is a note on the error (`sample_of`); the innermost block gives it.
+    The name is a note on the error (`sample_of`). A block around it whose place is named already adds nothing.
     """
     try:
         yield
     except Exception as error:
-        if not sample_of(error):
+        if str(place) not in sample_of(error):
             first_and_last = (*keys[:1], *keys[1:][-1:])
             error.add_note(": ".join([str(place), *filter(None, [" … ".join(first_and_last)])]))
         raise

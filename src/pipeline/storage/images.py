@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, at_sample
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
 OPENERS = tuple(name for name in FORMATS if name != "MPO")
@@ -71,7 +71,7 @@ def opened_image(data: bytes, where: object, max_pixels: int) -> Iterator[Image.
     picture in one of FORMATS, and TooManyPixels if it has more than `max_pixels`.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=OPENERS) as image:
+        with at_sample(where), Image.open(io.BytesIO(data), formats=OPENERS) as image:
             if image.width * image.height <= max_pixels:
                 yield image
                 return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, at_sample
 from pipeline.encoders.common.resolve import resolve
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards, stream_shard
@@ -82,10 +82,11 @@ class TeacherStep(Step):
         images = stream_shard(tar)
         with torch.inference_mode():
             while batch := list(islice(images, BATCH)):
-                pixels = np.stack([preprocessing.decode(data, where=f"{tar}: {key}") for key, data in batch])
-                pooled = self._pooled(self._encoder, preprocessing.normalise(pixels).to(self.device))
-                keys += [key for key, _ in batch]
-                parts.append(pooled.float().cpu().numpy())
+                keys += (key for key, _ in batch)
+                with at_sample(tar, *keys[-len(batch) :]):
+                    pixels = np.stack([preprocessing.decode(data, where=f"{tar}: {key}") for key, data in batch])
+                    pooled = self._pooled(self._encoder, preprocessing.normalise(pixels).to(self.device))
+                    parts.append(pooled.float().cpu().numpy())
         write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.provenance())
 
     def _pooled(self, encoder: ImageEncoder, pixels: Tensor) -> Tensor:

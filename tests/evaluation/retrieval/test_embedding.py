@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.core.errors import sample_of
 from pipeline.evaluation.retrieval import embedding
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
@@ -55,3 +56,22 @@ def test_texts_keep_the_callers_threads(embedder):
     assert found.shape == (3, 2)
     assert np.linalg.norm(found, axis=1) == pytest.approx(1.0)
     assert torch.get_num_threads() == before
+
+
+def test_an_error_names_the_batch(embedder, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("a bug")
+
+    with ShardWriter(tmp_path / "test-00000.tar", "test") as writer:
+        Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
+        for key in "abc":
+            writer.add(key, (tmp_path / "x.png").read_bytes(), [])
+    MANIFEST.write(tmp_path / "manifest.parquet", writer.manifest())
+    monkeypatch.setattr(MeanModel, "encode_image", fail)
+    monkeypatch.setattr(MeanModel, "encode_text", fail)
+    with pytest.raises(ValueError, match="a bug") as caught:
+        embedder.images(ImageShards(tmp_path), ["a", "b", "c"])
+    assert sample_of(caught.value) == f"{tmp_path}: a … b"
+    with pytest.raises(ValueError, match="a bug") as caught:
+        embedder.texts(["one", "two", "three"])
+    assert sample_of(caught.value) == "captions: 'one' … 'two'"

@@ -13,6 +13,8 @@ from tests.fetch.files import FLICKR8K, encoded, flickr8k, jpeg, samples, tar_by
 from tests.storage.test_images import bomb, halves, odd_exif
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.captions import webdataset
+from pipeline.fetch.packing import pack
 from pipeline.fetch.stages.pairs import fetch_pairs
 from pipeline.fetch.stages.pairs_params import FetchPairsParams
 from pipeline.storage.shards import ImageShards
@@ -195,3 +197,25 @@ def test_a_picture_of_one_value_stays_plain(tmp_path: Path) -> None:
         ],
     )
     assert ImageShards(tmp_path / "out").image("s-a").getpixel((5, 5)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "message"),
+    [
+        ("pack.stored_image", MemoryError(), "not enough memory"),
+        ("pack.stored_image", ValueError("a bug"), "ValueError: a bug"),
+        ("webdataset.read_texts", ValueError("a bug"), "ValueError: a bug"),
+    ],
+)
+def test_a_failure_names_shard_and_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception, message: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    module, _, name = place.partition(".")
+    monkeypatch.setattr({"pack": pack, "webdataset": webdataset}[module], name, fail)
+    with pytest.raises(UserError) as caught:
+        fetch(tmp_path, [])
+    assert message in str(caught.value)
+    assert "raw/0.tar" in str(caught.value) and "s-0" in str(caught.value)

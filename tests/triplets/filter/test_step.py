@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.triplets.fakes import FakeFilterModel, as_filter_model
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, sample_of
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers
@@ -59,3 +59,14 @@ def test_missing_pieces_are_named(shard: Path, generated: Path) -> None:
         generated_shards(generated, shard.parent)
     with pytest.raises(UserError, match="missing or empty"):
         generated_shards(generated / "no", shard.parent)
+
+
+def test_an_error_names_the_batch(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(FakeFilterModel, "answer", fail)
+    rows = [{"key": key, "question": "q"} for key in "ac"]
+    with pytest.raises(ValueError, match="a bug") as caught:
+        second_answers(as_filter_model(FakeFilterModel()), rows, [0, 1], shard, images_per_batch=2)
+    assert sample_of(caught.value) == f"{shard}: a … c"

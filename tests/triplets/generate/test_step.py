@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.triplets.conftest import GENERATE
+from tests.triplets.fakes import FakeGenerator, as_generator
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, sample_of
+from pipeline.execution.step import Shard
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
+from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
 
@@ -38,3 +42,16 @@ def test_the_fingerprint_follows_the_weights_and_not_the_provenance(tmp_path: Pa
     assert step.parameters() == before
     (step.model / "model.safetensors").write_bytes(b"other weights")
     assert step.parameters() != before
+
+
+def test_an_error_names_the_batch(shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path)
+    step.boxes = box_source(step.params.boxes, tmp_path)
+    step.generator = as_generator(FakeGenerator())
+    monkeypatch.setattr(FakeGenerator, "ask", fail)
+    with pytest.raises(ValueError, match="a bug") as caught:
+        step.run(Shard("train-00000", (shard,)), tmp_path)
+    assert sample_of(caught.value) == f"{shard}: a … b"

@@ -22,6 +22,7 @@ from pipeline.alignment.inputs.image_input import Activations, CachedInput
 from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
+from pipeline.core.errors import at_sample
 from pipeline.core.files import atomic_path
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.execution.step import Shard, Step
@@ -72,10 +73,11 @@ class ImageFeatures(Step):
         jpegs = stream_shard(tar)
         with torch.inference_mode():
             while batch := list(islice(jpegs, BATCH)):
-                images = np.stack([self._crops(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])
-                crops = self._model.preprocessing.normalise(images.swapaxes(0, 1).reshape(-1, *images.shape[2:]))
-                cached = [self._cached(crop.to(self.device)) for crop in crops.split(len(batch))]
-                parts.append(torch.stack(cached, dim=1).half().cpu().numpy())
+                with at_sample(tar, *(key for key, _ in batch)):
+                    images = np.stack([self._crops(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])
+                    crops = self._model.preprocessing.normalise(images.swapaxes(0, 1).reshape(-1, *images.shape[2:]))
+                    cached = [self._cached(crop.to(self.device)) for crop in crops.split(len(batch))]
+                    parts.append(torch.stack(cached, dim=1).half().cpu().numpy())
         target = folder / TOKENS / f"{shard.name}.npy"
         target.parent.mkdir()
         with atomic_path(target) as temporary, temporary.open("wb") as stream:

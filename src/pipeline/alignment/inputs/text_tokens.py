@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.token_cache import TextTokens
 from pipeline.alignment.model.layer_states import LayeredText
+from pipeline.core.errors import at_sample
 from pipeline.core.files import atomic_path
 from pipeline.core.settings import machine
 from pipeline.encoders.text.masked_text import tokenize_masked
@@ -79,8 +80,9 @@ def encode(model: LayeredText, texts: Sequence[str], device: str, masked: bool =
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             part = [texts[index] for index in chosen]
-            ids, mask = tokenize_masked(model.encoder, part) if masked else model.encoder.tokenize(part)
-            tokens = model(ids.to(device), mask.to(device)).half().cpu().numpy()
+            with at_sample("texts", *(repr(text[:100]) for text in part)):
+                ids, mask = tokenize_masked(model.encoder, part) if masked else model.encoder.tokenize(part)
+                tokens = model(ids.to(device), mask.to(device)).half().cpu().numpy()
             for index, row, length in zip(chosen, tokens, mask.sum(dim=1).tolist(), strict=True):
                 rows[index] = row[:length]
     return rows

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.alignment.model.checkpoint import load
+from pipeline.core.errors import at_sample
 from pipeline.core.progress import progress
 from pipeline.core.settings import machine
 from pipeline.execution.process import CPU_THREADS, fixed_threads
@@ -31,8 +32,10 @@ class AlignedEmbedder:
         name, total = f"embedding {shards.folder.name}", len(keys)
         with fixed_threads(CPU_THREADS), torch.inference_mode(), progress(name, total) as tell:
             for start in range(0, len(keys), self.batch_size):
-                batch = [self.transform(shards.image(key)) for key in keys[start : start + self.batch_size]]
-                parts.append(self.model.encode_image(torch.stack(batch).to(self.device)).float().cpu().numpy())
+                batch = keys[start : start + self.batch_size]
+                with at_sample(shards.folder, *batch):
+                    pixels = torch.stack([self.transform(shards.image(key)) for key in batch])
+                    parts.append(self.model.encode_image(pixels.to(self.device)).float().cpu().numpy())
                 tell(start + len(batch))
         return np.concatenate(parts)
 
@@ -41,6 +44,8 @@ class AlignedEmbedder:
         parts = []
         with fixed_threads(CPU_THREADS), torch.inference_mode():
             for start in range(0, len(captions), self.batch_size):
-                ids = self.tokenizer(list(captions[start : start + self.batch_size]))
-                parts.append(self.model.encode_text(ids.to(self.device)).float().cpu().numpy())
+                batch = list(captions[start : start + self.batch_size])
+                with at_sample("captions", *(repr(text[:100]) for text in batch)):
+                    ids = self.tokenizer(batch)
+                    parts.append(self.model.encode_text(ids.to(self.device)).float().cpu().numpy())
         return np.concatenate(parts)

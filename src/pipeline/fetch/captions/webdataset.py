@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, at_sample
 from pipeline.core.files import hash_bytes
 from pipeline.core.settings import Params
 from pipeline.execution.step import Shard, Step
@@ -144,7 +144,7 @@ class PackShards(Step):
         try:
             check_sum(path, argument["sha256"], location)
             packing = Packing(**argument["packing"], image_format=self.image_format, filters=self.filters)
-            with path.open("rb") as stream:
+            with at_sample(location), path.open("rb") as stream:
                 samples = group_samples(scan_tar(path, location), location)
                 packer = Packer(packing, folder, lambda place: read_slice(stream, place))
                 packer.pack(source_images(samples, stream, packer))
@@ -210,8 +210,9 @@ def source_images(samples: Mapping[str, Mapping[str, Place]], stream: BinaryIO, 
     images: list[SourceImage] = []
     for name, sample in samples.items():
         key = image_key(packer.packing.source, name)
-        captions, url, text_fault = read_texts(sample, stream)
-        place, image_fault = image_of(sample)
+        with at_sample(key):
+            captions, url, text_fault = read_texts(sample, stream)
+            place, image_fault = image_of(sample)
         if place is None or text_fault:
             packer.drop(key, url, image_fault or text_fault)
             continue

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, at_sample
 from pipeline.core.files import write_json
 from pipeline.core.settings import Params
 from pipeline.fetch.packing.dropped import (
@@ -112,22 +112,28 @@ class Packer:
 
     def _add(self, image: SourceImage, split: str, stack: ExitStack) -> bool:
         try:
-            stored = stored_image(self.read(image.place), self.packing.image_format, image.place)
-            reason = reason_to_drop(stored, image.captions, self.packing.filters)
-            if not reason:
-                extra: dict[str, Any] = {"source": self.packing.source}
-                if stored.encoded_again:
-                    extra |= {"original_width": stored.width, "original_height": stored.height}
-                captions = short_enough(image.captions, self.packing.filters)
-                self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra)
-                self._note(image, stored, captions)
-                return True
+            with at_sample(image.place, image.key):
+                reason = self._write(image, split, stack)
         except TooManyPixels:
             reason = IMAGE_TOO_LARGE
         except UserError:
             reason = NO_IMAGE
-        self.drop(image.key, image.url, reason)
-        return False
+        if reason:
+            self.drop(image.key, image.url, reason)
+        return not reason
+
+    def _write(self, image: SourceImage, split: str, stack: ExitStack) -> str:
+        """Write an image into its shard; returns the reason if the filters drop it."""
+        stored = stored_image(self.read(image.place), self.packing.image_format, image.place)
+        if reason := reason_to_drop(stored, image.captions, self.packing.filters):
+            return reason
+        extra: dict[str, Any] = {"source": self.packing.source}
+        if stored.encoded_again:
+            extra |= {"original_width": stored.width, "original_height": stored.height}
+        captions = short_enough(image.captions, self.packing.filters)
+        self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra)
+        self._note(image, stored, captions)
+        return ""
 
     def _note(self, image: SourceImage, stored: StoredImage, captions: Sequence[str]) -> None:
         if stored.orientation != 1:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from pipeline.core.errors import UserError
+from pipeline.core.errors import UserError, at_sample
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.execution.step import Shard, Step
 from pipeline.questioner.decoding.generated import Generated
@@ -104,8 +104,9 @@ def second_answers(
     stream = stream_shard(tar, set(questions))
     while batch := list(islice(stream, images_per_batch)):
         asked = [list(questions[key]) for key, _ in batch]
-        images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
-        answered = answerer.answer(images, asked)
+        with at_sample(tar, *(key for key, _ in batch)):
+            images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
+            answered = answerer.answer(images, asked)
         for (key, _), texts, replies in zip(batch, asked, answered, strict=True):
             seen.add(key)
             for text, reply in zip(texts, replies, strict=True):

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.core.errors import at_sample
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.images import decode_image
@@ -67,9 +68,10 @@ class GenerateStep(Step):
         stream = stream_shard(tar)
         while batch := list(islice(stream, self.params.images_per_batch)):
             keys = [key for key, _ in batch]
-            images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
-            boxes = self.boxes.find(images, keys)
-            generated = generate_rows(self.generator, images, keys, boxes, self.params)
+            with at_sample(tar, *keys):
+                images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
+                boxes = self.boxes.find(images, keys)
+                generated = generate_rows(self.generator, images, keys, boxes, self.params)
             qa_rows += generated[0]
             dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
