@@ -172,3 +172,21 @@ def test_an_output_that_is_missing_leaves_the_old_ones(tmp_path: Path) -> None:
     assert error.value.where == str(paths.triplets)
     assert (paths.triplets / "text").read_text() == (paths.rejected / "text").read_text() == "old"
     assert "old" in (paths.results / "metrics.json").read_text()
+
+
+PRINTING = r"""
+import typer
+from pipeline.core.stage import run_app
+app = typer.Typer()
+@app.command()
+def show() -> None:
+    print("\u00b2 \u2026")
+run_app(app)
+"""
+
+
+def test_a_character_that_the_locale_lacks_is_printed_in_another_way(root: Path) -> None:
+    narrow = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONPATH": str(root / "src")}
+    narrow.pop("PYTHONIOENCODING", None)
+    done = subprocess.run([sys.executable, "-c", PRINTING], env=narrow, capture_output=True, text=True, check=False)
+    assert done.stdout == "\\xb2 \\u2026\n" and done.stderr == "" and done.returncode == 0

@@ -1,6 +1,7 @@
 """What a machine lacks for a set of parameters: software, valid parameters, files, weights, memory, disk, GPU.
 
-Nothing heavy is imported and nothing is computed, so the answer comes at once, before anything long starts.
+Nothing is computed, and torch is imported only to look at an accelerator that FINEALIGN_DEVICE names, so the answer
+comes at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from pipeline.core.errors import UserError
+from pipeline.core.process.environment import check_environment
 from pipeline.core.settings import (
     Inputs,
     Needs,
@@ -180,8 +182,13 @@ def resources(root: Path, needs: Needs) -> Iterator[Finding]:
     yield compare("free disk space (estimate)", needs.disk_gb, shutil.disk_usage(root).free / 1e9)
     if needs.gpu_memory_gb:
         yield compare("GPU memory", needs.gpu_memory_gb, gpu_memory())
-    where = machine()
-    yield Finding("note", f"about {needs.minutes:g} minutes; here: {where.device}, {where.workers} workers")
+    try:
+        where = machine()
+        check_environment(where.device)
+    except UserError as error:
+        yield Finding("lacks", f"valid environment variables: {error}")
+    else:
+        yield Finding("note", f"about {needs.minutes:g} minutes; here: {where.device}, {where.workers} workers")
 
 
 def compare(what: str, needed: float, found: float) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,31 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 
+TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+"""Names that `temporary_path` makes, and in them the process."""
+
+
+def temporary_path(path: Path) -> Path:
+    """A name beside `path` that no other process uses; the next stage removes it if this process is killed."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, removed after the block."""
+    folder = temporary_path(path)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; renamed to it when the block succeeds, removed when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         yield temporary
         temporary.replace(path)

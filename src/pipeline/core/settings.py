@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file
+from pipeline.core.process.environment import invalid, whole_number
 from pipeline.core.read_yaml import read_yaml
 
 
@@ -209,19 +210,13 @@ class Machine:
 def machine() -> Machine:
     """The machine's facts, from FINEALIGN_DEVICE and FINEALIGN_WORKERS, else found.
 
-    Raises UserError if FINEALIGN_WORKERS is not a positive number.
+    Raises UserError if FINEALIGN_WORKERS is not a positive number, or FINEALIGN_DEVICE is empty.
     """
-    device = os.environ.get("FINEALIGN_DEVICE") or found_device()
-    text = os.environ.get("FINEALIGN_WORKERS", "")
-    if not text:
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    elif text.isdigit() and int(text) > 0:
-        workers = int(text)
-    else:
-        raise UserError(
-            "FINEALIGN_WORKERS is not a number of processes.", expected="a whole number above 0", found=text
-        )
-    return Machine(device=device, workers=workers)
+    device = os.environ.get("FINEALIGN_DEVICE")
+    if device == "":
+        raise invalid("FINEALIGN_DEVICE", device, "a device of torch: cpu, cuda, cuda:1, mps")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(device or found_device(), whole_number("FINEALIGN_WORKERS", 1) or cores)
 
 
 def found_device() -> str:

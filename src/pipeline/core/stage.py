@@ -14,11 +14,12 @@ A stage runs in four steps.
 from __future__ import annotations
 
 import inspect
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_type_hints
 
@@ -28,13 +29,15 @@ from typer.core import TyperCommand
 
 from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
-from pipeline.core.files import remove, write_json
+from pipeline.core.files import remove, temporary_folder, write_json
 from pipeline.core.params_listing import listing, terminal_width
 from pipeline.core.permissions import require_writable
 from pipeline.core.process.dvc_start import begin_dvc_start
+from pipeline.core.process.environment import check_environment, read_ranks
 from pipeline.core.process.interruption import end_on_signals
+from pipeline.core.process.leftovers import sweep
 from pipeline.core.process.lock import dvc_lock, stage_lock
-from pipeline.core.settings import check_inputs, check_sections, load_params, read_params
+from pipeline.core.settings import check_inputs, check_sections, load_params, machine, read_params
 from pipeline.core.system_errors import system_error
 
 
@@ -160,15 +163,26 @@ def help_followed_by(text: Callable[[], str]) -> type[TyperCommand]:
 
 
 def run_command(command: Callable[..., None], **options: Any) -> None:
-    """Run one function as a Typer application; `options` are those of `typer.Typer.command`."""
+    """Run one function as a Typer application; `options` are those of `typer.Typer.command`.
+
+    The environment is checked first, and signals end it (`interruption.py`).
+    """
     end_on_signals()
+
+    @wraps(command)
+    def checked(*arguments: Any, **named: Any) -> None:
+        check_environment(machine().device)
+        command(*arguments, **named)
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(**options)(command)
+    app.command(**options)(checked)
     run_app(app)
 
 
 def run_app(app: typer.Typer) -> None:
     """Run a Typer application; a UserError ends it with its message and exit code 1, without a traceback."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # Where the locale has no such character.
     try:
         app()
     except UserError as error:
@@ -192,11 +206,9 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
 
     Under `torchrun`, process 0 does so; the others run the function too, and what they write is dropped.
     """
-    rank = os.environ.get("RANK", "0")
-    if rank != "0":
-        staging = paths.scratch / "staging" / f"{name}-{rank}"
-        function(staged_paths(paths, writes, staging))
-        remove(staging)
+    if read_ranks().rank:
+        with temporary_folder(paths.scratch / "staging" / name) as dropped:
+            function(staged_paths(paths, writes, dropped))
         return
     lock = paths.scratch / "locks" / f"{name}.lock"
     require_writable([paths.scratch, lock, *(getattr(paths, field) for field in writes)])
@@ -204,6 +216,8 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
     with stage_lock(lock):
         if dvc_start:
             dvc_start.end_if_over()
+        sweep(paths.scratch)
+        sweep(paths.logs)
         staging = paths.scratch / "staging" / name
         remove(staging)
         staged = staged_paths(paths, writes, staging)

@@ -13,22 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR
 
-from pipeline.core.errors import UserError
 from pipeline.core.files import remove
-
-DEFAULT_LIMIT_GB = 50.0
-
-
-def limit_bytes() -> int:
-    """The limit from FINEALIGN_SCRATCH_GB (default 50). Raises UserError if it is no number of at least 0."""
-    text = os.environ.get("FINEALIGN_SCRATCH_GB", str(DEFAULT_LIMIT_GB))
-    try:
-        gigabytes = float(text)
-    except ValueError:
-        gigabytes = -1.0
-    if not 0 <= gigabytes < float("inf"):
-        raise UserError("FINEALIGN_SCRATCH_GB is not a size.", expected="gigabytes, 0 or more", found=text)
-    return int(gigabytes * 1e9)
 
 
 def touch(entry: Path) -> None:

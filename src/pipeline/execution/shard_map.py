@@ -22,6 +22,7 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_text
+from pipeline.core.process.environment import scratch_limit_bytes
 from pipeline.core.progress import progress
 from pipeline.core.settings import Machine, machine
 from pipeline.execution import scratch as scratch_folder
@@ -53,7 +54,7 @@ def map_shards(step: Step, shards: Sequence[Shard], into: Mapping[str, Path], sc
         target.mkdir(parents=True, exist_ok=True)
         for folder in folders:
             link(folder, name, target)
-    scratch_folder.trim(scratch, scratch_folder.limit_bytes(), keep=folders)
+    scratch_folder.trim(scratch, scratch_limit_bytes(), keep=folders)
 
 
 def unfinished(step: Step, jobs: Sequence[Job]) -> list[Job]:

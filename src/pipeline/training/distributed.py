@@ -6,7 +6,6 @@ itself, in one flat buffer, since its gradient of a joint loss is a sum over pro
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
+from pipeline.core.process.environment import read_ranks
 
 TIMEOUT = timedelta(minutes=30)
 
@@ -88,14 +88,14 @@ class World:
 @contextmanager
 def world() -> Iterator[World]:
     """The processes of this run, connected for the block's duration."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    ranks = read_ranks()
+    if ranks.size == 1:
         yield World()
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(ranks.local_rank)
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
     try:
-        yield World(dist.get_rank(), size)
+        yield World(ranks.rank, ranks.size)
     finally:
         dist.destroy_process_group()

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.core.files import temporary_folder
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.packing.image_format import ImageFormat
@@ -59,12 +59,10 @@ def pack_sources(units: Sequence[Unit], into: Path, scratch: Path) -> Packed:
     Rows are in the order of the units. Raises UserError for a bad image, and for one key in two places.
     """
     into.mkdir(parents=True, exist_ok=True)
-    scratch.mkdir(parents=True, exist_ok=True)
     shards: dict[Step, list[Shard]] = defaultdict(list)
     for number, unit in enumerate(units):
         shards[unit.step].append(unit.shard(number))
-    with TemporaryDirectory(dir=scratch, prefix="rows-") as folder:
-        rows = Path(folder)
+    with temporary_folder(scratch / "rows") as rows:
         for step in shards:
             map_shards(step, shards[step], {"shards": into, "rows": rows}, scratch)
         manifest = merge_manifests(rows, [unit.where for unit in units])
