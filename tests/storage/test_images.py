@@ -201,12 +201,13 @@ def test_other_formats_are_not_opened(kind: str) -> None:
         assert error.value.where == "a.jpg" and "AVIF" in error.value.expected
 
 
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
 def bomb(side: int) -> bytes:
     """A PNG of one colour whose header and pixels are true, a few kilobytes for any size."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     pixels = zlib.compress(bytes((side + 7) // 8 + 1) * side)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
@@ -276,3 +277,12 @@ def test_want_of_memory_names_the_picture(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(MemoryError) as caught:
         decode_image(jpeg(0), "a.tar: key7")
     assert sample_of(caught.value) == "a.tar: key7"
+
+
+@pytest.mark.parametrize("size", [(70_000, 4), (4, 70_000)])
+def test_a_picture_that_is_longer_than_a_jpeg_can_be_is_refused_or_shrunk(size: tuple[int, int]) -> None:
+    data = encoded(Image.new("L", size), "PNG")
+    with pytest.raises(TooManyPixels, match="too long") as error:
+        stored_image(data, ImageFormat(), "shard.tar: a.png")
+    assert (error.value.where, error.value.found) == ("shard.tar: a.png", f"{size[0]} x {size[1]}")
+    assert max(decode_image(stored_image(data, ImageFormat(max_side=65_500), "x").data, "x").size) == 65_500

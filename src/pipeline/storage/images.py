@@ -1,7 +1,8 @@
 """One preparation of pictures: from encoded bytes, or an opened picture, to upright RGB.
 
 1. Open only the formats that pictures are published in, so that no other decoder (or Ghostscript) ever starts.
-2. Refuse more pixels than a limit before decoding any.
+2. Refuse more pixels than a limit before decoding any, and what would keep a decoder busy for long
+   (`storage.rationed_reads`, `refuse_busy`).
 3. Take the first frame, scale 16 and 32 bit to 8, lay transparent parts on white, convert to RGB.
 4. Turn the picture upright by its EXIF orientation. No metadata is kept, so it cannot be turned twice.
 
@@ -10,14 +11,15 @@ Stages and the finished model's `transform` share it: a picture looks the same t
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pipeline.core.errors import UserError, at_sample
+from pipeline.storage.rationed_reads import picture_stream
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
 OPENERS = tuple(name for name in FORMATS if name != "MPO")
@@ -30,7 +32,12 @@ MAX_PIXELS = 64_000_000
 """Limit for pictures as they come, unless a parameter says otherwise."""
 MOST_PIXELS = 10**9
 """No parameter allows more, so a stored picture whose header says more is damaged."""
-ORIENTATION = 0x0112
+MOST_SCANS = 200
+"""A progressive JPEG has about ten scans; each passes over all pixels, so thousands of empty ones take minutes."""
+BAND = 1 << 20
+"""Pixels that are scaled at once: as float64 a whole picture would take many times its own memory."""
+TILE_WIDTH, TILE_HEIGHT, ORIENTATION = 0x0142, 0x0143, 0x0112
+"""Tags of TIFF and EXIF."""
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -71,8 +78,9 @@ def opened_image(data: bytes, where: object, max_pixels: int) -> Iterator[Image.
     picture in one of FORMATS, and TooManyPixels if it has more than `max_pixels`.
     """
     try:
-        with at_sample(where), Image.open(io.BytesIO(data), formats=OPENERS) as image:
+        with at_sample(where), Image.open(picture_stream(data), formats=OPENERS) as image:
             if image.width * image.height <= max_pixels:
+                refuse_busy(image, data, max_pixels)
                 yield image
                 return
     except (UserError, MemoryError):
@@ -87,6 +95,18 @@ def opened_image(data: bytes, where: object, max_pixels: int) -> Iterator[Image.
         found=f"{image.width} x {image.height} in {len(data):,} bytes",
         fix="shrink or remove it, or raise `image_format.max_pixels`",
     )
+
+
+def refuse_busy(image: Image.Image, data: bytes, max_pixels: int) -> None:
+    """Raise ValueError for a picture whose decoder would do far more work than its pixels need.
+
+    That is a progressive JPEG with more than MOST_SCANS scans, or a TIFF in tiles of more than `max_pixels`.
+    """
+    if image.info.get("progressive") and data.count(b"\xff\xda") > MOST_SCANS:
+        raise ValueError("too many scans")
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    if tags.get(TILE_WIDTH, 0) * tags.get(TILE_HEIGHT, 0) > max_pixels:
+        raise ValueError("tiles of too many pixels")
 
 
 def undecodable(data: bytes, where: object, error: Exception) -> UserError:
@@ -141,17 +161,21 @@ def scaled_to_8_bit(image: Image.Image) -> Image.Image:
     if image.mode != "F" and image.mode != "I" and not image.mode.startswith("I;16"):
         return image
     deep = np.asarray(image)
-    values = np.nan_to_num(deep.astype(np.float64), posinf=0.0, neginf=0.0)
-    least = min(0.0, float(values.min(initial=0.0)))
-    values -= least
-    largest = float(values.max(initial=0.0)) or 1.0
+    bands = np.array_split(deep, -(-deep.size // BAND))
+    least = min(0.0, *(float(finite(band).min(initial=0.0)) for band in bands))
+    largest = max(float(finite(band).max(initial=0.0)) for band in bands) - least or 1.0
     usual = () if least < 0 else (1.0, 255.0) if image.mode == "F" else (65535.0,)
     top = next((top for top in usual if largest <= top), largest)
-    grey = np.round(values * (255 / top)).astype(np.uint8)
+    grey = np.concatenate([np.round((finite(band) - least) * (255 / top)).astype(np.uint8) for band in bands])
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         grey[deep == transparent] = 255
     return Image.fromarray(grey)
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """The values as float64; those that are not finite are 0."""
+    return np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
 def on_white(image: Image.Image) -> Image.Image:

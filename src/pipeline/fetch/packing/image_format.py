@@ -14,7 +14,18 @@ from PIL import Image
 from pydantic import Field
 
 from pipeline.core.settings import Params
-from pipeline.storage.images import MAX_PIXELS, MOST_PIXELS, is_sideways, opened_image, orientation, upright_rgb
+from pipeline.storage.images import (
+    MAX_PIXELS,
+    MOST_PIXELS,
+    TooManyPixels,
+    is_sideways,
+    opened_image,
+    orientation,
+    upright_rgb,
+)
+
+LONGEST_SIDE = 65_500
+"""Pixels; a JPEG cannot be longer."""
 
 
 class ImageFormat(Params):
@@ -23,7 +34,7 @@ class ImageFormat(Params):
     max_side: int | None = Field(
         default=None,
         ge=16,
-        le=65_535,
+        le=LONGEST_SIDE,
         description="Maximum longer side in pixels; larger images are shrunk; null: no limit.",
     )
     max_pixels: int = Field(
@@ -57,11 +68,24 @@ def stored_image(data: bytes, image_format: ImageFormat, where: object) -> Store
         size = shrunk_size(width, height, image_format.max_side)
         if image.format in ("JPEG", "MPO") and turn == 1 and size == (width, height):
             return StoredImage(data, width, height, encoded_again=False, orientation=1)
+        if max(size) > LONGEST_SIDE:
+            raise too_long(size, where)
         image.draft(image.mode, (size[1], size[0]) if sideways else size)
         new = upright_rgb(image).resize(size, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     new.save(stream, "JPEG", quality=image_format.jpeg_quality)
     return StoredImage(stream.getvalue(), width, height, encoded_again=True, orientation=turn)
+
+
+def too_long(size: tuple[int, int], where: object) -> TooManyPixels:
+    """The error for a picture that no JPEG can hold."""
+    return TooManyPixels(
+        "An image is too long to be stored.",
+        where=where,
+        expected=f"at most {LONGEST_SIDE:,} pixels a side, which is the most that a JPEG can have",
+        found=f"{size[0]} x {size[1]}",
+        fix="shrink or remove it, or set `image_format.max_side`",
+    )
 
 
 def shrunk_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
