@@ -160,6 +160,16 @@ def test_one_photograph_is_one_however_its_id_is_written(tmp_path: Path, coco_id
     assert (ours.images[0].key, theirs.images[0].file_name) == ("vg-1", "COCO_train2014_000000000077.jpg")
 
 
+@pytest.mark.parametrize("coco_id", [None, float("nan"), -1, -1.0, "-1", 0, "0", 0.0, ""])
+def test_an_image_without_an_id_of_coco_is_visual_genomes_own(tmp_path: Path, coco_id: Any) -> None:
+    visual_genome(tmp_path)
+    images = [{"image_id": number, "width": 9, "height": 9, "coco_id": coco_id} for number in (1, 2, 3)]
+    write_json(tmp_path / "vg/image_data.json", images)
+    annotations = read(tmp_path, VG)
+    assert [image.source_image_id for image in annotations.images] == ["vg:1", "vg:2"]
+    assert annotations.ledger.examples == {}
+
+
 @pytest.mark.parametrize("url", [None, float("nan"), 3, ["u"], " "])
 def test_what_is_no_text_is_no_url(tmp_path: Path, url: Any) -> None:
     info = {"images": [{"id": 458, "file_name": "a.jpg", "coco_url": url, "flickr_url": " f "}]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -69,15 +69,12 @@ def test_an_object_read_in_parts_equals_the_object_read_whole(
 
 
 def decoded(text: str) -> Any:
-    """What a text holds by the standard decoder, without the numbers that `records` refuses; else ValueError."""
+    """What a text holds by the standard decoder, odd numbers as our reader gives them; else ValueError."""
 
-    def refuse(token: str) -> NoReturn:
-        raise ValueError(token)
+    def whole(digits: str) -> float:
+        return int(digits) if abs(int(digits)) <= LARGEST else float(digits)
 
-    def whole(digits: str) -> int:
-        return int(digits) if abs(int(digits)) <= LARGEST else refuse(digits)
-
-    value = json.loads(text, parse_constant=refuse, parse_int=whole)
+    value = json.loads(text, parse_constant=lambda _: None, parse_int=whole)
     json.dumps(value, allow_nan=False)  # 1e999 is decoded as infinity
     return value
 
@@ -93,9 +90,8 @@ def test_a_damaged_file_is_refused_where_the_standard_decoder_refuses_it(
     write(path, text)
     try:
         expected = decoded(text)
-    except ValueError as error:
+    except ValueError:
         expected = None
-        assume("Extra data" not in str(error))  # behind the end an open string or half a word passes
     assume("\\ud" not in text)  # the edit may have left half a surrogate pair
     for kind, read in ((list, read_list), (dict, read_object)):
         if isinstance(expected, kind):
@@ -135,6 +131,24 @@ def test_what_is_not_a_list_is_refused(tmp_path: Path, text: str) -> None:
         read_list(write(tmp_path / "x.json", text))
 
 
+@pytest.mark.parametrize("rest", ['"abc', "tru", '"', "x", "]", "{", '"a"', "1", ","])
+def test_what_follows_the_end_is_refused(tmp_path: Path, rest: str) -> None:
+    for begin in ("[{}]", "[{}]\n"):
+        with pytest.raises(UserError, match="not whole"):
+            read_list(write(tmp_path / "x.json", begin + rest))
+    assert read_list(write(tmp_path / "x.json", "[{}] \n\t")) == exact([{}])
+
+
+def test_odd_numbers_are_read_and_the_items_before_them_come_once(tmp_path: Path) -> None:
+    objects = [{"a": number} for number in range(20_000)]
+    odd = '{"a": NaN, "b": -Infinity, "c": 123456789012345678901234567890, "d": "NaN", "e": 9223372036854775807}'
+    content = json.dumps(objects)[:-1] + f", {odd}]"
+    *first, last = iterate_list(write(tmp_path / "x.json", content), "x.json")
+    assert first == objects
+    assert last == {"a": None, "b": None, "c": 1.2345678901234568e29, "d": "NaN", "e": 2**63 - 1}
+    assert dict(iterate_object(write(tmp_path / "y.json", f'{{"n": {odd}}}'), "y.json")) == {"n": last}
+
+
 @pytest.mark.parametrize("content", [b'[{"a": "\xff"}]', b'[{"a": "\xed\xa0\x80"}]', "[]".encode("utf-16")])
 def test_what_is_not_utf8_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError, match="not whole"):
@@ -145,5 +159,5 @@ def test_the_error_shows_the_damaged_part(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_list(write(tmp_path / "x.json", '[{"a": 1}, {"b": 2'))
     assert "x.json" in str(caught.value) and "premature EOF" in str(caught.value)
-    with pytest.raises(UserError, match=r'trailing garbage \[\{"a": 1\}\] oops'):
+    with pytest.raises(UserError, match="trailing garbage oops"):
         read_list(write(tmp_path / "x.json", '[{"a": 1}] oops'))

@@ -10,6 +10,7 @@ Half of the images are COCO's; the COCO id tells which of them another source ho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ from pipeline.fetch.raw.records import (
     shown,
 )
 from pipeline.storage.boxes import fraction_box
+
+NO_COCO_ID = re.compile(r"-[0-9]+(\.0+)?|0+(\.0+)?|")
+"""What stands for no id of COCO, beside null and NaN."""
 
 
 class VisualGenomeSource(AnnotationSource):
@@ -145,8 +149,14 @@ def read_image_data(root: Path, path: str, ledger: Ledger) -> dict[str, ImageDat
 
 
 def coco_id_of(record: Any, reader: RecordReader) -> str:
-    """The image's id in COCO, or an empty string if it has none. Raises RecordError if it is no id."""
-    return "" if is_missing(record.get("coco_id")) else reader.identifier(record, "coco_id")
+    """The image's id in COCO, or an empty string if it has none. Raises RecordError if it is no id.
+
+    The official file says null or -1 for none. COCO has no image 0; tools fill it in for null.
+    """
+    value = record.get("coco_id")
+    if is_missing(value) or NO_COCO_ID.fullmatch(str(value).strip()):
+        return ""
+    return reader.identifier(record, "coco_id")
 
 
 def read_regions(

@@ -1,25 +1,30 @@
 """Annotation files in JSON, among them files too long to hold at once.
 
 Visual Genome's lists take several times their 700 MB when parsed whole, GQA's objects as well. `iterate_list` and
-`iterate_object` read them item by item, with ijson. It gives what the standard decoder gives, with three exceptions:
-numbers beyond 64 bits are refused; so are NaN and Infinity, which are not JSON; half a surrogate pair becomes "?".
+`iterate_object` read them item by item, with ijson. Where it stumbles, which it does over NaN and over whole numbers
+beyond 64 bits, the rest is read again through `json_repair`, so that a sound file costs nothing. What comes out is what
+the standard decoder gives, with three exceptions: NaN and Infinity become null, a whole number beyond 64 bits a decimal
+one, and half a surrogate pair "?".
 """
 
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import ijson
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, read_json
+from pipeline.fetch.raw.json_repair import repaired
 from pipeline.fetch.raw.records import RecordReader
 
+T = TypeVar("T")
+
+PART = 1 << 16
 DEEPEST = 1000
 """As many more brackets may open than close in one part of a file; annotations are nested five deep."""
 
@@ -42,8 +47,7 @@ def iterate_list(path: Path, where: str) -> Iterator[Any]:
 
     Raises UserError if the file is missing, is not such a list, or ends early.
     """
-    with opened(path, where, "start_array") as stream:
-        yield from ijson.items(stream, "item", use_float=True)
+    return items(path, where, "start_array", lambda stream: ijson.items(stream, "item", use_float=True))
 
 
 def iterate_object(path: Path, where: str) -> Iterator[tuple[str, Any]]:
@@ -51,44 +55,65 @@ def iterate_object(path: Path, where: str) -> Iterator[tuple[str, Any]]:
 
     Raises UserError if the file is missing, is not such an object, or ends early.
     """
-    with opened(path, where, "start_map") as stream:
-        yield from ijson.kvitems(stream, "", use_float=True)
+    return items(path, where, "start_map", lambda stream: ijson.kvitems(stream, "", use_float=True))
 
 
-@dataclass(frozen=True)
-class Shallow:
-    """A file that refuses brackets nested by the thousand: the parser's time grows with the square of their depth."""
+def items(path: Path, where: str, begins: str, parse: Callable[[Parts], Iterator[T]]) -> Iterator[T]:
+    """What `parse` gives for a file. `begins` is the parser's event that the file must begin with.
 
-    stream: BinaryIO
-    where: str
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises UserError if they open many more brackets than they close."""
-        data = self.stream.read(size)
-        opened, closed = data.count(b"[") + data.count(b"{"), data.count(b"]") + data.count(b"}")
-        if opened - closed > DEEPEST:
-            raise damaged(self.where, f"{opened - closed} brackets within brackets")
-        return data
-
-
-@contextmanager
-def opened(path: Path, where: str, begins: str) -> Iterator[Shallow]:
-    """A JSON file behind its byte order mark, if it has one. `begins` is the parser's event that it must begin with.
-
-    Raises UserError if the file is missing or begins with something else, or if the block finds it damaged.
+    Raises UserError if the file is missing, begins with something else, or is damaged.
     """
     existing_file(path, "An annotation file is missing.", "a JSON file", "put or link it there", where)
-    with path.open("rb") as stream:
-        start = len(BOM_UTF8) if stream.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+    given = 0
+    for repair in (False, True):
         try:
-            stream.seek(start)
-            event, _ = next(ijson.basic_parse(Shallow(stream, where)))
-            if event != begins:
-                raise damaged(where, f"{event} instead of {begins}")
-            stream.seek(start)
-            yield Shallow(stream, where)
+            with path.open("rb") as stream:
+                event, _ = next(ijson.basic_parse(parts_of(stream, where, repair)))
+                if event != begins:
+                    raise damaged(where, f"{event} instead of {begins}")
+                for item in islice(parse(parts_of(stream, where, repair)), given, None):
+                    given += 1
+                    yield item
+            return
         except (ijson.JSONError, UnicodeDecodeError, SystemError) as error:  # the last for a number of 5,000 digits
-            raise damaged(where, reason(error)) from None
+            if repair:
+                raise damaged(where, reason(error)) from None
+
+
+class Parts:
+    """Parts of a file as a stream, as ijson takes it: each call of `read` gives one."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self.parts = parts
+
+    def read(self, size: int = -1) -> bytes:
+        """The next part that is not empty; nothing at the end, or if nothing is asked for."""
+        return next(filter(None, self.parts), b"") if size else b""
+
+
+def parts_of(stream: BinaryIO, where: str, repair: bool) -> Parts:
+    """A file from behind its byte order mark, if it has one.
+
+    A quotation mark follows it. The parser does not look at a text without an end behind the end of a list; but if
+    there is one already, the mark completes it, and the parser refuses it, as it refuses half a word.
+    """
+    stream.seek(0)
+    if stream.read(len(BOM_UTF8)) != BOM_UTF8:
+        stream.seek(0)
+    parts = shallow_parts(stream, where)
+    return Parts(chain(repaired(parts) if repair else parts, [b'"']))
+
+
+def shallow_parts(stream: BinaryIO, where: str) -> Iterator[bytes]:
+    """Parts of a file. Raises UserError for brackets nested by the thousand.
+
+    The parser's time grows with the square of their depth.
+    """
+    while data := stream.read(PART):
+        opened, closed = data.count(b"[") + data.count(b"{"), data.count(b"]") + data.count(b"}")
+        if opened - closed > DEEPEST:
+            raise damaged(where, f"{opened - closed} brackets within brackets")
+        yield data
 
 
 def reason(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Typed access to the records of annotation files: every field is checked where it enters.
 
 People's tools rewrite these files: pandas writes the id 77 as 77.0 where a column has gaps, and a gap as null or NaN.
-So an id is read as what it means: 77, 77.0, "77" and "77.0" are one.
+So an id is read as what it means: 77, 77.0, "77" and "77.0" are one. A negative number is no id: Visual Genome writes
+-1 where there is none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipeline.fetch.raw.texts import clean
 T = TypeVar("T")
 
 WHOLE_AS_DECIMAL = re.compile(r"(-?[0-9]+)\.0+")
+NEGATIVE = re.compile(r"-[0-9]+")
 DECIMAL = re.compile(r"[0-9]{1,18}")
 LARGEST = 2**63
 
@@ -33,17 +35,18 @@ def bad_field(name: str) -> str:
 
 
 def identifier(value: Any) -> str | None:
-    """An id as text, or None if the value is none: 77, 77.0, "77" and "77.0" give "77"; "007" stays."""
+    """An id as text, or None if the value is none: 77, 77.0, "77" and "77.0" give "77"; "007" stays; -1 is none."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
         value = int(value) if value.is_integer() else None
     if isinstance(value, int):
-        return str(value) if abs(value) < LARGEST else None
+        return str(value) if 0 <= value < LARGEST else None
     if isinstance(value, str):
         text = clean(value).strip()
         whole = WHOLE_AS_DECIMAL.fullmatch(text)
-        return (whole.group(1) if whole else text) or None
+        text = whole.group(1) if whole else text
+        return None if NEGATIVE.fullmatch(text) else text or None
     return None
 
 
