@@ -76,6 +76,7 @@ def test_want_of_memory(statement: str, root: Path) -> None:
         (PermissionError(errno.EACCES, "Permission denied", "a.txt"), "may not be used"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "not enough memory"),
+        (RuntimeError("Failed to launch worker thread: Resource temporarily unavailable"), "not enough memory"),
         (ImportError("libtorch.so: failed to map segment from shared object"), "not enough memory"),
     ],
 )

@@ -85,6 +85,16 @@ def test_wrong_shards_are_refused(tmp_path: Path, counter: Path, shards: Shards)
         run(tmp_path, Shout(counter), shards("a") * 2)
 
 
+def test_an_input_that_is_no_file_is_named(tmp_path: Path, counter: Path, shards: Shards) -> None:
+    work = shards("a", "b")
+    work[1].files[0].unlink()
+    with pytest.raises(UserError, match=r"input of a shard is missing[\s\S]*1\.txt[\s\S]*nothing"):
+        run(tmp_path, Shout(counter), work)
+    work[1].files[0].mkdir()
+    with pytest.raises(UserError, match=r"1\.txt[\s\S]*a folder"):
+        run(tmp_path, Shout(counter), work)
+
+
 @pytest.mark.usefixtures("workers")
 def test_a_step_that_cannot_be_set_up_says_why_once(
     tmp_path: Path, counter: Path, shards: Shards, capfd: pytest.CaptureFixture[str]

@@ -19,9 +19,10 @@ DISK_TEXT = re.compile(
 )
 """As Rust's libraries (safetensors, polars), numpy and torch say it."""
 MEMORY_TEXT = re.compile(
-    r"(not|n't) allocate memory|out of memory|bad_alloc|failed to map segment|can't start new thread", re.IGNORECASE
+    r"(not|n't) allocate memory|out of memory|bad_alloc|failed to map segment|start new thread|launch worker thread",
+    re.IGNORECASE,
 )
-"""As torch says it on processor and GPU, C++, the loader of libraries, and Python."""
+"""As torch says it on processor and GPU, C++, the loader of libraries, Python and pyarrow."""
 FILES = (errno.EMFILE, errno.ENFILE)
 
 LESS_MEMORY = "use fewer workers (FINEALIGN_WORKERS=1) or a smaller batch where the stage has one, or add memory"
@@ -48,4 +49,4 @@ def system_error(error: BaseException, where: object = "") -> UserError | None:
     else:
         return None
     place = getattr(error, "filename", None) or where
-    return UserError(problem, where=place, found=f"{type(error).__name__}: {text[:300]}", fix=fix)
+    return UserError(problem, where=place, found=f"{type(error).__name__}: {text[:300]}".rstrip(": "), fix=fix)

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipeline.core.files import hash_file, hash_json
+from pipeline.core.files import existing_file, hash_file, hash_json
 from pipeline.execution.closure import code_hash
 
 LIBRARIES = ("numpy", "pillow", "pyarrow", "timm", "tokenizers", "torch", "transformers")
@@ -52,7 +52,7 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
     """A digest per shard name of all that decides the shard's output.
 
     Covers the code in the import closure of the step's module, parameters, input files' contents, the class of
-    device (`cpu`, `cuda`) and the versions of the libraries that compute.
+    device (`cpu`, `cuda`) and the versions of the libraries that compute. Raises UserError if an input is no file.
     """
     common = {
         "step": step.name,
@@ -61,7 +61,7 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
         "device": device_class,
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
-    hashes = {file: hash_file(file) for file in {file for shard in shards for file in shard.files}}
+    hashes = {file: _input_hash(file) for file in dict.fromkeys(file for shard in shards for file in shard.files)}
     return {
         shard.name: hash_json(
             {
@@ -73,6 +73,10 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
         )
         for shard in shards
     }
+
+
+def _input_hash(file: Path) -> str:
+    return hash_file(existing_file(file, "An input of a shard is missing.", "a file", "run the stage that writes it"))
 
 
 def _version(name: str) -> str:
