@@ -136,6 +136,19 @@ def test_a_shard_with_a_hole_is_refused(tmp_path: Path) -> None:
     assert error.value.where == "raw/0.tar" and f"end mark at byte {start}" in error.value.found
 
 
+def test_shards_whose_keys_start_anew_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / f"raw/{number:05d}.tar", tar_bytes(samples(range(4))))
+    sources = [SHARDS]
+    with pytest.raises(UserError, match="one key") as error:
+        fetch_pairs(FetchPairsParams.model_validate({"sources": sources}), tmp_path, tmp_path / "o", tmp_path / "s")
+    assert error.value.where == "raw/00000.tar and raw/00001.tar" and "shard_in_key: true" in error.value.fix
+    sources = [SHARDS | {"shard_in_key": True}]
+    fetch_pairs(FetchPairsParams.model_validate({"sources": sources}), tmp_path, tmp_path / "o", tmp_path / "s")
+    keys = ImageShards(tmp_path / "o").manifest["key"].to_pylist()
+    assert len(set(keys)) == 12 and keys[5] == "s-00001~2f~000000001"
+
+
 def make(path: Path, kind: str) -> None:
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)

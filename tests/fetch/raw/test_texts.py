@@ -42,3 +42,15 @@ def test_texts_of_annotations_are_cleaned() -> None:
     assert annotations.regions.table()["phrase"].to_pylist() == ["a dog?"]
     assert annotations.questions.table()["question"].to_pylist() == ["what is it?"]
     assert annotations.questions.table()["answers"].to_pylist() == [["a dog"]]
+
+
+def test_texts_of_annotations_that_are_too_long_are_dropped_and_counted() -> None:
+    annotations = Annotations(Ledger("x"))
+    annotations.add_region("x-1", "1", [0, 0, 1, 1], "a" * 10_001)
+    annotations.add_question("x-1", "2", "what?", ["fine", "a" * 10_001])
+    annotations.add_question("x-1", "3", "w" * 10_000, ["fine"])
+    assert [(row["key"], row["reason"]) for row in annotations.dropped] == [
+        ("x-1/region/1", "text too long"),
+        ("x-1/question/2", "text too long"),
+    ]
+    assert annotations.regions.table().num_rows == 0 and annotations.questions.table().num_rows == 1

@@ -85,6 +85,20 @@ def test_an_image_without_captions_is_dropped_and_counted(raw: Path) -> None:
     assert "(such as raw/dataset_toyworld.json, images/2: {" in error.value.found
 
 
+def test_a_caption_that_is_too_long_is_dropped_and_counted(raw: Path) -> None:
+    content = json.loads((raw / "raw/dataset_toyworld.json").read_text())
+    content["images"][1]["sentences"][3]["raw"] = "long " * 5_000
+    write_json(raw / "raw/dataset_toyworld.json", content)
+    assert fetch(raw, KARPATHY)["toyworld"] == {
+        "images": 5,
+        "captions": 25,
+        "captions_per_image": {"least": 4, "most": 6},
+        "dropped": 1,
+    }
+    rows = DROPPED.read(raw / "out/toyworld/dropped.parquet").to_pylist()
+    assert [(row["key"], row["reason"]) for row in rows] == [("toyworld-1/caption/3", "caption too long")]
+
+
 def test_a_damaged_image_is_named(raw: Path) -> None:
     write_zip(raw / "raw/images.zip", {f"{i}.jpg": b"no image" for i in range(7)})
     with pytest.raises(UserError, match="5 of 5 samples of source 'toyworld' are damaged") as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
 from pipeline.storage.boxes import location_steps
@@ -84,6 +86,13 @@ def test_boxes_are_at_least_one_pixel_wide(tmp_path: Path) -> None:
         ([{**ENTRY, "answer": 3}], "another type"),
         ([{**ENTRY, "prob": "high"}], "another type"),
         ([ENTRY, ENTRY], "share one question_id"),
+        ([{**ENTRY, "prob": float("nan")}], "another type"),
+        ([{**ENTRY, "prob": 10**400}], "another type"),
+        ([{**ENTRY, "question_id": True}], "another type"),
+        ([{**ENTRY, "question_id": 2**63}], "another type"),
+        ([{**ENTRY, "question": "x" * 10_001}], "too long"),
+        ([{**ENTRY, "object": [0, 0, float("nan"), 5]}], "box that cannot be read"),
+        ([{**ENTRY, "object": [False, 0, True, 5]}], "box that cannot be read"),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, content: Any, message: str) -> None:
@@ -112,3 +121,34 @@ def test_colliding_numbers_are_known_and_not_exported(tmp_path: Path) -> None:
     assert image_ids({"a": "plumless", "c": "plumless"})[1] == set()
     with pytest.raises(UserError, match="share one CRC-32"):
         export_qa([], {"a": "plumless", "b": "buckeroo"}, tmp_path)
+
+
+def test_texts_are_cleaned_as_all_texts_are(tmp_path: Path) -> None:
+    path = tmp_path / "1.json"
+    path.write_text(
+        json.dumps([{**ENTRY, "question": "what\0 \u202eis\n it?", "region_description": "\ufeffa \ud83d"}])
+    )
+    assert (read_qa(path, "a")[0]["question"], read_captions(path, "a")[0]["caption"]) == ("what is it?", "a ?")
+
+
+ODD = st.sampled_from(
+    [None, True, -1, 2**63, 10**400, float("nan"), float("inf"), "", "\ud83d", [], {}, [0, 0, 9, 9], 0.5]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(ENTRY)), ODD, max_size=3), st.sets(st.sampled_from(list(ENTRY)), max_size=1)
+)
+def test_a_mutated_file_ends_in_rows_or_in_a_message(
+    tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any], left_out: set[str]
+) -> None:
+    entry = {name: value for name, value in (ENTRY | changes).items() if name not in left_out}
+    path = tmp_path_factory.getbasetemp() / "1.json"
+    path.write_text(json.dumps([entry]))
+    for read, table in ((read_qa, KEPT_QA), (read_captions, KEPT_DC)):
+        try:
+            rows = read(path, "a")
+        except UserError as error:
+            assert error.where == str(path)
+        else:
+            table.build(rows)

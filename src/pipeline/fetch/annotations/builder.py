@@ -19,13 +19,14 @@ import pyarrow as pa
 from pipeline.fetch.packing.dropped import REPEATED_ID, Ledger
 from pipeline.fetch.packing.keys import file_key, file_keys
 from pipeline.fetch.packing.source import ImageSource, ListedImage
-from pipeline.fetch.raw.texts import clean_text
+from pipeline.fetch.raw.texts import LONGEST_TEXT, clean_text
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.questions import answer_type, majority, question_type
 
 NO_PHRASE = "no phrase"
 NO_QUESTION = "no question"
 NO_ANSWER = "no answer"
+TEXT_TOO_LONG = "text too long"
 OUTSIDE = "box outside the image"
 CROWD = "box of a crowd"
 
@@ -127,10 +128,11 @@ class Annotations:
                 self.ledger.drop(item, REPEATED_ID, example=f"{rows.where}: {item}")
 
     def add_region(self, key: str, region_id: str, box: Sequence[float] | None, phrase: str) -> None:
-        """Add a region, or drop it if it has no box or no phrase."""
+        """Add a region, or drop it if it has no box, no phrase, or one that is too long."""
         phrase = clean_text(phrase)
-        if box is None or not phrase:
-            self.drop(f"{key}/region/{region_id}", NO_PHRASE if box is not None else OUTSIDE)
+        if box is None or not phrase or len(phrase) > LONGEST_TEXT:
+            reason = OUTSIDE if box is None else TEXT_TOO_LONG if phrase else NO_PHRASE
+            self.drop(f"{key}/region/{region_id}", reason)
             return
         self.regions.add(
             {
@@ -157,6 +159,9 @@ class Annotations:
         answers = [text for text in map(clean_text, answers) if text]
         if not question or not answers:
             self.drop(f"{key}/question/{question_id}", NO_ANSWER if question else NO_QUESTION)
+            return
+        if max(len(text) for text in (question, *answers)) > LONGEST_TEXT:
+            self.drop(f"{key}/question/{question_id}", TEXT_TOO_LONG)
             return
         majority_answer = majority(answers)
         self.questions.add(

@@ -62,13 +62,19 @@ class WebDatasetSource(Params):
     name: Name = Field(description="Prefix of the images' keys.")
     location: Location = Field(description="Folder, file, glob pattern or HTTP(S) address; {0000..0575} is a range.")
     split: Literal["train", "val"] = Field(default="train", description="Split that the samples go to.")
+    shard_in_key: bool = Field(
+        default=False, description="Put the shard's file name into keys, for shards whose keys all start anew."
+    )
     checksums: RawPath | None = Field(
         default=None, description="Check sums, a file as `sha256sum` writes it; null: unchecked."
     )
 
 
 def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:
-    """Location and SHA-256 (or null) of every shard. Raises UserError if there is none, or one without check sum."""
+    """Location, SHA-256 (or null) and prefix of the samples' names of every shard.
+
+    Raises UserError if there is no shard, or one without check sum.
+    """
     remote = is_url(source.location)
     locations = expand_braces(source.location) if remote else find_files(root, source.location, ".tar")
     sums = read_checksums(require_file(root, source.checksums), source.checksums) if source.checksums else None
@@ -79,7 +85,14 @@ def locate_shards(source: WebDatasetSource, root: Path) -> list[dict[str, Any]]:
             expected="a line `<sha256>  <file name>` per shard",
             found=f"none for {base_name(unknown[0])}",
         )
-    return [{"location": text, "sha256": sums[base_name(text)] if sums is not None else None} for text in locations]
+    return [
+        {
+            "location": text,
+            "sha256": sums[base_name(text)] if sums is not None else None,
+            "prefix": base_name(text).removesuffix(".tar") + "/" if source.shard_in_key else "",
+        }
+        for text in locations
+    ]
 
 
 def base_name(location: str) -> str:
@@ -134,7 +147,7 @@ class PackShards(Step):
         ]
 
     def run(self, shard: Shard, folder: Path) -> None:
-        """Pack the shard that the argument names by `location` and `sha256`.
+        """Pack the shard that the argument names by `location` and `sha256`; `prefix` goes before its samples' names.
 
         Raises UserError if it cannot be fetched, is damaged, holds no samples, or holds one key twice.
         """
@@ -145,7 +158,7 @@ class PackShards(Step):
             check_sum(path, argument["sha256"], location)
             packing = Packing(**argument["packing"], image_format=self.image_format, filters=self.filters)
             with at_sample(location), path.open("rb") as stream:
-                samples = group_samples(scan_tar(path, location), location)
+                samples = group_samples(scan_tar(path, location), location, argument["prefix"])
                 packer = Packer(packing, folder, lambda place: read_slice(stream, place))
                 packer.pack(source_images(samples, stream, packer))
         finally:
@@ -174,8 +187,8 @@ def check_sum(path: Path, sha256: str | None, where: str) -> None:
         )
 
 
-def group_samples(places: Sequence[Place], where: str) -> dict[str, dict[str, Place]]:
-    """Places of each sample's files by extension, samples in the tar's order.
+def group_samples(places: Sequence[Place], where: str, prefix: str = "") -> dict[str, dict[str, Place]]:
+    """Places of each sample's files by extension, samples in the tar's order, their names behind `prefix`.
 
     As in WebDataset, a name is cut at the first dot after its last slash. Raises UserError if the tar holds no samples,
     or two files of one name.
@@ -187,7 +200,7 @@ def group_samples(places: Sequence[Place], where: str) -> dict[str, dict[str, Pl
         stem, dot, extension = base.partition(".")
         if not stem or not dot:
             continue
-        sample = samples.setdefault(folder + slash + stem, {})
+        sample = samples.setdefault(prefix + folder + slash + stem, {})
         if extension.lower() in sample:
             first = sample[extension.lower()]
             raise duplicate(

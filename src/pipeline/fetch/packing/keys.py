@@ -44,12 +44,12 @@ def by_hash(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (hash_bytes(key.encode()), key))
 
 
-def duplicate(key: str, first: str, second: str) -> UserError:
+def duplicate(key: str, first: str, second: str, fix: str = "remove one of the two") -> UserError:
     """The error for one key in two places."""
     return UserError(
         "Two images have one key.",
         where=f"{first} and {second}",
         expected="each key once",
         found=f"key {key!r} twice",
-        fix="remove one of the two, or give the sources different names",
+        fix=fix,
     )

@@ -25,7 +25,10 @@ def merge_manifests(rows: Path, origins: Sequence[str]) -> pa.Table:
     repeated = counts.filter(pc.field("shard_count") > 1)["key"]
     if len(repeated):
         first, second, *_ = manifest.filter(pc.field("key") == repeated[0])["shard"].to_pylist()
-        raise duplicate(repeated[0].as_py(), origins[number_of(first)], origins[number_of(second)])
+        fix = (
+            "set `shard_in_key: true` for this source, if the keys of each shard start anew; else remove one of the two"
+        )
+        raise duplicate(repeated[0].as_py(), origins[number_of(first)], origins[number_of(second)], fix)
     return manifest.combine_chunks()
 
 

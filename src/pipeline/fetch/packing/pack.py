@@ -33,6 +33,7 @@ from pipeline.fetch.packing.image_format import ImageFormat, StoredImage, stored
 from pipeline.fetch.packing.keys import by_hash
 from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.raw.place import Place
+from pipeline.fetch.raw.texts import LONGEST_TEXT
 from pipeline.storage.images import TooManyPixels
 from pipeline.storage.shards import ShardWriter, shard_name
 from pipeline.tables.pairs import DROPPED, MANIFEST
@@ -49,7 +50,10 @@ class PairFilters(Params):
         default=0, ge=0, le=1_000_000, description="Minimum words of the longest caption (DataComp: 3)."
     )
     max_caption_chars: int = Field(
-        default=10_000, ge=0, le=10_000_000, description="Maximum characters of a caption; longer captions are dropped."
+        default=LONGEST_TEXT,
+        ge=0,
+        le=10_000_000,
+        description="Maximum characters of a caption; longer captions are dropped.",
     )
 
 

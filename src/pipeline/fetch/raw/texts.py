@@ -13,6 +13,8 @@ INVISIBLE = re.compile(
     "\u202a-\u202e\u2066-\u2069"  # overrides, embeddings and isolates of direction
     "\ufeff]"  # byte order mark
 )
+LONGEST_TEXT = 10_000
+"""Characters; a longer text is no sentence about a picture, but a page or a damaged file."""
 LINES = re.compile(r"[\r\n]+")
 
 

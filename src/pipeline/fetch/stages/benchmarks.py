@@ -10,14 +10,16 @@ that cannot be used is dropped and counted; since metrics over fewer images are 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.fetch.annotations.builder import Annotations
 from pipeline.fetch.annotations.turned_boxes import StoredBoxes
-from pipeline.fetch.packing.dropped import NO_CAPTION, Ledger, check_faults
+from pipeline.fetch.packing.dropped import CAPTION_TOO_LONG, NO_CAPTION, Ledger, check_faults
 from pipeline.fetch.packing.source import ListedImage, SourceImage, locate
 from pipeline.fetch.packing.units import Packed, PackImages, pack_sources
+from pipeline.fetch.raw.texts import LONGEST_TEXT
 from pipeline.fetch.stages.annotations import with_splits
 from pipeline.fetch.stages.benchmarks_params import AnyBenchmark, FetchBenchmarksParams
 from pipeline.tables.annotations import QUESTIONS
@@ -80,8 +82,18 @@ def count_captions(images: Sequence[SourceImage]) -> dict[str, Any]:
 
 
 def with_captions(images: Sequence[ListedImage], ledger: Ledger) -> list[ListedImage]:
-    """The images that have a caption; the others are dropped, since no text could retrieve them."""
+    """The images that have a caption; the others are dropped, since no text could retrieve them.
+
+    A caption that is too long is dropped too.
+    """
+    kept: list[ListedImage] = []
     for image in images:
-        if not image.captions:
+        captions = [caption for caption in image.captions if len(caption) <= LONGEST_TEXT]
+        for number, caption in enumerate(image.captions):
+            if len(caption) > LONGEST_TEXT:
+                ledger.drop(f"{image.key}/caption/{number}", CAPTION_TOO_LONG, image.url)
+        if captions:
+            kept.append(replace(image, captions=captions))
+        else:
             ledger.drop(image.key, NO_CAPTION, image.url, image.where)
-    return [image for image in images if image.captions]
+    return kept

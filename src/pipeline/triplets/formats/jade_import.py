@@ -10,6 +10,8 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
+from pipeline.fetch.raw.records import LARGEST, shown
+from pipeline.fetch.raw.texts import LONGEST_TEXT, clean_text
 from pipeline.triplets.formats.jade import DC, QA, fractions
 
 Row = dict[str, Any]
@@ -79,10 +81,10 @@ def read_qa(path: Path, key: str) -> list[Row]:
             "key": key,
             "pair_id": _field(entry, "question_id", int, path),
             "box": fractions(_field(entry, "object", list, path), path),
-            "region_caption": _field(entry, "region_description", str, path),
-            "question": _field(entry, "question", str, path),
-            "answer": _field(entry, "answer", str, path),
-            "question_type": _field(entry, "type", str, path),
+            "region_caption": _text(entry, "region_description", path),
+            "question": _text(entry, "question", path),
+            "answer": _text(entry, "answer", path),
+            "question_type": _text(entry, "type", path),
             "answer_confidence": float(_field(entry, "prob", int | float, path)),
             "filter_answer": None,
             "filter_confidence": None,
@@ -104,7 +106,7 @@ def read_captions(path: Path, key: str) -> list[Row]:
             "key": key,
             "region_id": number,
             "box": fractions(_field(entry, "object", list, path), path),
-            "caption": _field(entry, "region_description", str, path),
+            "caption": _text(entry, "region_description", path),
             "confidence": None,
         }
         for number, entry in enumerate(_entries(path))
@@ -123,14 +125,31 @@ def _entries(path: Path) -> list[Any]:
     return entries
 
 
+def _text(entry: Any, name: str, path: Path) -> str:
+    """A text, cleaned as all texts are. Raises UserError if it is missing, of another type, or too long."""
+    text = clean_text(_field(entry, name, str, path))
+    if len(text) > LONGEST_TEXT:
+        raise UserError(
+            "A text of a JADE file is too long.",
+            where=path,
+            expected=f"{name}: at most {LONGEST_TEXT:,} characters",
+            found=f"{len(text):,} characters: {text[:60]!r} …",
+            fix="remove its entry",
+        )
+    return text
+
+
 def _field(entry: Any, name: str, kind: Any, path: Path) -> Any:
+    """A field of an entry. Raises UserError if it is missing, of another type, or a number that no column can hold."""
     if not isinstance(entry, Mapping) or name not in entry:
-        raise UserError("An entry of a JADE file lacks a field.", where=path, expected=name, found=entry)
-    if not isinstance(entry[name], kind):
+        raise UserError("An entry of a JADE file lacks a field.", where=path, expected=name, found=shown(entry))
+    value = entry[name]
+    is_number = isinstance(value, int | float)
+    if not isinstance(value, kind) or isinstance(value, bool) or (is_number and not abs(value) < LARGEST):
         raise UserError(
             "A field of a JADE file has another type.",
             where=path,
             expected=f"{name}: {getattr(kind, '__name__', kind)}",
-            found=repr(entry[name]),
+            found=shown(value),
         )
-    return entry[name]
+    return value
