@@ -1,6 +1,6 @@
 """What a machine lacks for a set of parameters: software, valid parameters, files, weights, memory, disk, GPU.
 
-Nothing is computed, and torch is imported only to look at an accelerator that FINEALIGN_DEVICE names, so the answer
+Nothing is computed, and torch is imported only to look at an accelerator, so the answer
 comes at once.
 """
 

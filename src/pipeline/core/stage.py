@@ -32,11 +32,10 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import remove, temporary_folder, write_json
 from pipeline.core.params_listing import listing, terminal_width
 from pipeline.core.permissions import require_writable
-from pipeline.core.process.dvc_start import begin_dvc_start
 from pipeline.core.process.environment import check_environment, read_ranks
 from pipeline.core.process.interruption import end_on_signals
 from pipeline.core.process.leftovers import sweep
-from pipeline.core.process.lock import dvc_lock, stage_lock
+from pipeline.core.process.lock import publishing, stage_lock
 from pipeline.core.settings import check_inputs, check_sections, load_params, machine, read_params
 from pipeline.core.system_errors import system_error
 
@@ -144,7 +143,7 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
                 check_inputs(paths.root, paths.params, checked)
                 return checked
 
-            values()
+            values()  # Tells a mistake before the wait for the lock.
             run(lambda staged: function(values(), staged), paths, file.stem, [*writes, "results"])
 
         return StageCommand(file.stem, model, sys.modules[function.__module__].__doc__ or "", command)
@@ -210,25 +209,16 @@ def run(function: Callable[[Paths], dict[str, Any]], paths: Paths, name: str, wr
         with temporary_folder(paths.scratch / "staging" / name) as dropped:
             function(staged_paths(paths, writes, dropped))
         return
-    lock = paths.scratch / "locks" / f"{name}.lock"
-    require_writable([paths.scratch, lock, *(getattr(paths, field) for field in writes)])
-    dvc_start = begin_dvc_start(paths.scratch)
-    with stage_lock(lock):
-        if dvc_start:
-            dvc_start.end_if_over()
-        sweep(paths.scratch)
+    require_writable([paths.scratch, paths.scratch / "locks" / f"{name}.lock", *(getattr(paths, f) for f in writes)])
+    with stage_lock(paths.scratch, name) as dvc_start:
         sweep(paths.logs)
         staging = paths.scratch / "staging" / name
         remove(staging)
         staged = staged_paths(paths, writes, staging)
         metrics = function(staged)
         write_json(staged.results / "metrics.json", metrics)
-        if dvc_start:
-            dvc_start.end_if_over()
+        with publishing(paths.root, dvc_start):
             publish(staged, paths, writes)
-        else:
-            with dvc_lock(paths.root):
-                publish(staged, paths, writes)
         remove(staging)
 
 

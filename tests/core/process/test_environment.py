@@ -68,9 +68,9 @@ def test_the_limit_of_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scratch_limit_bytes() == 500_000_000
 
 
-def test_a_device_is_asked_for_only_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_was_found_but_cannot_be_used_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FINEALIGN_DEVICE", raising=False)
-    check_environment("cuda:99")
-    monkeypatch.setenv("FINEALIGN_DEVICE", "cuda:99")
-    with pytest.raises(UserError, match="cuda:99"):
+    check_environment("cpu")
+    with pytest.raises(UserError, match="cuda:99") as error:
         check_environment("cuda:99")
+    assert "FINEALIGN_DEVICE=cpu" in error.value.fix

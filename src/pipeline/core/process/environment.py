@@ -21,10 +21,10 @@ class Ranks:
 
 
 def check_environment(device: str) -> None:
-    """Raise UserError if a variable, or the device that FINEALIGN_DEVICE names, is of no use. Workers: `machine`."""
+    """Raise UserError if a variable has no valid value, or if torch cannot compute on the machine's device."""
     scratch_limit_bytes()
     ranks = read_ranks()
-    if "FINEALIGN_DEVICE" in os.environ and device != "cpu":
+    if device != "cpu":
         check_device(device, ranks.local_rank if ranks.size > 1 else 0)
 
 
@@ -96,8 +96,8 @@ def check_device(device: str, index: int) -> None:
         found = f"{count} of type {here.type}" if here else f"none that torch {torch.__version__} and its driver offer"
         raise UserError(
             f"There is no device '{device}' here.",
-            where="the environment variable FINEALIGN_DEVICE",
-            expected="a device of this machine",
+            where="the environment variable FINEALIGN_DEVICE, or the driver that was found",
+            expected="a device that torch can compute on",
             found=found,
             fix="set FINEALIGN_DEVICE=cpu, or install the driver and a torch built for it",
         )

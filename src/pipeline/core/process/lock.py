@@ -12,22 +12,37 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from pipeline.core.process.dvc_start import DvcStart, begin_dvc_start
+from pipeline.core.process.leftovers import sweep
+
 
 @contextmanager
-def stage_lock(file: Path) -> Iterator[None]:
-    """Hold a stage's lock file, which then names this process; wait while another process holds it."""
+def stage_lock(scratch: Path, name: str) -> Iterator[DvcStart | None]:
+    """Run alone under a name: wait while another process runs under it, and sweep what killed ones left in scratch.
+
+    Gives the start by DVC that this run belongs to, if there is one. An orphan ends here.
+    """
+    start = begin_dvc_start(scratch)
+    file = scratch / "locks" / f"{name}.lock"
     with acquired(file, "which still runs this stage"):
+        if start:
+            start.end_if_over()
         file.write_text(str(os.getpid()), encoding="ascii")
-        yield
+        sweep(scratch)
+        yield start
 
 
-def dvc_lock(root: Path) -> BaseFileLock | nullcontext[None]:
-    """Hold the lock under which DVC hashes outputs and takes them into its cache; nothing where DVC never ran.
+@contextmanager
+def publishing(root: Path, start: DvcStart | None) -> Iterator[None]:
+    """Replace outputs inside the block: an orphan ends here, and a start by hand holds DVC's lock.
 
-    It is free while DVC runs a stage's command, so only a stage that was started by hand asks for it.
+    Under that lock DVC hashes outputs and takes them into its cache. It is free while DVC runs a stage's command.
     """
     file = root / ".dvc" / "tmp" / "lock"
-    return acquired(file, "a DVC command") if file.is_file() else nullcontext()
+    if start:
+        start.end_if_over()
+    with acquired(file, "a DVC command") if not start and file.is_file() else nullcontext():
+        yield
 
 
 def acquired(file: Path, holds_it: str) -> BaseFileLock:

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import RootModel
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import remove
+from pipeline.core.files import remove, temporary_folder
+from pipeline.core.process.lock import stage_lock
 from pipeline.core.settings import load_params, machine
 from pipeline.core.stage import Paths
 from pipeline.execution.shard_map import map_shards
@@ -45,6 +46,10 @@ def teacher_folder(root: Path, name: str) -> Path:
 def embed_teacher(root: Path, name: str) -> None:
     """Embed or classify every picture of `data/pairs/`. Raises UserError if the teacher cannot be loaded."""
     paths, folder = Paths.of(root, "embed_teacher"), teacher_folder(root, name)
-    step = TeacherStep(teacher_params(root, name), root, machine().device)
-    remove(folder)
-    map_shards(step, step.shards(ImageShards(paths.pairs)), into={OUTPUT: folder}, scratch=paths.scratch)
+    teacher_params(root, name)
+    with stage_lock(paths.scratch, f"teacher-{name}"), temporary_folder(paths.scratch / "staging" / name) as staged:
+        step = TeacherStep(teacher_params(root, name), root, machine().device)
+        map_shards(step, step.shards(ImageShards(paths.pairs)), into={OUTPUT: staged}, scratch=paths.scratch)
+        remove(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staged.rename(folder)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.files import link_or_copy, remove, write_json
@@ -35,9 +36,15 @@ def train_variant(where: StudyPaths, name: str, seed: int) -> None:
 
     Raises UserError if the study or the variant does not exist or is not valid, or if an input is missing.
     """
-    paths, variant = Paths.of(where.root, "align"), where.variant(name)
-    params = align_params(read_params(paths.params)["align"], variant, seed)
-    with stage_lock(paths.scratch / "locks" / "align.lock"):
+    paths = Paths.of(where.root, "align")
+
+    def read() -> tuple[Variant, AlignParams]:
+        variant = where.variant(name)
+        return variant, align_params(read_params(paths.params)["align"], variant, seed)
+
+    read()  # Tells a mistake before the wait for the lock.
+    with stage_lock(paths.scratch, "align"):
+        variant, params = read()
         lab = paths.scratch / "studies"
         remove(lab)
         paths = replace(inputs_of(variant, paths, lab), alignment=lab / "model", results=lab / "results")
