@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 
-from pipeline.core.errors import UserError, at_sample, sample_of
+from pipeline.core.errors import UserError
+from pipeline.core.samples import at_sample
 
 
 def test_a_message_names_the_sample_once() -> None:
@@ -16,19 +17,6 @@ def test_a_message_names_the_sample_once() -> None:
     with pytest.raises(UserError) as caught, at_sample("a.tar", "key7"):
         raise UserError("It is wrong.", where="a.tar: key7")
     assert str(caught.value) == "It is wrong.\n  where:    a.tar: key7"
-
-
-def test_the_innermost_block_names_the_sample() -> None:
-    batch, sample = at_sample("a.tar", "key1", "key2", "key3"), at_sample("a.tar", "key2")
-    with pytest.raises(ValueError, match="a bug") as caught, batch, sample:
-        raise ValueError("a bug")
-    assert sample_of(caught.value) == "a.tar: key2"
-
-
-def test_a_batch_is_named_by_its_first_and_last_sample() -> None:
-    with pytest.raises(ValueError, match="a bug") as caught, at_sample("a.tar", "key1", "key2", "key3"):
-        raise ValueError("a bug")
-    assert sample_of(caught.value) == "a.tar: key1 … key3"
 
 
 def test_the_sample_survives_the_way_to_another_process() -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipeline.core.errors import UserError, at_sample
+from pipeline.core.errors import UserError
+from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 
 

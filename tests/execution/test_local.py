@@ -34,6 +34,7 @@ def test_a_worker_that_is_killed_costs_its_own_shard_and_is_replaced(counter: Pa
     error = result["0"]
     assert isinstance(error, Unexpected) and "(Killed)" in str(error) and "memory" in str(error)
     assert "FINEALIGN_WORKERS" in error.fix
+    assert error.where == f"{counter.parent}/in/0.txt: killed"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -63,7 +63,7 @@ def test_a_shard_whose_worker_always_dies_is_named(
     with pytest.raises(UserError) as caught:
         run(tmp_path, Shout(counter), work)
     said = str(caught.value)
-    assert "failed 3 times on the shard 0" in said and f"where:    {work[0].files[0]}" in said
+    assert "failed 3 times on the shard 0" in said and f"where:    {work[0].files[0]}: killed\n" in said
     assert "(Killed)" in said and "want of memory" in said and "FINEALIGN_WORKERS=1" in said
     assert sorted(path.name for path in counter.iterdir()) == ["0.1", "0.2", "0.3", "1.1", "2.1", "3.1"]
 

@@ -16,7 +16,8 @@ from PIL import Image
 from tests.fetch.files import encoded, jpeg
 
 from pipeline.alignment.model.aligned_model import ImageTransform
-from pipeline.core.errors import UserError, sample_of
+from pipeline.core.errors import UserError
+from pipeline.core.samples import sample_of
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.fetch.packing.image_format import ImageFormat, stored_image
 from pipeline.storage.images import FORMATS, TooManyPixels, decode_image, upright_rgb

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core.errors import UserError, sample_of
+from pipeline.core.errors import UserError
+from pipeline.core.samples import sample_of
 from pipeline.encoders.common.checkpoint import halved, write_tensors
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.builtin_vit import builtin_vit

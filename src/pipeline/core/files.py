@@ -22,9 +22,9 @@ TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 """Names that `temporary_path` makes, and in them the process."""
 
 
-def temporary_path(path: Path) -> Path:
-    """A name beside `path` that no other process uses; the next stage removes it if this process is killed."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def temporary_path(path: Path, process: int | None = None) -> Path:
+    """A name beside `path` that only one process uses (this one); the next stage removes it if that is killed."""
+    return path.with_name(f".{path.name}.{process or os.getpid()}.tmp")
 
 
 @contextmanager

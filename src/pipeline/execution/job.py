@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.core.errors import UserError, at_sample, sample_of
-from pipeline.core.files import remove
+from pipeline.core.errors import UserError
+from pipeline.core.files import remove, temporary_path
+from pipeline.core.samples import at_sample, names_kept_in, read_name, sample_of
 from pipeline.core.system_errors import system_error
 from pipeline.execution.finished import write_list
 from pipeline.execution.step import Shard, Step
@@ -33,12 +34,22 @@ class Job(NamedTuple):
 
     def temporary(self, process: int) -> Path:
         """Where a process writes the outputs until they are complete."""
-        return self.folder.with_name(f".{self.folder.name}.{process}.tmp")
+        return temporary_path(self.folder, process)
+
+    def sample(self, process: int) -> Path:
+        """Where a process keeps the name of the sample at hand."""
+        return temporary_path(self.folder.with_name(f"{self.folder.name}-sample"), process)
+
+    def last_sample(self, process: int) -> str:
+        """The sample, and the shard's file, that a process was at when it died."""
+        name = read_name(self.sample(process))
+        return name if self.place in name else f"{name}; {self.place}".removeprefix("; ")
 
     def drop(self, process: int) -> None:
         """Remove what a process left of an attempt, as far as that is possible; the next start sweeps the rest."""
-        with suppress(OSError):
-            remove(self.temporary(process))
+        for path in (self.temporary(process), self.sample(process)):
+            with suppress(OSError):
+                remove(path)
 
 
 class Unexpected(UserError):
@@ -71,7 +82,7 @@ def attempt(step: Step, job: Job) -> UserError | None:
 def _run(step: Step, job: Job, temporary: Path) -> None:
     job.drop(os.getpid())
     temporary.mkdir(parents=True)
-    with at_sample(job.place):
+    with names_kept_in(job.sample(os.getpid())), at_sample(job.place):
         step.run(job.shard, temporary)
     write_list(temporary)
     if not job.folder.is_dir():

@@ -120,11 +120,16 @@ class _Worker:
                 return answer
         except (EOFError, OSError):
             pass
-        assert self.process is not None
+        return self._death()
+
+    def _death(self) -> UserError:
+        assert self.process and self.process.pid and self.job
         self.process.join(SECONDS_TO_DIE)
-        death = _death(self.process.exitcode)
+        code, sample = self.process.exitcode, self.job.last_sample(self.process.pid)
         self.kill()
-        return death
+        how = signal.strsignal(-code) if code is not None and code < 0 else f"exit code {code}"
+        problem = f"A worker process died ({how}). The usual cause is want of memory."
+        return Unexpected(problem, where=sample, fix=LESS_MEMORY)
 
     def kill(self) -> None:
         """End the process, if there is one, and drop what it left of its job."""
@@ -133,7 +138,7 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.connection.close()
-        if self.job is not None and self.process.pid is not None:
+        if self.job and self.process.pid:
             self.job.drop(self.process.pid)
         self.process = self.job = None
 
@@ -145,11 +150,6 @@ def _require_open_files(needed: int) -> None:
         raise UserError(
             "Too few files may be open at once.", expected=f"{needed} or more", found=limit, fix=FEWER_FILES
         )
-
-
-def _death(code: int | None) -> UserError:
-    how = signal.strsignal(-code) if code is not None and code < 0 else f"exit code {code}"
-    return Unexpected(f"A worker process died ({how}). The usual cause is want of memory.", fix=LESS_MEMORY)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from pipeline.core.errors import UserError, at_sample
+from pipeline.core.errors import UserError
 from pipeline.storage.rationed_reads import picture_stream
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
@@ -78,12 +78,15 @@ def opened_image(data: bytes, where: object, max_pixels: int) -> Iterator[Image.
     picture in one of FORMATS, and TooManyPixels if it has more than `max_pixels`.
     """
     try:
-        with at_sample(where), Image.open(picture_stream(data), formats=OPENERS) as image:
+        with Image.open(picture_stream(data), formats=OPENERS) as image:
             if image.width * image.height <= max_pixels:
                 refuse_busy(image, data, max_pixels)
                 yield image
                 return
-    except (UserError, MemoryError):
+    except UserError:
+        raise
+    except MemoryError as error:
+        error.add_note(str(where))
         raise
     except Exception as error:
         # Pillow's decoders raise errors of many types for damaged bytes: struct.error, RuntimeError, KeyError …

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.core.errors import UserError, at_sample
+from pipeline.core.errors import UserError
+from pipeline.core.samples import at_sample
 from pipeline.encoders.common.resolve import resolve
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards, stream_shard

@@ -13,7 +13,7 @@ from tests.alignment import world
 from pipeline.alignment.inputs.image_input import Tokens
 from pipeline.alignment.inputs.image_tokens import ImageFeatures
 from pipeline.alignment.inputs.text_tokens import encode
-from pipeline.core.errors import sample_of
+from pipeline.core.samples import sample_of
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.execution.step import Shard

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.core.errors import sample_of
+from pipeline.core.samples import sample_of
 from pipeline.evaluation.retrieval import embedding
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST

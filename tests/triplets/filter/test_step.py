@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.triplets.fakes import FakeFilterModel, as_filter_model
 
-from pipeline.core.errors import UserError, sample_of
+from pipeline.core.errors import UserError
+from pipeline.core.samples import sample_of
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers

@@ -8,7 +8,8 @@ import pytest
 from tests.triplets.conftest import GENERATE
 from tests.triplets.fakes import FakeGenerator, as_generator
 
-from pipeline.core.errors import UserError, sample_of
+from pipeline.core.errors import UserError
+from pipeline.core.samples import sample_of
 from pipeline.execution.step import Shard
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
 from pipeline.triplets.generate.box_source import box_source

@@ -22,8 +22,8 @@ from pipeline.alignment.inputs.image_input import Activations, CachedInput
 from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
-from pipeline.core.errors import at_sample
 from pipeline.core.files import atomic_path
+from pipeline.core.samples import at_sample
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import stream_shard

@@ -19,8 +19,8 @@ import pyarrow as pa
 from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.token_cache import TextTokens
 from pipeline.alignment.model.layer_states import LayeredText
-from pipeline.core.errors import at_sample
 from pipeline.core.files import atomic_path
+from pipeline.core.samples import at_sample
 from pipeline.core.settings import machine
 from pipeline.encoders.text.masked_text import tokenize_masked
 from pipeline.execution.shard_map import map_shards

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pipeline.alignment.model.checkpoint import load
-from pipeline.core.errors import at_sample
 from pipeline.core.progress import progress
+from pipeline.core.samples import at_sample
 from pipeline.core.settings import machine
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.metrics.retrieval import FloatArray

@@ -21,8 +21,9 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import UserError, at_sample
+from pipeline.core.errors import UserError
 from pipeline.core.files import hash_bytes
+from pipeline.core.samples import at_sample
 from pipeline.core.settings import Params
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.packing.dropped import (

@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.core.errors import UserError, at_sample
+from pipeline.core.errors import UserError
 from pipeline.core.files import write_json
+from pipeline.core.samples import at_sample
 from pipeline.core.settings import Params
 from pipeline.fetch.packing.dropped import (
     CAPTION_TOO_LONG,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from pipeline.core.errors import UserError, at_sample
+from pipeline.core.errors import UserError
 from pipeline.core.files import hash_folder, require_folder
+from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 from pipeline.questioner.decoding.generated import Generated
 from pipeline.storage.images import decode_image

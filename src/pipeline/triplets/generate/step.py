@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.core.errors import at_sample
 from pipeline.core.files import hash_folder, require_folder
+from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.images import decode_image
 from pipeline.storage.shards import ImageShards, stream_shard
