@@ -130,7 +130,7 @@ def main() -> None:
         return
     from pipeline.training.distributed import world
 
-    objective = Toy()
+    objective = Toy(dropout=0.3 if number else 0.0)
     params = settings(micro_batch_size=number or None)
     with world() as processes:
         values, _ = update_gradient(objective, 3, params, processes)

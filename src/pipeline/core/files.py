@@ -77,7 +77,7 @@ def read_json(path: Path) -> Any:
         raise UserError("A file is not valid JSON.", where=path, found=str(error)[:300]) from None
 
 
-def hash_bytes(data: bytes) -> str:
+def hash_bytes(data: bytes | memoryview) -> str:
     """BLAKE2b digest of 16 bytes, as 32 hexadecimal characters."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 

@@ -59,7 +59,7 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
         "code": code_hash(Path(inspect.getfile(type(step)))),
         "parameters": step.parameters(),
         "device": device_class,
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
     }
     hashes = {file: _input_hash(file) for file in dict.fromkeys(file for shard in shards for file in shard.files)}
     return {
@@ -77,6 +77,11 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
 
 def _input_hash(file: Path) -> str:
     return hash_file(existing_file(file, "An input of a shard is missing.", "a file", "run the stage that writes it"))
+
+
+def library_versions() -> dict[str, str]:
+    """The installed versions of LIBRARIES."""
+    return {name: _version(name) for name in LIBRARIES}
 
 
 def _version(name: str) -> str:

@@ -2,44 +2,87 @@
 
 A checkpoint holds the objective (weights and loss state), the optimiser, the history, the best weights and the
 step. Random numbers and the position in the data are functions of the step (see `objective.py`, `grad_cache.py`).
-The folder is named by the training's fingerprint, so other code, parameters or data never resume from it.
+
+The folder is named by a digest of all that decides the training, so other code, parameters, data or machines never
+resume from it. The file ends in a digest of its own content, so one that was cut off, damaged or edited is never taken
+up; since it was then written here, by this code and for this training, what it holds needs no further check.
 """
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_path, hash_file, hash_json
+from pipeline.core.files import atomic_path, hash_bytes, hash_file, hash_json, remove
+from pipeline.core.machine_limits import free_disk_bytes
 from pipeline.execution.closure import code_hash
+from pipeline.execution.step import library_versions
+
+DIGEST_BYTES = len(hash_bytes(b""))
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically."""
-    with atomic_path(path) as temporary:
+    """Write a checkpoint atomically. Raises UserError if the disk does not take it; the one before then stays."""
+    if path.is_dir():
+        remove(path)
+    with told_if_not_written(path), atomic_path(path) as temporary:
         torch.save(state, temporary)
+        digest = hash_file(temporary)
+        with temporary.open("ab") as stream:
+            # torch.load reads a file from its table of contents, and so takes no notice of what stands behind it.
+            stream.write(digest.encode())
+
+
+@contextmanager
+def told_if_not_written(path: Path) -> Iterator[None]:
+    """Raise UserError where a file cannot be written."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        # torch's writer raises RuntimeError ("enforce fail at inline_container") where the disk is full.
+        raise UserError(
+            "A checkpoint cannot be written.",
+            where=path,
+            expected="a disk with space for the weights, the best weights and the optimiser's two copies of them",
+            found=f"{str(error).splitlines()[0]}; {free_disk_bytes(path.parent) / 1e9:,.2f} GB are free",
+            fix="free space on this disk, and start again: the training goes on from its last checkpoint",
+        ) from None
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """The checkpoint, or None if there is none. Raises UserError if the file is damaged."""
-    if not path.is_file():
+    """The checkpoint; None if there is none, or if it is not as it was written, of which a line tells."""
+    if not path.exists():
         return None
+    if not is_whole(path):
+        print(f"The checkpoint {path} is damaged or was edited; the training starts anew.", flush=True)
+        return None
+    return torch.load(path, map_location=device, weights_only=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether this is a file that ends in the digest of what stands before it."""
+    if not path.is_file():
+        return False
     try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
-        raise UserError(
-            "A checkpoint is damaged.",
-            where=path,
-            found=str(error)[:200],
-            fix=f"remove it: rm -r {path.parent}",
-        ) from None
+        data = memoryview(path.read_bytes())
+    except OSError:
+        return False
+    return hash_bytes(data[:-DIGEST_BYTES]).encode() == data[-DIGEST_BYTES:]
 
 
 def training_fingerprint(module: Path, parameters: Any, inputs: Iterable[Path]) -> str:
     """Digest of a module's import closure, JSON-able parameters and the contents of input files, in order."""
     return hash_json([code_hash(module), parameters, [hash_file(path) for path in inputs]])
+
+
+def machine_fingerprint(fingerprint: str, processes: int, device: torch.device) -> str:
+    """Digest of a training's fingerprint and of what computes it: processes, class of device, versions of libraries.
+
+    Each of them changes the last bits of sums.
+    """
+    return hash_json([fingerprint, processes, device.type, library_versions()])

@@ -8,6 +8,9 @@ Gradient caching (Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size
 
 The result is exact: the chain rule, cut at the outputs. Every process computes the whole joint loss but passes on
 only the gradient of its own outputs, so the parameters' gradients are summed over processes, not averaged.
+
+Dropout is a function of the step and of the micro-batch's number in the whole batch. So any number of processes drops
+the same if `micro_batch_size` divides each one's share; without it, each share is one micro-batch, and they differ.
 """
 
 from __future__ import annotations
@@ -34,9 +37,11 @@ def backward(
     """
     cached = len(micros) > 1
     outputs = []
-    for number, micro in enumerate(micros):
+    # Numbered over the whole batch, so that they have the same dropout whichever process computes them.
+    numbered = list(enumerate(micros, start=world.rank * len(micros)))
+    for number, micro in numbered:
         with torch.set_grad_enabled(not cached):
-            outputs.append(_outputs(objective, micro, step, number, params, world, device))
+            outputs.append(_outputs(objective, micro, step, number, params, device))
     leaves = {name: _leaf(torch.cat([output[name].detach() for output in outputs])) for name in outputs[0]}
     gathered = world.gather(leaves)
     losses = objective.losses(gathered)
@@ -47,9 +52,9 @@ def backward(
             if parameter.grad is not None:
                 parameter.grad /= world.size
     start = 0
-    for number, micro in enumerate(micros):
-        output = _outputs(objective, micro, step, number, params, world, device) if cached else outputs[number]
-        _pass_on(output, leaves, start)
+    for output, (number, micro) in zip(outputs, numbered, strict=True):
+        again = _outputs(objective, micro, step, number, params, device) if cached else output
+        _pass_on(again, leaves, start)
         start += len(next(iter(output.values())))
     world.sum_gradients(objective.parameters())
     values = {name: float(loss.detach()) for name, loss in losses.items()}
@@ -69,12 +74,11 @@ def _outputs(
     step: int,
     number: int,
     params: TrainingParams,
-    world: World,
     device: torch.device,
 ) -> dict[str, Tensor]:
     micro = to_device(micro, device)
     # Seeding from the step makes the random state a function of the step: nothing to store, replay is exact.
-    torch.manual_seed((((params.seed * 1_000_003 + step) * 4_099 + world.rank) * 4_099 + number) % 2**64)
+    torch.manual_seed(((params.seed * 1_000_003 + step) * 4_099 * 4_099 + number) % 2**64)
     with autocast(params.precision, device):
         outputs = objective.outputs(micro)
     return {name: o.float() if o.is_floating_point() and o.dtype != torch.float64 else o for name, o in outputs.items()}

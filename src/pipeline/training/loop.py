@@ -42,11 +42,11 @@ def train(
 ) -> History:
     """Train the objective; it holds the best weights afterwards. Returns the curves.
 
-    `fingerprint` digests everything that decides the result (code, parameters, data); a checkpoint under it in
-    `scratch/training/<name>/` is resumed from. Raises UserError if the batch cannot be split over the processes or
-    does not fit into memory, or if gradients stay non-finite.
+    `fingerprint` digests what decides the result (code, parameters, data); a checkpoint in `scratch/training/<name>/`
+    of the same fingerprint, number of processes, class of device and libraries is resumed from. Raises UserError if the
+    batch cannot be split over the processes or does not fit into memory, if gradients or the validation figure are not
+    finite, or if the disk does not take a checkpoint.
     """
-    folder = scratch / "training" / name / fingerprint
     deterministic = torch.are_deterministic_algorithms_enabled()
     # torch makes this module's class at run time, so its attribute is unknown to type checkers.
     memory: Any = torch.utils.deterministic
@@ -59,6 +59,7 @@ def train(
         with fixed_threads(CPU_THREADS), world() as processes:
             check_batch(params, processes)
             check_memory(objective, params, processes, place)
+            folder = scratch / "training" / name / checkpoint.machine_fingerprint(fingerprint, processes.size, place)
             return Run(objective.to(place), params, name, folder / "checkpoint.pt", processes, place).complete()
     finally:
         torch.use_deterministic_algorithms(deterministic)
@@ -155,13 +156,16 @@ class Run:
         values = ", ".join(f"{name} {value:g}" for name, value in losses.items())
         print(f"{self.name}: update {self.step} skipped, not finite: {values}, gradient {norm:g}", flush=True)
         if self.skipped >= SKIPS_IN_A_ROW:
-            raise UserError(
-                f"The training '{self.name}' no longer gives finite numbers.",
-                where=f"update {self.step}",
-                found=f"{values}, gradient norm {norm:g}, {self.skipped} times in a row",
-                fix="lower training.learning_rate, or use precision float32; the last good state is kept in "
-                + str(self.path),
-            )
+            raise self.not_finite(f"{values}, gradient norm {norm:g}, {self.skipped} times in a row")
+
+    def not_finite(self, found: str) -> UserError:
+        """The error for a training that has gone astray."""
+        return UserError(
+            f"The training '{self.name}' no longer gives finite numbers.",
+            where=f"update {self.step}",
+            found=found,
+            fix=f"lower training.learning_rate, or use precision float32; the last good state is kept in {self.path}",
+        )
 
     def validate_if_due(self) -> None:
         """Validate every so many steps and at the end; keep the weights if they are the best so far."""
@@ -170,6 +174,8 @@ class Run:
         self.objective.eval()
         with torch.no_grad():
             figures = self.processes.from_first(self.objective.validate())
+        if not math.isfinite(figures[self.objective.monitor]):
+            raise self.not_finite(f"validation: {self.objective.monitor} {figures[self.objective.monitor]:g}")
         if self.history.validated(self.step, figures, self.objective.monitor):
             self.best = {key: value.detach().clone() for key, value in self.objective.state_dict().items()}
 
@@ -199,12 +205,23 @@ class Run:
         self.pause = SECONDS_BETWEEN_CHECKPOINTS * max(1.0, self.saved_at - start)
 
     def resume(self) -> None:
-        """Go on from the checkpoint, if there is one."""
+        """Go on from the checkpoint, if there is one.
+
+        Raises UserError if another process found another one, as where each has a scratch folder of its own.
+        """
         state = checkpoint.load(self.path, self.device)
-        if state is None:
-            return
-        self.step, self.finished, self.best = state["step"], state["finished"], state["best"]
-        self.objective.load_state_dict(state["objective"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.history = History(**state["history"])
-        print(f"{self.name}: going on from step {self.step} of {self.params.steps}", flush=True)
+        if state is not None:
+            self.step, self.finished, self.best = state["step"], state["finished"], state["best"]
+            self.objective.load_state_dict(state["objective"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.history = History(**state["history"])
+            print(f"{self.name}: going on from step {self.step} of {self.params.steps}", flush=True)
+        first = self.processes.from_first(self.step)
+        if self.step != first:
+            raise UserError(
+                "The processes of a training found different checkpoints.",
+                where=f"{self.path}, process {self.processes.rank} of {self.processes.size}",
+                expected=f"that of process 0, after {first} updates",
+                found=f"one after {self.step} updates",
+                fix="let all processes use one scratch folder, or remove this one",
+            )

@@ -2,19 +2,38 @@
 
 `ImageTokens` and `TextTokens` give the tokens of single images and texts by number. An image's number is its index in
 the list of rows, a text's number the order in which it was first named.
+
+Finished shards of tokens are linked into one folder, mapped into memory, and unlinked: mapped files need no name. So
+the folder is in use for a moment only, and the processes of one training take turns (`alone_in`): the first computes
+the tokens, the others find them in scratch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
+
+from pipeline.core.files import remove
 
 BYTES_PER_VALUE = 2
 """Of float16, in which tokens are cached."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Use a folder of scratch that no other process uses meanwhile; it is not there before and afterwards."""
+    lock = folder.parent / "locks" / f"{folder.name}-folder.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock, fallback_to_soft=False):
+        remove(folder)
+        yield
+        remove(folder)
 
 
 class ImageTokens:

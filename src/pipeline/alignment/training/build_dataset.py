@@ -23,7 +23,6 @@ from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.build_answers import MaskedText, cache_answers
-from pipeline.core.files import remove
 from pipeline.core.settings import machine
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.token_grid import pooled_grid
@@ -70,7 +69,6 @@ def build_datasets(
     teacher: its targets [images, D]; answers: the masked texts of each image; both of the training images, or None
     where no loss needs them.
     """
-    remove(scratch / "align")
     train, val = splits.train, splits.val
     texts = {**texts_by_shard(train, TRAIN), **texts_by_shard(val, VAL)}
     announce_cache(splits, texts, encoders, params)

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
 from pipeline.alignment.data.splits import Splits, read_splits
+from pipeline.alignment.inputs.token_cache import alone_in
 from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.model.aligned_model import AlignmentModel
 from pipeline.alignment.model.checkpoint import ModelConfig, save
@@ -21,7 +22,7 @@ from pipeline.alignment.training.build_dataset import Encoders, build_datasets, 
 from pipeline.alignment.training.distillation import read_targets
 from pipeline.alignment.training.init_shared import init_shared_encoder
 from pipeline.alignment.training.objective import AlignmentObjective
-from pipeline.core.files import hash_file, remove
+from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.execution.process import CPU_THREADS, fixed_threads
@@ -56,7 +57,6 @@ def align(params: AlignParams, paths: Paths) -> dict[str, Any]:
     )
     history.write(paths.plots)
     publish(params, paths, encoders, objective, inputs)
-    remove(paths.scratch / "align")
     return metrics(history, objective, assembled.splits)
 
 
@@ -73,7 +73,8 @@ def assemble(params: AlignParams, paths: Paths) -> Assembled:
     encoders = load_encoders(params, paths.root)
     if weights.answers:
         answers = read_answers(splits, paths.triplets, encoders.text.encoder)
-    data, validation = build_datasets(splits, teacher, answers, encoders, params, paths.scratch)
+    with alone_in(paths.scratch / "align"):
+        data, validation = build_datasets(splits, teacher, answers, encoders, params, paths.scratch)
     return Assembled(splits, encoders, build_objective(encoders, data, validation, params))
 
 

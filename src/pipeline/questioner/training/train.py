@@ -161,13 +161,13 @@ class QuestionerTraining:
         return measure_filter(FilterModel(loaded), held_out, baseline, folder)
 
     def fingerprint(self) -> str:
-        """Digest of all that decides the result: code, parameters, weights, data."""
+        """Digest of what decides the result: code, parameters, weights, data."""
         weights = [self.config.image_hash, self.text_hash()]
         start = self.params.model.init_from
         more = [self.paths.root / start / WEIGHTS] if start else []
         return training_fingerprint(
             Path(__file__),
-            [self.params.model_dump(), weights, str(self.device.type)],
+            [self.params.model_dump(), weights],
             [*(self.paths.annotations / name for name in TABLES), *more],
         )
 
