@@ -25,11 +25,9 @@ def main(params: EvaluateDataParams, paths: Paths) -> dict:
     from pipeline.evaluation.data_quality.measure_held_out import measure_held_out
     from pipeline.storage.shards import ImageShards
 
-    pairs = ImageShards(paths.pairs).manifest
-    urls = dict(zip(pairs["key"].to_pylist(), pairs["url"].to_pylist(), strict=True))
-    judge = ToyWorldJudge()
+    pairs, judge = ImageShards(paths.pairs), ToyWorldJudge()
     return {
-        "data_quality": measure_generated(params, paths.triplets, paths.rejected, urls, judge, paths.results),
+        "data_quality": measure_generated(params, paths.triplets, paths.rejected, pairs, judge, paths.results),
         "held_out": measure_held_out(paths.all_results, judge),
     }
 

@@ -22,13 +22,14 @@ from pipeline.triplets.filter.params import FilterParams
 @stage(writes=["triplets", "rejected"])
 def main(params: FilterParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
+    from pipeline.storage.shards import ImageShards
     from pipeline.triplets.filter.step import FilterStep, generated_shards
     from pipeline.triplets.statistics.filtered import filter_metrics
     from pipeline.triplets.statistics.plots import write_plots
 
     map_shards(
         FilterStep(params, paths.filter_model),
-        generated_shards(paths.generated, paths.pairs),
+        generated_shards(paths.generated, ImageShards(paths.pairs)),
         into={"kept": paths.triplets, "rejected": paths.rejected},
         scratch=paths.scratch,
     )

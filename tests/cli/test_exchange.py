@@ -67,7 +67,9 @@ def write_layout(folder: Path, images: list[int]) -> None:
 def test_images_without_url_are_left_out_and_counted(root: Path) -> None:
     triplets = root / "data" / "triplets"
     KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("b", 0)])
-    KEPT_DC.write(triplets / "train-00000-dc.parquet", [caption("a", 0), caption("c", 0)])
+    KEPT_DC.write(triplets / "train-00000-dc.parquet", [caption("a", 0)])
+    KEPT_QA.write(triplets / "train-00001-qa.parquet", [])
+    KEPT_DC.write(triplets / "train-00001-dc.parquet", [caption("c", 0)])
     manifest = MANIFEST.read(root / "data/pairs/manifest.parquet")
     without = [row | {"url": "" if row["key"] == "a" else row["url"]} for row in manifest.to_pylist()]
     MANIFEST.write(root / "data/pairs/manifest.parquet", without)

@@ -191,12 +191,15 @@ def write_results(
         gallery=GalleryParams(queries=12, candidates=5),
     )
     data_params = EvaluateDataParams(seed=1, judged_images=None, rows_per_reason=3)
-    manifest = ImageShards(pairs).manifest
-    urls = dict(zip(manifest["key"].to_pylist(), manifest["url"].to_pylist(), strict=True))
     evaluate, evaluate_data = results / "evaluate", results / "evaluate_data"
     retrieval = measure_retrieval(params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], evaluate)
     quality = measure_generated(
-        data_params, root / "data" / "triplets", root / "data" / "rejected", urls, InventedJudge(), evaluate_data
+        data_params,
+        root / "data" / "triplets",
+        root / "data" / "rejected",
+        ImageShards(pairs),
+        InventedJudge(),
+        evaluate_data,
     )
     write_json(evaluate / "metrics.json", {"retrieval": retrieval})
     write_json(evaluate_data / "metrics.json", {"data_quality": quality})

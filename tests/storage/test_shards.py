@@ -95,3 +95,76 @@ def test_a_shard_that_ends_between_two_images_is_refused(tmp_path: Path, jpeg: C
 def test_cut_off_image(jpeg: Callable[..., bytes]) -> None:
     with pytest.raises(UserError, match=r"here: 7"):
         decode_image(jpeg()[:200], where="here: 7")
+
+
+def painted_over(folder: Path, key: str, jpeg: Callable[..., bytes]) -> None:
+    """Put another picture of the same size into the tar, in place."""
+    row = next(row for row in MANIFEST.read(folder / "manifest.parquet").to_pylist() if row["key"] == key)
+    path, other = folder / f"{row['shard']}.tar", jpeg(99)
+    other = other[: row["size"]].ljust(row["size"], b"\0")
+    data = bytearray(path.read_bytes())
+    data[row["offset"] : row["offset"] + row["size"]] = other
+    path.write_bytes(data)
+
+
+def test_a_picture_that_was_painted_over_is_refused(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    write(tmp_path, jpeg)
+    painted_over(tmp_path, "002", jpeg)
+    shards = ImageShards(tmp_path)
+    assert shards.jpeg("000") == jpeg(0)
+    tar = shards.path("train-00000")
+    assert [key for key, _ in stream_shard(tar, {"000"})] == ["000"]
+    for read in (lambda: shards.jpeg("002"), lambda: list(stream_shard(tar))):
+        with pytest.raises(UserError, match="not the one that the manifest lists") as error:
+            read()
+        assert error.value.where == f"{tar}: 002" and error.value.expected.startswith("SHA-256 ")
+
+
+def test_keys_that_were_swapped_are_refused(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    write(tmp_path, jpeg)
+    before = ImageShards(tmp_path)
+    rows = MANIFEST.read(tmp_path / "manifest.parquet").to_pylist()
+    keys = [row["key"] for row in rows]
+    MANIFEST.write(
+        tmp_path / "manifest.parquet",
+        [row | {"key": key} for row, key in zip(rows, [keys[1], keys[0], keys[2]], strict=True)],
+    )
+    shards = ImageShards(tmp_path)
+    tar = shards.path("train-00000")
+    assert shards.jpeg("002") == jpeg(2) and shards.listed("train-00000") != before.listed("train-00000")
+    for key in keys[:2]:
+        with pytest.raises(UserError, match="not the one that its manifest lists") as error:
+            shards.jpeg(key)
+        assert f"{tar}: {key}" == error.value.where and f"{key}.jpg" in error.value.expected
+    with pytest.raises(UserError, match="not the one that the manifest lists"):
+        list(stream_shard(tar))
+
+
+@pytest.mark.parametrize("change", ["one too few", "one too many"])
+def test_other_images_than_the_manifests_are_refused(tmp_path: Path, jpeg: Callable[..., bytes], change: str) -> None:
+    write(tmp_path, jpeg)
+    rows = MANIFEST.read(tmp_path / "manifest.parquet").to_pylist()
+    more = [rows[2] | {"key": "another"}]
+    MANIFEST.write(tmp_path / "manifest.parquet", rows[:2] if change == "one too few" else rows + more)
+    with pytest.raises(UserError) as error:
+        list(stream_shard(tmp_path / "train-00000.tar"))
+    assert ("002" in error.value.where) if change == "one too few" else ("'another'" in error.value.found)
+
+
+@pytest.mark.parametrize("place", [{"offset": 0}, {"size": -1}, {"offset": -(2**62)}])
+def test_a_place_before_the_first_image_is_refused(
+    tmp_path: Path, jpeg: Callable[..., bytes], place: dict[str, int]
+) -> None:
+    write(tmp_path, jpeg)
+    first, *others = MANIFEST.read(tmp_path / "manifest.parquet").to_pylist()
+    MANIFEST.write(tmp_path / "manifest.parquet", [first | place, *others])
+    with pytest.raises(UserError, match="before a shard's first image"):
+        ImageShards(tmp_path)
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path, jpeg: Callable[..., bytes]) -> None:
+    write(tmp_path, jpeg)
+    for content in (b"", b"PAR1 nothing PAR1"):
+        (tmp_path / "manifest.parquet").write_bytes(content)
+        with pytest.raises(UserError, match="manifest of a shard is missing or damaged"):
+            list(stream_shard(tmp_path / "train-00000.tar"))

@@ -10,6 +10,7 @@ from tests.triplets.fakes import FakeGenerator, as_generator
 
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ShardWriter
+from pipeline.tables.pairs import MANIFEST
 from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
@@ -34,6 +35,7 @@ def shard(tmp_path: Path) -> Path:
             image = tmp_path / f"{key}.png"
             Image.new("RGB", (8, 8), colour).save(image)
             writer.add(key, image.read_bytes(), ["caption"])
+    MANIFEST.write(tmp_path / "pairs" / "manifest.parquet", writer.manifest())
     return tmp_path / "pairs" / "train-00000.tar"
 
 

@@ -13,33 +13,33 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import remove, require_folder
 from pipeline.core.progress import progress
 from pipeline.core.stage import Paths
-from pipeline.storage.shards import ImageShards
-from pipeline.tables.triplets import KEPT_DC, KEPT_QA
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
+from pipeline.tables.table import Table
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, SPLIT, files_of_shards
 from pipeline.triplets.formats.jade import image_ids
 from pipeline.triplets.formats.jade_export import export_captions, export_qa
 from pipeline.triplets.formats.jade_import import PublishedFolder
 
 IMPORTED = Path("data", "raw", "triplets")
 """Where imported triplets lie, below the repository's root."""
-SPLIT = "train"
-"""Triplets are for learning: held-out images get none."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def export_jade(root: Path, folder: Path) -> str:
     """Write `data/triplets/` as `folder/QA/` and `folder/DC/`; returns what was written, for people.
 
-    Images without a url have no number there; they are left out and counted. Raises UserError if there are no triplets,
-    no image has a url, the folder holds something, or two images' urls have one CRC-32.
+    Images without a url have no number there; they are left out and counted. Raises UserError if a shard has no
+    triplets, if one's image is not among the pairs, no image has a url, the folder holds something, or two images' urls
+    have one CRC-32.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError("The folder to export to is not empty.", where=folder, fix="name a new folder")
     paths = Paths.of(root, "filter")
     triplets = require_folder(paths.triplets, "filter")
-    qa = KEPT_QA.read_folder(triplets, "*-qa.parquet")
-    captions = KEPT_DC.read_folder(triplets, "*-dc.parquet")
+    pairs = ImageShards(paths.pairs)
+    qa, captions = (_kept(table, triplets, suffix, pairs) for table, suffix in ((KEPT_QA, "qa"), (KEPT_DC, "dc")))
     used = set(qa["key"].to_pylist()) | set(captions["key"].to_pylist())
-    rows = ImageShards(paths.pairs).manifest.select(["key", "url"]).to_pylist()
+    rows = pairs.manifest.select(["key", "url"]).to_pylist()
     urls = {row["key"]: row["url"] for row in rows if row["key"] in used}
     without = sorted(key for key in used if not urls.get(key))
     if without and len(without) == len(used):
@@ -55,6 +55,12 @@ def export_jade(root: Path, folder: Path) -> str:
     export_captions(captions.to_pylist(), urls, folder)
     left_out = f"\nLeft out: {len(without)} images that have no url, such as {without[0]}." if without else ""
     return f"Wrote {qa.num_rows} question-answer pairs and {captions.num_rows} region captions to {folder}.{left_out}"
+
+
+def _kept(table: Table, folder: Path, suffix: str, pairs: ImageShards) -> pa.Table:
+    rows = table.read(*files_of_shards(folder, suffix, pairs.shards(SPLIT), fix="run `dvc repro filter`"))
+    table.check_images(rows, pairs.keys, folder, pairs.folder / MANIFEST_FILE)
+    return rows
 
 
 def import_jade(root: Path, source: Path, name: str) -> str:

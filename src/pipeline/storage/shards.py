@@ -3,8 +3,11 @@
 A shard `<split>-<number>.tar` holds `<key>.jpg`, `<key>.txt` (the first caption) and `<key>.json` per image, so
 any WebDataset reader can stream it. `manifest.parquet` beside the shards keeps each image's offset and size in
 its tar: one seek fetches it, which makes exact shuffling, joining and resuming possible. A step that works on one
-shard streams its tar without the manifest. Tar headers carry no time, owner or mode of the machine, so equal content
-gives equal bytes.
+shard streams its tar. Tar headers carry no time, owner or mode of the machine, so equal content gives equal bytes.
+
+The manifest stands for the tars: tables and trainings refer to its keys and digests. So every image that is read, by
+either way, is compared with its SHA-256 and its key there. That costs no reading, only the digest of bytes that are in
+memory anyway.
 """
 
 from __future__ import annotations
@@ -20,15 +23,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from PIL import Image
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import atomic_path
+from pipeline.core.files import atomic_path, hash_json
 from pipeline.storage.images import decode_image
 from pipeline.storage.tar_end import fault_after
 from pipeline.tables.pairs import MANIFEST
 
 IMAGE_SUFFIX = ".jpg"
+MANIFEST_FILE = "manifest.parquet"
+NAME_BYTES = tarfile.LENGTH_NAME
+"""Of a file's name, in the header before its content; the rest of a longer one stands further in front."""
 
 
 def shard_name(split: str, number: int) -> str:
@@ -100,29 +107,65 @@ class ShardWriter:
 def stream_shard(tar: Path, keys: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Key and encoded bytes of each image of a shard, in the order of the tar; with `keys`, of these images only.
 
-    Raises UserError if the tar is missing, cut off or has a hole.
+    Raises UserError if the tar is missing, cut off or has a hole, or if its images are not those of the manifest.
     """
+    digests = listed_digests(tar)
     try:
         with tarfile.open(tar, "r:") as archive:
             for member in archive:
                 key = member.name.removesuffix(IMAGE_SUFFIX)
-                if key == member.name or (keys is not None and key not in keys):
+                if key == member.name:
                     continue
-                stream = archive.extractfile(member)
+                digest = digests.pop(key, "none: the manifest lacks it")
+                stream = archive.extractfile(member) if keys is None or key in keys else None
                 if stream is not None:
-                    yield key, stream.read()
+                    yield key, _checked(stream.read(), digest, f"{tar}: {key}")
             end = archive.offset
         fault = fault_after(tar, end)
     except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise _broken_shard(tar, str(error)) from None
     if fault:
         raise _broken_shard(tar, fault)
+    if digests:
+        raise _broken_shard(tar, f"{len(digests)} images of the manifest are not in it, such as {min(digests)!r}")
 
 
-def _broken_shard(tar: Path, found: str, expected: str = "") -> UserError:
+def listed_digests(tar: Path) -> dict[str, str]:
+    """SHA-256 of the images of a shard by their keys, as the manifest beside it lists them.
+
+    Raises UserError if the manifest is missing or damaged.
+    """
+    path, columns = tar.parent / MANIFEST_FILE, ["key", "sha256"]
+    try:
+        rows = pq.read_table(path, columns=columns, filters=[("shard", "=", tar.stem)])
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            "The manifest of a shard is missing or damaged.",
+            where=path,
+            found=str(error)[:300],
+            fix="run the fetch stage that writes it again",
+        ) from None
+    return dict(zip(*(rows[name].to_pylist() for name in columns), strict=True))
+
+
+def _checked(data: bytes, digest: str, where: str) -> bytes:
+    """`data`, if it has this SHA-256."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != digest:
+        raise UserError(
+            "An image is not the one that the manifest lists.",
+            where=where,
+            expected=f"SHA-256 {digest}",
+            found=found,
+            fix="restore the folder (`dvc checkout`), or run the fetch stage that writes it again",
+        )
+    return data
+
+
+def _broken_shard(where: object, found: str, expected: str = "") -> UserError:
     return UserError(
-        "A shard is missing or cut off.",
-        where=tar,
+        "A shard is missing, cut off, or not the one that its manifest lists.",
+        where=where,
         expected=expected,
         found=found,
         fix="run the fetch stage that writes it again",
@@ -137,7 +180,7 @@ class ImageShards:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / "manifest.parquet"
+        path = folder / MANIFEST_FILE
         if not path.is_file():
             raise UserError("A folder of image shards has no manifest.", where=path, fix="run its fetch stage")
         manifest = MANIFEST.read(path)
@@ -145,6 +188,16 @@ class ImageShards:
             raise UserError("A folder of image shards holds no image.", where=folder, fix="check its sources")
         self.manifest: pa.Table = manifest.sort_by([("shard", "ascending"), ("offset", "ascending")])
         self._check_tars()
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of all images."""
+        return frozenset(self.manifest["key"].to_pylist())
+
+    @cached_property
+    def urls(self) -> dict[str, str]:
+        """Where each image comes from, by its key."""
+        return dict(zip(*(self.manifest[name].to_pylist() for name in ("key", "url")), strict=True))
 
     def shards(self, split: str | None = None) -> list[str]:
         """Names of the shards, of one split or of all, in order."""
@@ -157,32 +210,47 @@ class ImageShards:
         """The manifest rows of one shard, in the order of the tar."""
         return self.manifest.filter(pc.field("shard") == shard)
 
+    def listed(self, shard: str) -> str:
+        """Digest of what the manifest says of a shard's images: a step's results stand or fall with it."""
+        rows = self.rows(shard)
+        return hash_json([rows[name].to_pylist() for name in ("key", "offset", "size", "sha256")])
+
     def path(self, shard: str) -> Path:
         """The tar of a shard."""
         return self.folder / f"{shard}.tar"
 
     def jpeg(self, key: str) -> bytes:
-        """The bytes of one image, as stored. Raises UserError for an unknown key."""
+        """The bytes of one image, as stored.
+
+        Raises UserError for an unknown key, or if another image stands where the manifest says.
+        """
         try:
-            shard, offset, size = self._locations[key]
+            shard, offset, size, digest = self._locations[key]
         except KeyError:
             raise UserError("An image is not in the shards.", where=self.folder, found=f"key {key!r}") from None
+        where = f"{self.path(shard)}: {key}"
         with self.path(shard).open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(size)
+            stream.seek(offset - tarfile.BLOCKSIZE)
+            name = stream.read(tarfile.BLOCKSIZE)[:NAME_BYTES].rstrip(b"\0")
+            data = stream.read(size)
+        if name != f"{key}{IMAGE_SUFFIX}".encode()[:NAME_BYTES]:
+            raise _broken_shard(where, f"{name!a} at byte {offset}", expected=f"the file {key}{IMAGE_SUFFIX}")
+        return _checked(data, digest, where)
 
     def image(self, key: str) -> Image.Image:
         """One image, decoded, RGB. Raises UserError for an unknown key or damaged bytes."""
         return decode_image(self.jpeg(key), where=f"{self.folder}: {key}")
 
     @cached_property
-    def _locations(self) -> dict[str, tuple[str, int, int]]:
-        columns = (self.manifest[name].to_pylist() for name in ("key", "shard", "offset", "size"))
-        return {key: (shard, offset, size) for key, shard, offset, size in zip(*columns, strict=True)}
+    def _locations(self) -> dict[str, tuple[str, int, int, str]]:
+        columns = (self.manifest[name].to_pylist() for name in ("key", "shard", "offset", "size", "sha256"))
+        return {key: (shard, offset, size, digest) for key, shard, offset, size, digest in zip(*columns, strict=True)}
 
     def _check_tars(self) -> None:
-        ends = self.manifest["offset"].to_numpy() + self.manifest["size"].to_numpy()
-        needed = pa.table({"shard": self.manifest["shard"], "end": ends}).group_by("shard")
+        starts, sizes = (self.manifest[name].to_numpy() for name in ("offset", "size"))
+        if starts.min() < tarfile.BLOCKSIZE or sizes.min() < 0:
+            raise UserError("A manifest names a place before a shard's first image.", where=self.folder / MANIFEST_FILE)
+        needed = pa.table({"shard": self.manifest["shard"], "end": starts + sizes}).group_by("shard")
         for row in needed.aggregate([("end", "max")]).to_pylist():
             path = self.path(row["shard"])
             size = path.stat().st_size if path.is_file() else None

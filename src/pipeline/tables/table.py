@@ -5,7 +5,7 @@ Files are ZSTD-compressed and carry no time stamp, so equal rows give equal byte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -123,6 +123,21 @@ class Table:
                 found=", ".join(f"{name}={repeated[name]!r}" for name in self.key)
                 + f" in {repeated['count_all']} rows",
                 fix="remove the duplicate from the source, or delete this file and run its stage again",
+            )
+
+    def check_images(self, rows: pa.Table, known: Collection[str], where: object, images: object) -> None:
+        """Raise UserError, naming both places, if a row's `key` is not that of a known image.
+
+        where: the table's file or folder; images: the manifest that lists the known images.
+        """
+        unknown = sorted(set(rows["key"].unique().to_pylist()).difference(known))
+        if unknown:
+            raise UserError(
+                f"Rows of the table '{self.name}' belong to images that are not there.",
+                where=f"{where} and {images}",
+                expected="keys of this manifest",
+                found=f"{len(unknown)} other keys, the first is {unknown[0]!r}",
+                fix="run the stage that writes the table again, so that both come from the same images",
             )
 
     def _read_one(self, path: Path) -> pa.Table:

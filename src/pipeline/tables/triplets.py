@@ -7,8 +7,12 @@ the same in the kept and rejected tables, so a row can be followed through the f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import pyarrow as pa
 
+from pipeline.core.errors import UserError
 from pipeline.tables.table import BOX, Column, Table
 
 _QA = (
@@ -69,6 +73,26 @@ REJECTED_DC = Table(
     _DC_KEY,
     "A region caption that was rejected, and why.",
 )
+
+
+SPLIT = "train"
+"""Triplets are for learning: held-out images need none."""
+
+
+def files_of_shards(folder: Path, suffix: str, shards: Iterable[str], fix: str) -> list[Path]:
+    """The file `<shard>-<suffix>.parquet` of every shard. Raises UserError, with this way out, if one is missing."""
+    paths = [folder / f"{shard}-{suffix}.parquet" for shard in shards]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise UserError(
+            "A folder of generated data lacks the table of a shard.",
+            where=missing[0],
+            expected=f"one table for each of {len(paths)} shards of training images",
+            found=f"{len(missing)} missing",
+            fix=fix,
+        )
+    return paths
+
 
 BOXES = Table(
     name="boxes",

@@ -44,7 +44,7 @@ class TeacherStep(Step):
     @staticmethod
     def shards(pairs: ImageShards) -> list[Shard]:
         """The work: every shard of images."""
-        return [Shard(name, (pairs.path(name),)) for name in pairs.shards()]
+        return [Shard(name, (pairs.path(name),), pairs.listed(name)) for name in pairs.shards()]
 
     def parameters(self) -> dict[str, Any]:
         """Parameters, digest of the weights, and batch size."""

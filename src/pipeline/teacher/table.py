@@ -7,7 +7,7 @@ the column holds the probabilities, which sum to one up to the rounding of float
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,6 +60,11 @@ class TeacherEmbeddings:
     embeddings: np.ndarray
     provenance: TeacherProvenance
     folder: Path
+
+    def check_images(self, known: Collection[str], manifest: Path) -> None:
+        """Raise UserError if an embedding's image is not among the known ones, which `manifest` lists."""
+        keys = pa.table({"key": self.keys})
+        teacher_table(self.embeddings.shape[1]).check_images(keys, known, self.folder, manifest)
 
     def of(self, keys: Sequence[str], named_in: Path) -> np.ndarray:
         """Embeddings of these images, float16 [N, D], in the order of `keys`.

@@ -53,8 +53,20 @@ def test_images_without_a_text_are_left_out(tmp_path: Path) -> None:
 
 def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) -> None:
     row = {"key": "nowhere", "region_id": 0, "box": [0, 0, 1, 1], "caption": "x", "confidence": 1.0}
-    KEPT_DC.write(tmp_path / "a-dc.parquet", [row])
+    KEPT_DC.write(tmp_path / "train-00000-dc.parquet", [row])
     params = world.params(loss_weights__questions=0.0, contrastive={"synthetic_caption_prob": 0.0})
-    with pytest.raises(UserError, match="not among the pairs") as caught:
+    with pytest.raises(UserError, match="images that are not there") as caught:
         read_splits(paths.pairs, tmp_path, params)
     assert "nowhere" in str(caught.value) and str(paths.pairs) in str(caught.value)
+
+
+def test_a_shard_without_triplets_is_named(tmp_path: Path, paths: Paths) -> None:
+    with ShardWriter(tmp_path / "train-00001.tar", "train") as writer:
+        writer.add("a", world.picture("red", "blue", 0), ["a red area"])
+    rows = [*MANIFEST.read(paths.pairs / "manifest.parquet").to_pylist(), *writer.rows]
+    MANIFEST.write(tmp_path / "manifest.parquet", rows)
+    for tar in paths.pairs.glob("*.tar"):
+        (tmp_path / tar.name).hardlink_to(tar)
+    with pytest.raises(UserError, match="lacks the table of a shard") as caught:
+        read_splits(tmp_path, paths.triplets, world.params())
+    assert caught.value.where == str(paths.triplets / "train-00001-dc.parquet")

@@ -259,8 +259,8 @@ def test_mistakes(paths: Paths, tmp_path: Path) -> None:
     splits = read_splits(paths.pairs, paths.triplets, world.params())
     encoder = text_encoder(paths)
     row = KEPT_QA.read_folder(paths.triplets, "*-qa.parquet").to_pylist()[0]
-    for rows, message in (([], "no answers to mask"), ([row | {"key": "nowhere"}], "not among the pairs")):
-        KEPT_QA.write(tmp_path / "a-qa.parquet", rows)
+    for rows, message in (([], "no answers to mask"), ([row | {"key": "nowhere"}], "images that are not there")):
+        KEPT_QA.write(tmp_path / "train-00000-qa.parquet", rows)
         with pytest.raises(UserError, match=message):
             read_answers(splits, tmp_path, encoder)
     encoder.mask_id = None

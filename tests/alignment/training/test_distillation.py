@@ -14,6 +14,8 @@ from pipeline.alignment.training.distillation import Distillation, check_pooling
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.table import TeacherEmbeddings, TeacherProvenance
 
 KL = {"distillation": {"kind": "kl"}, "loss_weights": {"contrastive": 1.0, "distillation": 1.0, "regions": 0.0,
@@ -26,10 +28,22 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 
 def test_stored_probabilities_are_read_as_they_are(paths: Paths) -> None:
-    found = read_targets(DistillationParams(kind="kl"), paths.teacher, ["train001", "train000"], paths.pairs)
+    found = read_targets(
+        DistillationParams(kind="kl"), paths.teacher, ["train001", "train000"], ImageShards(paths.pairs)
+    )
     assert found.shape == (2, world.CLASSES) and bool((found >= 0).all())
     torch.testing.assert_close(found.double().sum(dim=1), torch.ones(2).double(), atol=2e-3, rtol=0)
     assert float(found.double().norm(dim=1).max()) < 0.999
+
+
+def test_embeddings_of_other_images_are_refused(paths: Paths, tmp_path: Path) -> None:
+    for tar in paths.pairs.glob("*.tar"):
+        (tmp_path / tar.name).hardlink_to(tar)
+    rows = MANIFEST.read(paths.pairs / "manifest.parquet").to_pylist()
+    MANIFEST.write(tmp_path / "manifest.parquet", [row for row in rows if row["key"] != "train003"])
+    with pytest.raises(UserError, match="images that are not there") as error:
+        read_targets(DistillationParams(kind="kl"), paths.teacher, ["train000"], ImageShards(tmp_path))
+    assert "train003" in error.value.found and str(paths.teacher) in error.value.where
 
 
 def test_every_text_has_its_images_distribution() -> None:

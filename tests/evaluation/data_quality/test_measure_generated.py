@@ -1,15 +1,20 @@
 """Quality of small tables of kept and rejected rows, with a judge whose truth is known."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.evaluation.data_quality.fake_judge import FakeJudge
 
+from pipeline.core.errors import UserError
 from pipeline.evaluation.data_quality.measure_generated import measure_generated
 from pipeline.evaluation.data_quality.params import EvaluateDataParams
+from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
+from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
+Shards = Callable[[str], ImageShards]
 PARAMS = EvaluateDataParams(seed=0, judged_images=None, rows_per_reason=1)
 BOX = [0.0, 0.0, 1.0, 1.0]
 
@@ -48,9 +53,22 @@ def tables(tmp_path) -> tuple[Path, Path]:
     return kept, rejected
 
 
-def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], tmp_path):
-    urls = {"image0": "known://0", "image1": "known://1"}
-    quality = measure_generated(PARAMS, *tables, urls, FakeJudge(), tmp_path)
+@pytest.fixture
+def shards(tmp_path: Path, jpeg: Callable[..., bytes]) -> Callable[[str], ImageShards]:
+    """Two images with urls of a scheme."""
+
+    def write(scheme: str) -> ImageShards:
+        with ShardWriter(tmp_path / "pairs" / "train-00000.tar", "train") as writer:
+            for number in range(2):
+                writer.add(f"image{number}", jpeg(number), ["a caption"], url=f"{scheme}://{number}")
+        MANIFEST.write(tmp_path / "pairs" / "manifest.parquet", writer.manifest())
+        return ImageShards(tmp_path / "pairs")
+
+    return write
+
+
+def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    quality = measure_generated(PARAMS, *tables, shards("known"), FakeJudge(), tmp_path)
     assert quality["generated"]["correct"] == 50.0
     assert quality["generated"]["not_understood"] == 16.67
     assert quality["kept"]["correct"] == 66.67
@@ -64,17 +82,32 @@ def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], tmp_path
     assert "kept,correct,66.67" in (tmp_path / "plots" / "verdicts.csv").read_text()
 
 
-def test_without_an_oracle_nothing_is_judged(tables: tuple[Path, Path], tmp_path):
-    urls = {"image0": "http://0", "image1": "http://1"}
-    quality = measure_generated(PARAMS, *tables, urls, FakeJudge(), tmp_path)
+def test_without_an_oracle_nothing_is_judged(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    quality = measure_generated(PARAMS, *tables, shards("http"), FakeJudge(), tmp_path)
     assert "correct" not in quality["generated"]
     assert "captions" not in quality
     assert {row["verdict"] for row in PAIR_EXAMPLES.read(tmp_path / "details" / "pairs.parquet").to_pylist()} == {None}
 
 
-def test_a_sample_of_images_may_be_judged(tables: tuple[Path, Path], tmp_path):
-    urls = {"image0": "known://0", "image1": "known://1"}
+def test_a_sample_of_images_may_be_judged(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
     few = PARAMS.model_copy(update={"judged_images": 1})
-    quality = measure_generated(few, *tables, urls, FakeJudge(), tmp_path)
+    quality = measure_generated(few, *tables, shards("known"), FakeJudge(), tmp_path)
     assert quality["images"] == 1
     assert quality["generated"]["count"] == 3
+
+
+def test_rows_of_unknown_images_are_refused(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    kept = tables[0] / "train-00000-dc.parquet"
+    KEPT_DC.write(kept, [dc_row(0, "red ball") | {"key": "nowhere"}])
+    with pytest.raises(UserError, match="images that are not there") as error:
+        measure_generated(PARAMS, *tables, shards("known"), FakeJudge(), tmp_path)
+    assert "nowhere" in error.value.found and str(kept) in error.value.where
+
+
+@pytest.mark.parametrize(("folder", "suffix"), [("kept", "qa"), ("kept", "dc"), ("rejected", "qa"), ("rejected", "dc")])
+def test_a_missing_table_is_named(tables: tuple[Path, Path], shards: Shards, tmp_path: Path, folder: str, suffix: str):
+    path = tmp_path / folder / f"train-00000-{suffix}.parquet"
+    path.unlink()
+    with pytest.raises(UserError, match="lacks the table of a shard") as error:
+        measure_generated(PARAMS, *tables, shards("known"), FakeJudge(), tmp_path)
+    assert error.value.where == str(path)

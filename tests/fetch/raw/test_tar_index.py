@@ -13,6 +13,7 @@ from tests.fetch.files import jpeg, samples, tar_bytes, write
 from pipeline.core.errors import UserError
 from pipeline.fetch.raw.tar_index import scan_tar
 from pipeline.storage.shards import ShardWriter, stream_shard
+from pipeline.tables.pairs import MANIFEST
 
 WHOLE = tar_bytes(samples(range(30)))
 BARE = WHOLE[: (len(WHOLE.rstrip(b"\0")) + 511) // 512 * 512]
@@ -68,10 +69,11 @@ def test_a_shard_with_a_hole_is_not_streamed_as_whole(tmp_path: Path) -> None:
     with ShardWriter(path, "train") as writer:
         for number in range(4):
             writer.add(f"k{number}", jpeg(number), ["caption"])
+    MANIFEST.write(tmp_path / "manifest.parquet", writer.manifest())
     data = path.read_bytes()
     assert len(list(stream_shard(path))) == 4
     header = data.index(b"k2.jpg")
     path.write_bytes(data[:header] + bytes(512) + data[header + 512 :])
-    with pytest.raises(UserError, match="missing or cut off") as error:
+    with pytest.raises(UserError, match="missing, cut off") as error:
         list(stream_shard(path))
     assert f"end mark at byte {header}" in error.value.found

@@ -9,7 +9,9 @@ from tests.triplets.fakes import FakeFilterModel, as_filter_model
 
 from pipeline.core.errors import UserError
 from pipeline.core.samples import sample_of
-from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.table import Table
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers
 
@@ -29,7 +31,7 @@ def test_filter_keeps_what_both_say(shard: Path, generated: Path, tmp_path: Path
     step = FilterStep(FilterParams.model_validate(FILTER), tmp_path)
     answerer = FakeFilterModel()
     step.answerer = as_filter_model(answerer)
-    (work,) = generated_shards(generated, shard.parent)
+    (work,) = generated_shards(generated, ImageShards(shard.parent))
     step.run(work, tmp_path)
     kept = KEPT_QA.read(tmp_path / "kept" / "train-00000-qa.parquet").to_pylist()
     rejected = REJECTED_QA.read(tmp_path / "rejected" / "train-00000-qa.parquet").to_pylist()
@@ -56,10 +58,10 @@ def test_each_distinct_question_of_an_image_is_answered_once(shard: Path) -> Non
 
 def test_missing_pieces_are_named(shard: Path, generated: Path) -> None:
     (generated / "train-00000-dc.parquet").unlink()
-    with pytest.raises(UserError, match="lacks a file"):
-        generated_shards(generated, shard.parent)
+    with pytest.raises(UserError, match="lacks the table of a shard"):
+        generated_shards(generated, ImageShards(shard.parent))
     with pytest.raises(UserError, match="missing or empty"):
-        generated_shards(generated / "no", shard.parent)
+        generated_shards(generated / "no", ImageShards(shard.parent))
 
 
 def test_an_error_names_the_batch(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,3 +73,18 @@ def test_an_error_names_the_batch(shard: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ValueError, match="a bug") as caught:
         second_answers(as_filter_model(FakeFilterModel()), rows, [0, 1], shard, images_per_batch=2)
     assert sample_of(caught.value) == f"{shard}: a … c"
+
+
+@pytest.mark.parametrize(("table", "suffix"), [(GENERATED_QA, "qa"), (GENERATED_DC, "dc")])
+def test_rows_of_unknown_images_are_refused(
+    shard: Path, generated: Path, tmp_path: Path, table: Table, suffix: str
+) -> None:
+    path = generated / f"train-00000-{suffix}.parquet"
+    first, *others = table.read(path).to_pylist()
+    table.write(path, [first | {"key": "nowhere"}, *others])
+    step = FilterStep(FilterParams.model_validate(FILTER), tmp_path)
+    step.answerer = as_filter_model(FakeFilterModel())
+    (work,) = generated_shards(generated, ImageShards(shard.parent))
+    with pytest.raises(UserError, match="images that are not there") as error:
+        step.run(work, tmp_path)
+    assert "nowhere" in error.value.found and str(path) in error.value.where

@@ -10,9 +10,9 @@ import pyarrow as pa
 from pipeline.alignment.data.text_sources import ImageTexts, describe_images
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
-from pipeline.storage.shards import ImageShards
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.tables.table import Table
-from pipeline.tables.triplets import KEPT_DC, KEPT_QA
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, files_of_shards
 
 TRAIN, VAL = "train", "val"
 
@@ -60,9 +60,11 @@ def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
 def read_triplets(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
     """All rows of one kind (KEPT_QA or KEPT_DC) in a folder of triplets.
 
-    Raises UserError if there is no such file, or, naming both tables, if a row's image is not among the pairs.
+    Raises UserError if there is no such file, if a shard of training images has none, or, naming both tables, if a
+    row's image is not among the pairs.
     """
-    pattern = {KEPT_QA.name: "*-qa.parquet", KEPT_DC.name: "*-dc.parquet"}[table.name]
+    suffix = {KEPT_QA.name: "qa", KEPT_DC.name: "dc"}[table.name]
+    pattern = f"*-{suffix}.parquet"
     if not any(folder.glob(pattern)):
         raise UserError(
             f"The parameters of align ask for {table.name}, but the folder of triplets has none.",
@@ -71,15 +73,10 @@ def read_triplets(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
             fix="set inputs.triplets to data/triplets or to an imported set, or set contrastive.synthetic_caption_prob "
             "and the loss weights of regions, questions and answers to 0",
         )
+    fix = "run `dvc repro filter`, or import the triplets again, so that both come from the same pairs"
+    files_of_shards(folder, suffix, shards.shards(TRAIN), fix)
     rows = table.read_folder(folder, pattern)
-    unknown = sorted(set(rows["key"].to_pylist()) - set(shards.manifest["key"].to_pylist()))
-    if unknown:
-        raise UserError(
-            f"The {table.name} belong to images that are not among the pairs.",
-            where=f"{folder} and {shards.folder / 'manifest.parquet'}",
-            found=f"{len(unknown)} such images, the first is {unknown[0]!r}",
-            fix="run `dvc repro filter`, so that both come from the same pairs",
-        )
+    table.check_images(rows, shards.keys, folder, shards.folder / MANIFEST_FILE)
     return rows
 
 

@@ -38,7 +38,8 @@ CROPS = 5
 class ImageFeatures(Step):
     """The step; `image_input` says what is cached.
 
-    A shard's argument says what is wanted beside the whole image: {"mirror": bool, "random_crops": int}.
+    A shard's argument says what is wanted beside the whole image, and what the manifest lists: {"mirror": bool,
+    "random_crops": int, "listed": str}.
     """
 
     name: ClassVar[str] = "align-image-features"

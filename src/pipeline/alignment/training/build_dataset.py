@@ -142,7 +142,11 @@ def build_images(
         return image_pixels(splits, encoders.image, params)
     step = ImageFeatures(encoders.init_from, params.features, encoders.image_input, machine().device)
     work = [
-        Shard(name, (splits.shards.path(name),), {"mirror": mirror, "random_crops": crops})
+        Shard(
+            name,
+            (splits.shards.path(name),),
+            {"mirror": mirror, "random_crops": crops, "listed": splits.shards.listed(name)},
+        )
         for split, mirror, crops in (
             (TRAIN, params.features.hflip, params.features.cached_crops or 0),
             (VAL, params.features.tta.hflip, 0),

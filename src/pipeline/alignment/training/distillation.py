@@ -21,6 +21,7 @@ from pipeline.alignment.losses.squared_error import squared_error
 from pipeline.alignment.losses.teacher_queue import TeacherQueue
 from pipeline.alignment.params import DistillationParams
 from pipeline.core.errors import UserError
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.teacher.table import TeacherEmbeddings, read_teacher
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
@@ -63,14 +64,15 @@ class Distillation(nn.Module):
             self.scale.clamp()
 
 
-def read_targets(params: DistillationParams, folder: Path, keys: Sequence[str], manifest: Path) -> Tensor:
+def read_targets(params: DistillationParams, folder: Path, keys: Sequence[str], pairs: ImageShards) -> Tensor:
     """What the teacher stored of these images, float16 [images, D]: class probabilities, or L2-normalised embeddings.
 
-    Raises UserError if this kind of distillation cannot learn from it, if an image is missing (naming `manifest`, which
-    lists it), or as `read_teacher` does.
+    Raises UserError if this kind of distillation cannot learn from it, if an image is missing or is not among the
+    pairs, or as `read_teacher` does.
     """
-    teacher = read_teacher(folder)
+    teacher, manifest = read_teacher(folder), pairs.folder / MANIFEST_FILE
     check_pooling(params, teacher)
+    teacher.check_images(pairs.keys, manifest)
     stored = torch.from_numpy(teacher.of(keys, manifest))
     return stored if params.kind == "kl" else functional.normalize(stored.float(), dim=1).half()
 

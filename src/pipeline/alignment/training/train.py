@@ -26,6 +26,7 @@ from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.execution.process import CPU_THREADS, fixed_threads
+from pipeline.storage.shards import MANIFEST_FILE
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
@@ -65,11 +66,11 @@ def assemble(params: AlignParams, paths: Paths) -> Assembled:
 
     Raises UserError for whatever is missing or does not fit, before anything is computed.
     """
-    weights, manifest = params.loss_weights, paths.pairs / "manifest.parquet"
+    weights = params.loss_weights
     splits = read_splits(paths.pairs, paths.triplets, params)
     teacher = answers = None
     if weights.distillation:
-        teacher = read_targets(params.distillation, paths.teacher, splits.train.keys, manifest)
+        teacher = read_targets(params.distillation, paths.teacher, splits.train.keys, splits.shards)
     encoders = load_encoders(params, paths.root)
     if weights.answers:
         answers = read_answers(splits, paths.triplets, encoders.text.encoder)
@@ -101,8 +102,8 @@ def build_objective(
 
 
 def input_files(params: AlignParams, paths: Paths) -> Sequence[Path]:
-    """The files that decide the training; the manifest stands for the tars, whose images' digests it holds."""
-    files = [paths.pairs / "manifest.parquet"]
+    """The files that decide the training; the manifest stands for the tars, whose images are compared with it."""
+    files = [paths.pairs / MANIFEST_FILE]
     if params.loss_weights.distillation:
         files += sorted(paths.teacher.glob("*.parquet"))
     return [*files, *sorted(paths.triplets.glob("*.parquet"))]

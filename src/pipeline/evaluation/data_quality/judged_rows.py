@@ -11,12 +11,22 @@ import pyarrow.compute as pc
 from pipeline.evaluation.common.draw import Stream, draw, draw_each
 from pipeline.evaluation.common.judge import Judge
 from pipeline.evaluation.data_quality.quality import JudgedQa
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.tables.table import Table
+from pipeline.tables.triplets import SPLIT, files_of_shards
 
 
-def read_rows(folder: Path, suffix: str, table: Table, keys: set[str] | None) -> list[dict[str, Any]]:
-    """Rows of `folder/*-<suffix>.parquet`, of the given images or of all."""
-    parts = [table.read(path) for path in sorted(folder.glob(f"*-{suffix}.parquet"))]
+def read_rows(
+    table: Table, folder: Path, suffix: str, pairs: ImageShards, keys: set[str] | None
+) -> list[dict[str, Any]]:
+    """Rows of `folder/<shard>-<suffix>.parquet`, of the given images or of all.
+
+    Raises UserError if a shard of training images has no table, or a row's image is not among the pairs.
+    """
+    paths = files_of_shards(folder, suffix, pairs.shards(SPLIT), fix="run `dvc repro filter`")
+    parts = [table.read(path) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        table.check_images(part, pairs.keys, path, pairs.folder / MANIFEST_FILE)
     if keys is not None:
         parts = [part.filter(pc.field("key").isin(sorted(keys))) for part in parts]
     return [row for part in parts for row in part.to_pylist()]

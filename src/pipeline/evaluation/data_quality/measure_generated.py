@@ -18,26 +18,28 @@ from pipeline.evaluation.data_quality.judged_rows import (
 )
 from pipeline.evaluation.data_quality.params import EvaluateDataParams
 from pipeline.evaluation.data_quality.quality import caption_quality, qa_quality
+from pipeline.storage.shards import ImageShards
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 
 
 def measure_generated(
-    params: EvaluateDataParams, triplets: Path, rejected: Path, urls: Mapping[str, str], judge: Judge, results: Path
+    params: EvaluateDataParams, triplets: Path, rejected: Path, pairs: ImageShards, judge: Judge, results: Path
 ) -> dict[str, Any]:
     """Metrics of question-answer pairs and region captions; writes `plots/verdicts.csv` and `details/` below `results`.
 
-    urls: the url of every image of the pairs, by its key.
+    Raises UserError if a shard of the pairs' training images lacks a table, or a row's image is not among the pairs.
     """
+    urls = pairs.urls
     keys = chosen_images(sorted(urls), params.judged_images, params.seed)
     details = results / "details"
-    rows = read_rows(triplets, "qa", KEPT_QA, keys) + read_rows(rejected, "qa", REJECTED_QA, keys)
+    rows = read_rows(KEPT_QA, triplets, "qa", pairs, keys) + read_rows(REJECTED_QA, rejected, "qa", pairs, keys)
     judged = judged_qa(rows, urls, judge)
     examples = qa_examples(rows, judged, urls, judge, params.rows_per_reason, params.seed)
     PAIR_EXAMPLES.write(details / "pairs.parquet", examples)
     quality = qa_quality(judged)
 
-    rows = read_rows(triplets, "dc", KEPT_DC, keys) + read_rows(rejected, "dc", REJECTED_DC, keys)
+    rows = read_rows(KEPT_DC, triplets, "dc", pairs, keys) + read_rows(REJECTED_DC, rejected, "dc", pairs, keys)
     truths = judged_captions(rows, urls, judge)
     examples = caption_examples(rows, truths, params.rows_per_reason, params.seed)
     CAPTION_EXAMPLES.write(details / "captions.parquet", examples)

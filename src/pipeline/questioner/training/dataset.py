@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.errors import UserError
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.storage.boxes import FULL_IMAGE
-from pipeline.storage.shards import ImageShards
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.questions import plain_text, prompt_type
+from pipeline.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def read_samples(folder: Path, shards: ImageShards, split: str, prompts: Prompts
     """
     manifest = shards.manifest.filter(pc.field("split") == split)
     numbers = {key: index for index, key in enumerate(manifest["key"].to_pylist())}
-    region_table = by_image(REGIONS.read(folder / "regions.parquet"), split, numbers, folder)
-    question_table = by_image(QUESTIONS.read(folder / "questions.parquet"), split, numbers, folder)
+    region_table = by_image(REGIONS, folder / "regions.parquet", split, numbers, shards)
+    question_table = by_image(QUESTIONS, folder / "questions.parquet", split, numbers, shards)
     regions = read_regions(region_table, len(numbers), prompts, limits)
     questions = read_questions(question_table, len(numbers), regions, prompts, limits)
     sources = source_of_images(len(numbers), questions.table, regions.table)
@@ -118,19 +118,12 @@ def read_samples(folder: Path, shards: ImageShards, split: str, prompts: Prompts
     return Samples(list(numbers), sources, questions, regions, too_long)
 
 
-def by_image(table: pa.Table, split: str, numbers: dict[str, int], folder: Path) -> pa.Table:
+def by_image(table: Table, path: Path, split: str, numbers: dict[str, int], shards: ImageShards) -> pa.Table:
     """Rows of a split in the order of their images, with a column `image` of the images' numbers."""
-    table = table.filter(pc.field("split") == split)
-    images = [numbers.get(key, -1) for key in table["key"].to_pylist()]
-    if -1 in images:
-        raise UserError(
-            "A table of annotations names an image that is not there.",
-            where=f"{folder}: regions.parquet, questions.parquet and manifest.parquet",
-            found=f"key {table['key'][images.index(-1)].as_py()!r} of split {split}",
-            fix="run `dvc repro fetch_annotations`",
-        )
-    column = np.asarray(images, dtype=np.int64)
-    return table.append_column("image", pa.array(column)).take(np.argsort(column, kind="stable"))
+    rows = table.read(path).filter(pc.field("split") == split)
+    table.check_images(rows, numbers, path, f"{shards.folder / MANIFEST_FILE}, split {split}")
+    column = np.asarray([numbers[key] for key in rows["key"].to_pylist()], dtype=np.int64)
+    return rows.append_column("image", pa.array(column)).take(np.argsort(column, kind="stable"))
 
 
 def read_regions(table: pa.Table, images: int, prompts: Prompts, limits: Limits) -> RegionSet:

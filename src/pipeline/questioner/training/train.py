@@ -148,9 +148,7 @@ class QuestionerTraining:
         """Metrics on the held-out images; the model's texts of them go to `held_out/`."""
         validation, samples = self.params.validation, self.val.samples
         images = min(validation.images or len(samples.keys), len(samples.keys))
-        columns = (self.shards.manifest[name].to_pylist() for name in ("key", "url"))
-        urls: dict[str, str] = dict(zip(*columns, strict=True))
-        held_out = HeldOut(samples, self.val.images, urls, images, validation.images_per_batch)
+        held_out = HeldOut(samples, self.val.images, self.shards.urls, images, validation.images_per_batch)
         names = ("question", "question_type", "answers")
         baseline = MostFrequentAnswer(*(self.train.samples.questions.table[name].to_pylist() for name in names))
         loaded = LoadedModel(self.config, self.modules.vision, self.modules.questioner, self.prompts, "")

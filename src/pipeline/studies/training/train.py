@@ -69,11 +69,11 @@ def inputs_of(variant: Variant, paths: Paths, lab: Path) -> Paths:
 def triplets_without(triplets: Path, folder: Path, emptied: Sequence[str]) -> Path:
     """Fill a folder with links to the triplets, with no rows in the emptied tables (`qa`, `dc`); returns it."""
     for suffix, table in TRIPLET_TABLES.items():
-        if suffix in emptied:
-            table.write(folder / f"none-{suffix}.parquet", [])
-            continue
         for path in sorted(triplets.glob(f"*-{suffix}.parquet")):
-            link_or_copy(path, folder / path.name)
+            if suffix in emptied:
+                table.write(folder / path.name, [])
+            else:
+                link_or_copy(path, folder / path.name)
     return folder
 
 

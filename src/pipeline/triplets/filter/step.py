@@ -20,9 +20,18 @@ from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 from pipeline.questioner.decoding.generated import Generated
 from pipeline.storage.images import decode_image
-from pipeline.storage.shards import stream_shard
+from pipeline.storage.shards import ImageShards, listed_digests, stream_shard
 from pipeline.tables.table import Table
-from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
+from pipeline.tables.triplets import (
+    GENERATED_DC,
+    GENERATED_QA,
+    KEPT_DC,
+    KEPT_QA,
+    REJECTED_DC,
+    REJECTED_QA,
+    SPLIT,
+    files_of_shards,
+)
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.selection import judge_qa, remaining, screen_captions, screen_qa
 
@@ -58,6 +67,9 @@ class FilterStep(Step):
         """`shard.files` are the generated qa and dc tables and the images' tar."""
         qa_path, dc_path, tar = shard.files
         qa, captions = GENERATED_QA.read(qa_path), GENERATED_DC.read(dc_path)
+        images = listed_digests(tar)
+        GENERATED_QA.check_images(qa, images, qa_path, tar)
+        GENERATED_DC.check_images(captions, images, dc_path, tar)
         rows = qa.to_pylist()
         reasons = screen_qa(rows, self.params.rules)
         second = self.params.second_answer
@@ -68,23 +80,18 @@ class FilterStep(Step):
         split_rows(captions, reasons, KEPT_DC, REJECTED_DC, folder, f"{shard.name}-dc")
 
 
-def generated_shards(generated: Path, pairs: Path) -> list[Shard]:
-    """One shard per table of generated question-answer pairs, with its region captions and its images.
+def generated_shards(generated: Path, pairs: ImageShards) -> list[Shard]:
+    """One shard per shard of training images: its generated question-answer pairs and region captions, and its images.
 
-    Raises UserError if there are none, or if a shard lacks its captions or its tar.
+    Raises UserError if there are none, or if a shard lacks a table.
     """
     require_folder(generated, "generate")
-    shards = []
-    for path in sorted(generated.glob("*-qa.parquet")):
-        name = path.stem.removesuffix("-qa")
-        files = (path, generated / f"{name}-dc.parquet", pairs / f"{name}.tar")
-        for file in files:
-            if not file.is_file():
-                raise UserError(
-                    "A generated shard lacks a file.", where=file, fix="run `dvc repro generate`, then filter"
-                )
-        shards.append(Shard(name, files))
-    return shards
+    names = pairs.shards(SPLIT)
+    qa, dc = (files_of_shards(generated, suffix, names, "run `dvc repro generate`") for suffix in ("qa", "dc"))
+    return [
+        Shard(name, (*tables, pairs.path(name)), pairs.listed(name))
+        for name, *tables in zip(names, qa, dc, strict=True)
+    ]
 
 
 def second_answers(

@@ -20,7 +20,7 @@ from pipeline.execution.step import Shard, Step
 from pipeline.storage.images import decode_image
 from pipeline.storage.shards import ImageShards, stream_shard
 from pipeline.tables.questions import QuestionType
-from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
+from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.generate.box_table import check_known, read_boxes
 from pipeline.triplets.generate.params import FileBoxes, GenerateParams
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pipeline.questioner.decoding.generator import Generator
-
-SPLIT = "train"
-"""Triplets are for learning: held-out images need none."""
 
 
 @dataclass
@@ -85,7 +82,7 @@ class GenerateStep(Step):
         files = box_files(self.params.boxes, self.root)
         if isinstance(self.params.boxes, FileBoxes):
             check_known(read_boxes(files[0]), set(pairs.manifest["key"].to_pylist()), files[0])
-        return [Shard(name, (pairs.path(name), *files)) for name in pairs.shards(SPLIT)]
+        return [Shard(name, (pairs.path(name), *files), pairs.listed(name)) for name in pairs.shards(SPLIT)]
 
 
 def generate_rows(
