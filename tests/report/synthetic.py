@@ -36,7 +36,7 @@ PARAMS = ReportParams(
     region_captions=6,
     picture_pixels=256,
 )
-HOSTILE = '<script>alert("1 & 2")</script>'
+HOSTILE = '<script>alert("1 & 2")</script>\x00\x1b[2J\u202e'
 
 
 def picture(number: int, side: int = 96) -> tuple[bytes, str, tuple[float, float, float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +12,9 @@ from tests.report.synthetic import PARAMS, write_results
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import read_params
+from pipeline.core.visible import HIDDEN
 from pipeline.report.page import write_page
+from pipeline.tables.examples import CAPTION_EXAMPLES
 
 VOID = {"meta", "img", "br", "link", "line", "rect", "circle", "path", "polyline"}
 
@@ -110,6 +113,8 @@ def test_without_an_oracle_its_parts_are_left_out(tmp_path: Path):
 def test_what_models_write_is_text_not_markup(tmp_path: Path):
     text, _ = make(tmp_path, hostile=True)
     assert "<script" not in text and "&lt;script&gt;" in text
+    assert "&lt;/script&gt;\\x00\\x1b[2J\\u202e" in text
+    assert not HIDDEN.search(text)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +174,13 @@ def test_dvc_watches_the_settings_that_the_page_lists(root: Path):
         ("evaluate/metrics.json", b'{"retrieval": {"x": {"text_to_image": {"R@1": true}}}}'),
         ("evaluate/metrics.json", b'{"retrieval": 3}'),
         ("evaluate_data/metrics.json", b'{"data_quality": {"generated": {"count": "1"}}}'),
+        ("evaluate/metrics.json", b'{"retrieval": {"x": {"text_to_image": {"R@1": 250.0}}}}'),
+        ("evaluate/metrics.json", b'{"retrieval": {"x": {"text_to_image": {"median_rank": -1.0}}}}'),
+        ("evaluate/metrics.json", b'{"retrieval": {"\xed\xa0\x80": 3}}'),
+        ("evaluate/metrics.json", b"[" * 100_000),
+        ("align/plots/training.csv", b"step,loss\n1,nan\n"),
+        ("align/plots/validation.csv", b"step,recall\n1,1e999\n"),
+        ("align/plots/training.csv", b"\0" * 512),
         ("align/plots/training.csv", b"\xff\xfe\x00"),
         ("align/plots/training.csv", b"step,loss\n1,high\n"),
         ("evaluate/plots/recall_curve.csv", b"benchmark,k\nx,1\n"),
@@ -185,3 +197,39 @@ def test_results_that_were_edited_are_a_clear_error(tmp_path: Path, file: str, c
         page(tmp_path)
     assert "results" in error.value.where
     assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize("kind", ["pairs", "captions"])
+@pytest.mark.parametrize("edit", ["zeros", "one kept more", "a reason less", "no reasons", "a text"])
+def test_counts_of_the_filter_that_do_not_add_up_are_refused(tmp_path: Path, kind: str, edit: str):
+    write_results(tmp_path, images=12)
+    path = tmp_path / "results" / "filter" / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    counts = metrics[kind]
+    if edit == "zeros":
+        metrics[kind] = zeros(counts)
+    elif edit == "one kept more":
+        counts["kept"] += 1
+    elif edit == "a reason less":
+        counts["reasons"].popitem()
+    else:
+        counts["reasons"] = {} if edit == "no reasons" else "none"
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        page(tmp_path)
+    assert "filter" in error.value.where
+    assert not (tmp_path / "page").exists()
+
+
+def zeros(value):
+    return {name: zeros(part) for name, part in value.items()} if isinstance(value, dict) else 0
+
+
+def test_an_example_without_a_number_is_refused(tmp_path: Path):
+    write_results(tmp_path, images=12)
+    path = tmp_path / "results" / "evaluate_data" / "details" / "captions.parquet"
+    first, *others = CAPTION_EXAMPLES.read(path).to_pylist()
+    CAPTION_EXAMPLES.write(path, [first | {"confidence": float("nan")}, *others])
+    with pytest.raises(UserError, match="not a number") as error:
+        page(tmp_path)
+    assert error.value.where == f"{path}: confidence"

@@ -7,6 +7,7 @@ and the way out. Commands print it without a traceback and exit with code 1.
 from __future__ import annotations
 
 from pipeline.core.samples import sample_of
+from pipeline.core.visible import visible
 
 
 class UserError(Exception):
@@ -36,4 +37,4 @@ class UserError(Exception):
         ):
             if text:
                 lines.append(f"  {label + ':':<10}{text}")
-        return "\n".join(lines)
+        return visible("\n".join(lines))

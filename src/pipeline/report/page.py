@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_text
+from pipeline.core.visible import visible
 from pipeline.report.content.curves import recall_panels, training_panels
 from pipeline.report.content.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
 from pipeline.report.content.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
@@ -141,7 +142,7 @@ def benchmark_pictures(benchmarks: Path, params: ReportParams) -> Callable[[str,
 
 
 def render(view: Mapping[str, Any]) -> str:
-    """The page's HTML."""
+    """The page's HTML, in which texts are neither markup nor hidden characters."""
     folder = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
@@ -152,4 +153,4 @@ def render(view: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     style = Markup((folder / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html").render(style=style, **view)
+    return visible(environment.get_template("page.html").render(style=style, **view))

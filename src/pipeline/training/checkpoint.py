@@ -20,6 +20,7 @@ import torch
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path, hash_bytes, hash_file, hash_json, remove
 from pipeline.core.machine_limits import free_disk_bytes
+from pipeline.core.system_errors import system_error
 from pipeline.execution.closure import code_hash
 from pipeline.execution.step import library_versions
 
@@ -40,17 +41,19 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 @contextmanager
 def told_if_not_written(path: Path) -> Iterator[None]:
-    """Raise UserError where a file cannot be written."""
+    """Raise UserError where the system does not let a checkpoint be written."""
     try:
         yield
     except (OSError, RuntimeError) as error:
-        # torch's writer raises RuntimeError ("enforce fail at inline_container") where the disk is full.
+        refused = system_error(error)
+        if refused is None:
+            raise
         raise UserError(
             "A checkpoint cannot be written.",
             where=path,
-            expected="a disk with space for the weights, the best weights and the optimiser's two copies of them",
-            found=f"{str(error).splitlines()[0]}; {free_disk_bytes(path.parent) / 1e9:,.2f} GB are free",
-            fix="free space on this disk, and start again: the training goes on from its last checkpoint",
+            expected="a disk that takes the weights, the best weights and the optimiser's two copies of them",
+            found=f"{refused.problem} {free_disk_bytes(path.parent) / 1e9:,.2f} GB are free",
+            fix="mend this, and start the same command again: the training goes on from its last checkpoint",
         ) from None
 
 
