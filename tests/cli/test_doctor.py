@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.doctor import encoders, weights_of
+from pipeline.cli.doctor import encoders, examine, weights_of
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 from pipeline.encoders.common.resolve import EncoderParams
 from pipeline.questioner.model.params import QuestionerParams, TextModelParams
@@ -42,3 +42,11 @@ def test_the_text_model_of_a_questioner_is_an_encoder_too() -> None:
     text = TextModelParams(name="hf:data/raw/encoders/bert")
     params = QuestionerParams(train_image_encoder=False, text=text)
     assert list(encoders(params)) == [ImageEncoderParams(), TextEncoderParams(name="hf:data/raw/encoders/bert")]
+
+
+def test_aliases_that_multiply_are_named_where_dvc_would_only_work_on(root: Path, tmp_path: Path) -> None:
+    lines = [f"a{n}: &a{n} [{', '.join(10 * [f'*a{n - 1}'])}]" for n in range(1, 12)]
+    params = tmp_path / "params.yaml"
+    params.write_text("\n".join(["a0: &a0 [x]", *lines, "report: {title: *a11}"]), encoding="utf-8")
+    (finding,) = (finding for finding in examine(root, params) if "alias" in finding.text)
+    assert finding.kind == "lacks" and f"{params}, line 2" in finding.text

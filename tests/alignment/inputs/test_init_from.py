@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.alignment import end_to_end, world
 
+from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.model.checkpoint import load
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.objective import AlignmentObjective
@@ -88,6 +89,19 @@ def test_another_model_is_refused_with_what_differs(finished: tuple[Paths, dict[
     assert "features.image_grid: 3 in the parameters, None in the model" in message
     assert "shared_encoder.width: 24 in the parameters, 16 in the model" in message
     assert "dropout" not in message and FOLDER in message
+
+
+def test_its_digest_covers_the_vocabulary(finished: tuple[Paths, dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    shutil.copytree(finished[0].root / FOLDER, folder)
+    (folder / PROVENANCE).unlink()
+    given = end_to_end.params().model_copy(update={"init_from": FOLDER})
+    before = InitFrom.of(given, tmp_path).digests
+    words = (folder / "text" / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    (folder / "text" / "vocab.txt").unlink()
+    (folder / "text" / "vocab.txt").write_text("\n".join([*words[:5], *reversed(words[5:])]), encoding="utf-8")
+    after = InitFrom.of(given, tmp_path).digests
+    assert after["image"] == before["image"] and after["text"] != before["text"]
 
 
 def test_a_missing_model_is_refused(tmp_path: Path) -> None:

@@ -76,6 +76,10 @@ def test_other_models_go_through_transformers(tmp_path: Path) -> None:
     save_file({name: tensor for name, tensor in state.items() if "lin1" not in name}, folder / "model.safetensors")
     with pytest.raises(UserError, match="incomplete"):
         load_text_encoder(TextEncoderParams(name="hf:distil"), tmp_path)
+    state["transformer.layer.0.ffn.lin1.bias"][0] = torch.nan
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(UserError, match="not finite"):
+        load_text_encoder(TextEncoderParams(name="hf:distil"), tmp_path)
 
 
 def test_padding_changes_nothing(tmp_path: Path) -> None:

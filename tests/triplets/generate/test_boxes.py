@@ -97,3 +97,8 @@ def test_the_detector_finds_boxes_with_weights_of_its_own_kind(tmp_path):
     (boxes,) = box_source(params, tmp_path).find([PICTURE], ["a"])
     assert 1 <= len(boxes) <= 3
     assert all(0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1 for x1, y1, x2, y2 in boxes)
+    state = model.state_dict()
+    state["rpn.head.cls_logits.bias"][0] = torch.nan
+    torch.save(state, tmp_path / "detector.pth")
+    with pytest.raises(UserError, match="not finite"):
+        box_source(params, tmp_path)

@@ -17,7 +17,7 @@ from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
-from pipeline.core.files import hash_file
+from pipeline.core.files import hash_file, hash_folder, hash_json
 from pipeline.core.settings import Params
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
@@ -38,8 +38,8 @@ MAY_DIFFER = {
 class InitFrom:
     """Both encoders as the parameters name them below `root`, or those of the finished model in the folder `model`.
 
-    digests: of the weights of "image" and "text", or of the finished model's. tokenizer: folder of the text encoder's
-    configuration and tokenizer.
+    digests: of the weights of "image", and of the weights and the tokenizer of "text"; of a finished model its own.
+    tokenizer: folder of the text encoder's configuration and tokenizer.
     """
 
     image: ImageEncoderParams
@@ -55,8 +55,8 @@ class InitFrom:
         if params.init_from:
             model = root / params.init_from
             check_same(params, model)
-            digest = hash_file(model / WEIGHTS)
-            digests, tokenizer = {"image": digest, "text": digest}, model / TEXT
+            digest, tokenizer = hash_file(model / WEIGHTS), model / TEXT
+            digests = {"image": digest, "text": hash_json([digest, hash_folder(tokenizer)])}
             return cls(params.image_encoder, params.text_encoder, root, digests, tokenizer, model)
         image, text = resolve(params.image_encoder, root), resolve(params.text_encoder, root)
         assert text.folder is not None

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
+from pipeline.encoders.common.checkpoint import check_finite
 from pipeline.encoders.common.resolve import ResolvedEncoder
 
 
@@ -27,7 +28,8 @@ def load_auto_model(
 ) -> tuple[AutoTokens, Callable[[Sequence[str], int], tuple[np.ndarray, np.ndarray]], int, int | None]:
     """Model, encoding function (texts, max_length → ids, mask), width of a token, and the mask token's id or None.
 
-    Raises UserError if the weights lack a parameter of the model, or transformers cannot read the folder.
+    Raises UserError if the weights lack a parameter of the model or are not finite, or transformers cannot read the
+    folder.
     """
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -50,6 +52,7 @@ def load_auto_model(
         raise UserError(
             f"The weights of the text encoder '{name}' are incomplete.", where=folder, found=f"missing {missing[:5]}"
         )
+    check_finite(model.state_dict(), folder)
 
     def encode(texts: Sequence[str], max_length: int) -> tuple[np.ndarray, np.ndarray]:
         rows = tokenizer(list(texts), padding="longest", truncation=True, max_length=max_length, return_tensors="np")

@@ -17,6 +17,7 @@ from torchvision.models import detection
 from torchvision.transforms.functional import pil_to_tensor
 
 from pipeline.core.errors import UserError
+from pipeline.encoders.common.checkpoint import check_finite
 from pipeline.triplets.generate.params import DetectorBoxes
 
 
@@ -29,7 +30,10 @@ class Detector:
 
     @staticmethod
     def load(params: DetectorBoxes, weights: Path, device: str) -> Detector:
-        """The model that `params` names, filled from a file of weights. Raises UserError if they do not fit it."""
+        """The model that `params` names, filled from a file of weights.
+
+        Raises UserError if they do not fit it or are not finite.
+        """
         model = getattr(detection, params.model)(
             weights=None,
             weights_backbone=None,
@@ -48,6 +52,7 @@ class Detector:
                 found=str(error).splitlines()[0],
                 fix="put the file that torchvision publishes for this model there",
             ) from None
+        check_finite(model.state_dict(), weights)
         return Detector(model, device)
 
     @torch.inference_mode()
