@@ -13,6 +13,8 @@ from pipeline.storage.tar_end import fault_after
 
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"\x28\xb5": "zstd"}
 """Compressed files by their first two bytes."""
+PAGE = (b"<!doctype", b"<html", b"<?xml")
+"""How a web page begins that a server sent in place of a file."""
 
 
 def scan_tar(path: Path, where: str = "") -> list[Place]:
@@ -41,17 +43,20 @@ def scan_tar(path: Path, where: str = "") -> list[Place]:
     except UserError:
         raise
     except Exception as error:  # tarfile raises whatever it stumbles over in a damaged header
-        raise damaged(where, f"{path.stat().st_size} bytes; {compression(path) or error}") from None
+        raise damaged(where, f"{path.stat().st_size} bytes; {other_kind(path) or error}") from None
     if fault:
         raise damaged(where, fault)
     return places
 
 
-def compression(path: Path) -> str:
-    """How a file is compressed, in words, or an empty string."""
+def other_kind(path: Path) -> str:
+    """What a file is that is no tar, in words, or an empty string."""
     with path.open("rb") as stream:
-        name = COMPRESSED.get(stream.read(2))
-    return f"compressed with {name}" if name else ""
+        start = stream.read(1000)
+    name = COMPRESSED.get(start[:2])
+    if name:
+        return f"compressed with {name}"
+    return "a web page" if start.lstrip().lower().startswith(PAGE) else ""
 
 
 def damaged(where: object, found: str) -> UserError:

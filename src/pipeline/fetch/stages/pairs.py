@@ -23,6 +23,7 @@ from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
 from pipeline.fetch.packing.merge import number_of, repeated_images
 from pipeline.fetch.packing.source import locate
 from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
+from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.place import Place
 from pipeline.fetch.stages.pairs_params import FetchPairsParams, ListSource
 from pipeline.tables.pairs import DROPPED, MANIFEST
@@ -89,7 +90,8 @@ def plan(
     if isinstance(source, Cc3mTsvSource):
         return []
     if isinstance(source, WebDatasetSource):
-        return PackShards(root, scratch / "downloads", params.image_format, params.filters).units(source)
+        downloader = Downloader(params.download)
+        return PackShards(root, scratch / "downloads", params.image_format, params.filters, downloader).units(source)
     listed = source.read(root, ledger)
     check_faults(ledger, len(listed), source.listed_in, params.max_dropped_share, STAGE)
     images = locate(source, listed, root, ledger)

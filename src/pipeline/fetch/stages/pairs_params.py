@@ -13,6 +13,7 @@ from pipeline.fetch.captions.karpathy import KarpathySource
 from pipeline.fetch.captions.webdataset import WebDatasetSource
 from pipeline.fetch.packing.pack import PairFilters
 from pipeline.fetch.packing.params import PackingParams, require_unique
+from pipeline.fetch.raw.download import DownloadLimits
 
 ListSource = KarpathySource | Flickr8kSource | CocoSource
 PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(discriminator="kind")]
@@ -31,6 +32,7 @@ class FetchPairsParams(PackingParams):
         description="Train images held out as val split: an equal share of each shard, by hash.",
     )
     filters: PairFilters = Field(default_factory=PairFilters)
+    download: DownloadLimits = Field(default_factory=DownloadLimits)
 
     @model_validator(mode="after")
     def _check(self) -> FetchPairsParams:
