@@ -252,7 +252,12 @@ def mutated(draw: st.DrawFn, kind: str) -> bytes:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_mutated_picture_ends_in_a_picture_or_in_a_message(kind: str) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize="FUZZ_EXAMPLES" not in os.environ,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @given(mutated(kind))
     def check(data: bytes) -> None:
         image_format = ImageFormat(max_side=16, max_pixels=1_000_000)

@@ -122,7 +122,7 @@ def stream_shard(tar: Path, keys: Collection[str] | None = None) -> Iterator[tup
                     yield key, _checked(stream.read(), digest, f"{tar}: {key}")
             end = archive.offset
         fault = fault_after(tar, end)
-    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
+    except (tarfile.TarError, OSError, ValueError, OverflowError, KeyError, RecursionError) as error:
         raise _broken_shard(tar, str(error)) from None
     if fault:
         raise _broken_shard(tar, fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,11 @@ def files_of(source: dict[str, Any]) -> list[str]:
 
 
 MUTATIONS = given(st.data(), STEPS, CUTS)
-MANY = settings(max_examples=100, deadline=5000)
+MANY = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")),
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    deadline=None,
+)
 
 
 def check(root: Path, source: dict[str, Any], read: Callable[[Ledger], Any], data: Any, steps: Any, cut: Any) -> None:
