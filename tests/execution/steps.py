@@ -55,6 +55,8 @@ class Shout(Step):
             os.kill(os.getpid(), signal.SIGKILL)
         if text == "hungry":
             bytes(1 << 60)
+        if text == "greedy":
+            [bytearray(1 << 28) for _ in range(64)]
 
 
 class Hoarse(Shout):

@@ -42,6 +42,16 @@ def test_want_of_memory_is_said(counter: Path, shards: Shards, workers: int) -> 
     for step, texts in ((Shout(counter), ("hungry", "a")), (Starved(counter), ("a", "b"))):
         error = outcomes(step, shards(*texts), workers)["0"]
         assert "not enough memory" in str(error) and "FINEALIGN_WORKERS" in str(error)
+        assert "hungry" in str(error) or "the set-up of the step 'shout'" in str(error)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_limit_on_memory_is_met_with_a_message(start: Start, shards: Shards, workers: int) -> None:
+    shards("a", "greedy", "c")
+    process = start("ulimit -v 4000000", workers)
+    _, shown = process.communicate(timeout=120)
+    assert process.returncode == 1 and "Traceback" not in shown
+    assert "not enough memory" in shown and "1.txt: greedy" in shown and "FINEALIGN_WORKERS" in shown
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -63,7 +63,7 @@ def set_up(step: Step) -> UserError | None:
     try:
         step.setup()
     except Exception as error:
-        return explained(error)
+        return explained(error, f"the set-up of the step '{step.name}'")
     return None
 
 

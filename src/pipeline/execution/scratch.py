@@ -1,8 +1,8 @@
 """The scratch folder: finished shards and checkpoints that survive a crash, a kill, or DVC emptying the outputs.
 
 It lies inside the repository (ignored by git and DVC) so that hard links to outputs work, and is kept below a
-size limit by dropping what was used longest ago. Files that are hard-linked
-into an output or DVC's cache do not count towards the limit.
+size limit by dropping what was used longest ago. Files that are hard-linked into an output or DVC's cache do not count
+towards the limit.
 """
 
 from __future__ import annotations
