@@ -71,6 +71,15 @@ def test_a_step_that_cannot_be_set_up_says_why(
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_a_shard_that_another_process_finished_is_no_error(counter: Path, shards: Shards) -> None:
+    (shard,) = shards("a")
+    done = counter.parent / "done"
+    (done / "0").mkdir(parents=True)
+    (done / "0" / "theirs").touch()
+    assert outcomes(Shout(counter), [shard], workers=1) == {"0": None}
+    assert [path.name for path in done.rglob("*")] == ["0", "theirs"]
+
+
 def test_workers_are_killed_when_nobody_asks_on(counter: Path, shards: Shards, tmp_path: Path) -> None:
     jobs = [Job(shard, tmp_path / "done" / shard.name) for shard in shards("a", "slow", "b")]
     running = run_local(Shout(counter), jobs, 2)

@@ -85,8 +85,11 @@ def _run(step: Step, job: Job, temporary: Path) -> None:
     with names_kept_in(job.sample(os.getpid())), at_sample(job.place):
         step.run(job.shard, temporary)
     write_list(temporary)
-    if not job.folder.is_dir():
+    try:
         temporary.rename(job.folder)
+    except OSError:
+        if not job.folder.is_dir():  # Another process may have finished the same shard meanwhile.
+            raise
 
 
 def explained(error: Exception, where: object = "") -> UserError:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from pipeline.core.errors import UserError
@@ -107,7 +107,7 @@ class _Worker:
             process.start()
         self.process = process
 
-    def handles(self) -> list:
+    def handles(self) -> list[Connection | int]:
         """What becomes ready when the worker has answered or died; nothing while it has no job."""
         return [self.connection, self.process.sentinel] if self.process and self.job else []
 
