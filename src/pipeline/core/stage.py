@@ -126,6 +126,7 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
     unknown = set(writes) - {field.name for field in fields(Paths)}
     if unknown:
         raise ValueError(f"no such path: {sorted(unknown)}")
+    written = [*writes, "results"]
 
     def decorate(function: Callable[..., dict[str, Any]]) -> StageCommand:
         file = Path(inspect.getfile(function)).resolve()
@@ -134,21 +135,21 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
         def command(
             params: Annotated[Path | None, typer.Option(help="Parameter file; params.yaml if not given.")] = None,
         ) -> None:
-            sections = {path.stem for path in file.parent.glob("*.py")}
             paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
-
-            def values() -> BaseModel:
-                check_sections(read_params(paths.params), sections, paths.params)
-                checked = load_params(paths.params, file.stem, model)
-                check_inputs(paths.root, paths.params, checked)
-                return checked
-
-            values()  # Tells a mistake before the wait for the lock.
-            run(lambda staged: function(values(), staged), paths, file.stem, [*writes, "results"])
+            checked_params(paths, file, model)
+            run(lambda staged: function(checked_params(paths, file, model), staged), paths, file.stem, written)
 
         return StageCommand(file.stem, model, sys.modules[function.__module__].__doc__ or "", command)
 
     return decorate
+
+
+def checked_params(paths: Paths, file: Path, model: type[BaseModel]) -> BaseModel:
+    """The parameters of the stage in `file`. Raises UserError if they, or the names of the sections, are not valid."""
+    check_sections(read_params(paths.params), {path.stem for path in file.parent.glob("*.py")}, paths.params)
+    params = load_params(paths.params, file.stem, model)
+    check_inputs(paths.root, paths.params, params)
+    return params
 
 
 def help_followed_by(text: Callable[[], str]) -> type[TyperCommand]:
