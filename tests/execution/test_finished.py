@@ -120,7 +120,7 @@ def test_a_changed_shard_is_computed_again(
     damage(finished, tmp_path / "out" / "loud")
     capsys.readouterr()
     assert run("again") == right
-    assert "1 finished shards were changed or damaged: computed again" in capsys.readouterr().out
+    assert "1 of 2 shards were changed or damaged since and are computed again" in capsys.readouterr().out
     assert sorted(path.name for path in counter.iterdir()) == ["0.1", "0.2", "1.1"]
     assert run("third") == right
     assert "2 of 2 shards are done already" in capsys.readouterr().out

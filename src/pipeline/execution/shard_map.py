@@ -64,7 +64,8 @@ def unfinished(step: Step, jobs: Sequence[Job]) -> list[Job]:
     if whole:
         print(f"{step.name}: {len(whole)} of {len(jobs)} shards are done already", flush=True)
     if damaged := [folder for folder in there if folder not in whole]:
-        print(f"{step.name}: {len(damaged)} finished shards were changed or damaged: computed again", flush=True)
+        counts = f"{len(damaged)} of {len(jobs)} shards"
+        print(f"{step.name}: {counts} were changed or damaged since and are computed again", flush=True)
         for folder in damaged:
             remove(folder)
     return [job for job in jobs if job.folder not in whole]
