@@ -10,6 +10,7 @@ up; since it was then written here, by this code and for this training, what it 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,10 +73,11 @@ def is_whole(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        data = memoryview(path.read_bytes())
-    except OSError:
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            with memoryview(mapped) as data:
+                return hash_bytes(data[:-DIGEST_BYTES]).encode() == bytes(data[-DIGEST_BYTES:])
+    except (OSError, ValueError):  # An empty file cannot be mapped.
         return False
-    return hash_bytes(data[:-DIGEST_BYTES]).encode() == data[-DIGEST_BYTES:]
 
 
 def training_fingerprint(module: Path, parameters: Any, inputs: Iterable[Path]) -> str:

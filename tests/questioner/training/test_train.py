@@ -15,6 +15,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 from tests.questioner import annotated
+from tests.questioner.two_processes import PARAMS
+from tests.training.objectives import in_two_processes
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
@@ -94,6 +96,15 @@ def test_a_killed_training_gives_the_same_bytes(tmp_path: Path, root: Path, task
         models.append({path.name: path.read_bytes() for path in [*folder.iterdir(), *paths.results.rglob("*.*")]})
     assert "going on from step 3" in said
     assert models[0] == models[1]
+
+
+def test_two_processes_train_the_model_of_one(paths: Paths, root: Path):
+    QuestionerTraining(PARAMS, paths).run()
+    assert in_two_processes(root, "tests.questioner.two_processes", paths.root) == [0, 0]
+    expected = read_tensors(paths.generator / "model.safetensors")
+    for rank in range(2):
+        found = read_tensors(paths.root / f"model-{rank}" / "model.safetensors")
+        torch.testing.assert_close(found, expected, atol=4e-5, rtol=0)
 
 
 def test_what_the_model_said_of_held_out_images_is_kept(paths: Paths):
