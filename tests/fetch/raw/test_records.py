@@ -27,3 +27,11 @@ def test_an_id_is_read_as_what_it_means(value: Any, meant: str | None) -> None:
         assert (error.value.problem, error.value.where) == ("bad field: id", "x.json")
     else:
         assert reader.identifier({"id": value}, "id") == meant
+
+
+def test_a_text_of_megabytes_is_refused_without_being_cleaned() -> None:
+    with pytest.raises(RecordError) as error:
+        RecordReader("x.json").text({"caption": "word " * 2_000_000}, "caption")
+    assert error.value.problem == "bad field: caption"
+    assert error.value.found.startswith("10,000,000 characters: 'word word")
+    assert len(error.value.found) < 100

@@ -43,14 +43,11 @@ from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.raw.place import Place, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
-from pipeline.fetch.raw.texts import clean, clean_lines, clean_text
+from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean, clean_lines, clean_text
 from pipeline.storage.images import IMAGE_SUFFIXES
 
 IMAGES = tuple(suffix[1:] for suffix in IMAGE_SUFFIXES)
 """Image extensions, in order of precedence."""
-
-MOST_TEXT_BYTES = 1 << 22
-"""A longer text or JSON file beside an image is not read."""
 
 Text = tuple[list[str], str, str]
 """A sample's captions, its url, and the reason to drop it (empty: keep it)."""
@@ -257,7 +254,7 @@ def read_texts(sample: Mapping[str, Place], stream: BinaryIO) -> Text:
     A `.txt` file takes precedence over the JSON's caption; each of its lines is a caption.
     """
     texts = {extension: sample[extension] for extension in ("json", "txt") if extension in sample}
-    if any(place.size > MOST_TEXT_BYTES for place in texts.values()):
+    if any(place.size > MOST_CHARACTERS for place in texts.values()):
         return [], "", CAPTION_TOO_LONG
     try:
         data = json.loads(read_slice(stream, texts["json"])) if "json" in texts else {}

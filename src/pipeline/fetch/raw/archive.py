@@ -19,7 +19,7 @@ from types import TracebackType
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, kind_of
 from pipeline.fetch.raw.locations import other_files, refuse_links
-from pipeline.fetch.raw.place import Place, read_slice
+from pipeline.fetch.raw.place import Place, check_size, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
 from pipeline.storage.images import IMAGE_SUFFIXES
 
@@ -139,11 +139,15 @@ class ImageReader:
             if place.file.endswith(".zip"):
                 if place.file not in self._zips:
                     self._zips[place.file] = zipfile.ZipFile(self.root / place.file)
+                check_size(self._zips[place.file].getinfo(place.member).file_size, place)
                 return self._zips[place.file].read(place.member)
             if not place.member:
+                check_size((self.root / place.file).stat().st_size, place)
                 return (self.root / place.file).read_bytes()
             with (self.root / place.file).open("rb") as stream:
                 return read_slice(stream, place)
+        except UserError:
+            raise
         except Exception as error:  # zipfile and its decoders raise whatever they stumble over
             raise UserError(
                 "An image cannot be read.", where=place, found=f"{type(error).__name__}: {error}", fix="copy it again"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.raw.texts import clean
+from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean
 
 T = TypeVar("T")
 
@@ -74,8 +74,12 @@ class RecordReader:
         raise self.error(record, name, f"a field '{name}' of type {kind.__name__}")
 
     def text(self, record: Any, name: str) -> str:
-        """A text. Raises RecordError if it is missing or something else."""
-        return clean(self.get(record, name, str))
+        """A text. Raises RecordError if it is missing, something else, or longer than any text about a picture."""
+        text = self.get(record, name, str)
+        if len(text) > MOST_CHARACTERS:
+            expected = f"a field '{name}' of at most {MOST_CHARACTERS:,} characters"
+            raise RecordError(bad_field(name), self.where, expected, f"{len(text):,} characters: {text[:60]!a}")
+        return clean(text)
 
     def optional_text(self, record: Any, name: str) -> str:
         """A text that may be missing, null or NaN: then it is empty. Raises RecordError if it is something else."""

@@ -15,6 +15,8 @@ INVISIBLE = re.compile(
 )
 LONGEST_TEXT = 10_000
 """Characters; a longer text is no sentence about a picture, but a page or a damaged file."""
+MOST_CHARACTERS = 1 << 22
+"""A longer text is not even cleaned: it would take many times its memory."""
 LINES = re.compile(r"[\r\n]+")
 
 
