@@ -13,6 +13,8 @@ import psutil
 import pytest
 from tests.core.demo import BEGUN, run, set_params, start, wait_for
 
+from pipeline.core.process.dvc_start import DvcStart
+
 BY_DVC = {"DVC_STAGE": "demo"}
 STARTER = """
 import os, subprocess, sys
@@ -107,3 +109,14 @@ def test_a_stage_by_hand_outlives_its_shell(project: Path) -> None:
     (project / "go").touch()
     wait_for((project / "results/demo/metrics.json").exists)
     assert (project / "data/pairs/a.txt").read_text() == "by hand"
+
+
+def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answers = iter([OSError(24, "Too many open files"), psutil.AccessDenied(), SystemExit()])
+
+    def answer(_: DvcStart) -> None:
+        raise next(answers)
+
+    monkeypatch.setattr(DvcStart, "end_if_over", answer)
+    with pytest.raises(SystemExit):
+        DvcStart(None, tmp_path / "newest").watch()

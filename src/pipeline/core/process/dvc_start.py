@@ -18,6 +18,7 @@ import re
 import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +53,11 @@ class DvcStart:
             interruption.end(signal.SIGTERM, "Its `dvc` has ended, so this stage ends too")
 
     def watch(self) -> None:
-        """Call `end_if_over` again and again, for ever."""
+        """Call `end_if_over` again and again, for ever. A look that fails (no file can be opened) is no answer."""
         while True:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            self.end_if_over()
+            with suppress(OSError, psutil.AccessDenied):
+                self.end_if_over()
 
 
 def begin_dvc_start(scratch: Path) -> DvcStart | None:
