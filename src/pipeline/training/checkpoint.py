@@ -73,9 +73,12 @@ def is_whole(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as data:
-                return hash_bytes(data[:-DIGEST_BYTES]).encode() == bytes(data[-DIGEST_BYTES:])
+        with (
+            path.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as data,
+        ):
+            return hash_bytes(data[:-DIGEST_BYTES]).encode() == bytes(data[-DIGEST_BYTES:])
     except (OSError, ValueError):  # An empty file cannot be mapped.
         return False
 
