@@ -74,7 +74,8 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise UserError("A file cannot be read.", where=path, found=error.strerror or str(error)) from None
     except (ValueError, RecursionError) as error:
-        raise UserError("A file is not valid JSON.", where=path, found=str(error)[:300]) from None
+        fix = "mend it or fetch it again; a text in another encoding must be saved as UTF-8"
+        raise UserError("A file is not valid JSON.", where=path, found=str(error)[:300], fix=fix) from None
 
 
 def hash_bytes(data: bytes | memoryview) -> str:

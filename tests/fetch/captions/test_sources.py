@@ -54,6 +54,16 @@ def test_a_location_is_a_file_a_folder_or_a_pattern(tmp_path: Path) -> None:
             find_files(tmp_path, missing, ".tar")
 
 
+def test_a_caption_that_is_no_utf8_is_dropped_alone(tmp_path: Path) -> None:
+    flickr8k(tmp_path / "data/raw/f8k", 3)
+    tokens = tmp_path / "data/raw/f8k/Flickr8k.token.txt"
+    tokens.write_bytes(tokens.read_bytes() + "0_abc.jpg#7\tun café\n".encode("latin-1"))
+    ledger = Ledger("flickr8k")
+    images = Flickr8kSource.model_validate(FLICKR8K).listed(tmp_path, ledger)
+    assert [len(image.captions) for image in images] == [2, 2, 2]
+    assert [row["reason"] for row in ledger.rows] == ["bad line"]
+
+
 @pytest.mark.parametrize("path", ["/abs/x", "../x", "", "http://host/x"])
 def test_paths_outside_the_repository_are_refused(path: str) -> None:
     with pytest.raises(ValidationError, match="relative"):

@@ -136,6 +136,18 @@ def test_a_shard_with_a_hole_is_refused(tmp_path: Path) -> None:
     assert error.value.where == "raw/0.tar" and f"end mark at byte {start}" in error.value.found
 
 
+@pytest.mark.parametrize("name", ["1.tgz", "1.tar.gz", "1.tar.zst"])
+def test_compressed_shards_beside_others_are_not_passed_over(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "raw/0.tar", tar_bytes(samples(range(4))))
+    write(tmp_path / "raw" / name, b"compressed")
+    params = FetchPairsParams.model_validate({"sources": [SHARDS]})
+    with pytest.raises(UserError, match="compressed archives") as error:
+        fetch_pairs(params, tmp_path, tmp_path / "o", tmp_path / "s")
+    assert name in error.value.found and "raw/*.tar" in error.value.fix
+    params = FetchPairsParams.model_validate({"sources": [SHARDS | {"location": "raw/*.tar"}]})
+    assert fetch_pairs(params, tmp_path, tmp_path / "o", tmp_path / "s")["images"] == {"train": 4}
+
+
 def test_shards_whose_keys_start_anew_are_told_apart_by_their_names(tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / f"raw/{number:05d}.tar", tar_bytes(samples(range(4))))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.fetch.annotations.builder import Annotations
 from pipeline.fetch.packing.dropped import Ledger
-from pipeline.fetch.raw.texts import clean_lines, clean_text
+from pipeline.fetch.raw.texts import clean_lines, clean_text, clean_url
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,10 @@ def test_a_clean_text_can_be_written_and_stays_as_it_is(text: str) -> None:
     assert clean.encode().decode() == clean == clean_text(clean)
     assert not set(clean) & set("\0\x1b\x9b\u202e\ufeff\n\r")
     assert " ".join(clean_lines(text)) == clean
+
+
+def test_a_url_is_read_as_browsers_do() -> None:
+    assert clean_url(" http://a/\x00b\n  c\td\u202e\ud800 ") == "http://a/b  cd?"
 
 
 def test_texts_of_annotations_are_cleaned() -> None:

@@ -13,7 +13,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.dropped import BAD_LINE, NO_CAPTION, Ledger
 from pipeline.fetch.packing.source import ListedImage
@@ -21,6 +20,8 @@ from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError
 from pipeline.fetch.raw.texts import clean_text
 
+NOT_UTF8 = "\ufffd"
+"""Stands for bytes that are no UTF-8."""
 TOKEN = re.compile(r"(?P<name>[^\t]+)#(?P<number>[0-9]{1,9})\t(?P<caption>.*)", re.DOTALL)
 
 
@@ -40,7 +41,7 @@ class Flickr8kSource(CaptionedSource):
         """The listed images with their captions in order of number."""
         captions = read_tokens(require_file(root, self.tokens), self.tokens, ledger)
         images: list[ListedImage] = []
-        for number, line in enumerate(read_lines(require_file(root, self.image_list), self.image_list), start=1):
+        for number, line in enumerate(read_lines(require_file(root, self.image_list)), start=1):
             name = line.strip()
             if not name:
                 continue
@@ -55,11 +56,11 @@ class Flickr8kSource(CaptionedSource):
 def read_tokens(path: Path, where: str, ledger: Ledger) -> dict[str, list[str]]:
     """Captions by image name, in order of their numbers."""
     captions: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for number, line in enumerate(read_lines(path, where), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         match = TOKEN.fullmatch(line.rstrip("\r"))
-        if match and match["caption"].strip():
+        if match and match["caption"].strip() and NOT_UTF8 not in line:
             captions[match["name"]].append((int(match["number"]), clean_text(match["caption"])))
         else:
             error = RecordError(BAD_LINE, where, "<image>#<number><TAB><caption>", repr(line[:120]))
@@ -67,9 +68,6 @@ def read_tokens(path: Path, where: str, ledger: Ledger) -> dict[str, list[str]]:
     return {name: [caption for _, caption in sorted(numbered)] for name, numbered in captions.items()}
 
 
-def read_lines(path: Path, where: str) -> list[str]:
-    """Lines of a UTF-8 text file. Raises UserError if it is not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise UserError("A text file is not UTF-8.", where=where, found=str(error)) from None
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file; bytes that are no UTF-8 become NOT_UTF8."""
+    return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")

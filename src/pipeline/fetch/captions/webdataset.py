@@ -28,6 +28,7 @@ from pipeline.core.settings import Params
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.packing.dropped import (
     CAPTION_TOO_LONG,
+    FILE_TWICE,
     IMAGE_MISSING,
     IMAGE_UNKNOWN,
     NO_CAPTION,
@@ -35,7 +36,7 @@ from pipeline.fetch.packing.dropped import (
     UNREADABLE,
 )
 from pipeline.fetch.packing.image_format import ImageFormat
-from pipeline.fetch.packing.keys import duplicate, image_key
+from pipeline.fetch.packing.keys import image_key
 from pipeline.fetch.packing.pack import Packer, Packing, PairFilters
 from pipeline.fetch.packing.source import SourceImage
 from pipeline.fetch.packing.units import Unit
@@ -43,7 +44,7 @@ from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.raw.place import Place, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
-from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean, clean_lines, clean_text
+from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean_lines, clean_text, clean_url
 from pipeline.storage.images import IMAGE_SUFFIXES
 
 IMAGES = tuple(suffix[1:] for suffix in IMAGE_SUFFIXES)
@@ -147,7 +148,7 @@ class PackShards(Step):
     def run(self, shard: Shard, folder: Path) -> None:
         """Pack the shard that the argument names by `location` and `sha256`; `prefix` goes before its samples' names.
 
-        Raises UserError if it cannot be fetched, is damaged, holds no samples, or holds one key twice.
+        Raises UserError if it cannot be fetched, is damaged, or holds no samples.
         """
         argument = shard.argument
         location = argument["location"]
@@ -185,26 +186,29 @@ def check_sum(path: Path, sha256: str | None, where: str) -> None:
         )
 
 
-def group_samples(places: Sequence[Place], where: str, prefix: str = "") -> dict[str, dict[str, Place]]:
-    """Places of each sample's files by extension, samples in the tar's order, their names behind `prefix`.
+@dataclass
+class Sample:
+    """Places of a sample's files by extension; and whether one of them is there twice, so that nobody knows which."""
 
-    As in WebDataset, a name is cut at the first dot after its last slash. Raises UserError if the tar holds no samples,
-    or two files of one name.
+    files: dict[str, Place] = field(default_factory=dict)
+    has_file_twice: bool = False
+
+
+def group_samples(places: Sequence[Place], where: str, prefix: str = "") -> dict[str, Sample]:
+    """The samples by name, in the tar's order, their names behind `prefix`.
+
+    As in WebDataset, a name is cut at the first dot after its last slash. Raises UserError if the tar holds no samples.
     """
-    samples: dict[str, dict[str, Place]] = {}
+    samples: dict[str, Sample] = {}
     for place in places:
         name = place.member.removeprefix("./")
         folder, slash, base = name.rpartition("/")
         stem, dot, extension = base.partition(".")
         if not stem or not dot:
             continue
-        sample = samples.setdefault(prefix + folder + slash + stem, {})
-        if extension.lower() in sample:
-            first = sample[extension.lower()]
-            raise duplicate(
-                name, f"{where}, byte {first.offset} ({first.member})", f"byte {place.offset} ({place.member})"
-            )
-        sample[extension.lower()] = place
+        sample = samples.setdefault(prefix + folder + slash + stem, Sample())
+        sample.has_file_twice |= extension.lower() in sample.files
+        sample.files[extension.lower()] = place
     if not samples:
         raise UserError(
             "A shard holds no samples.",
@@ -216,14 +220,17 @@ def group_samples(places: Sequence[Place], where: str, prefix: str = "") -> dict
     return samples
 
 
-def source_images(samples: Mapping[str, Mapping[str, Place]], stream: BinaryIO, packer: Packer) -> list[SourceImage]:
+def source_images(samples: Mapping[str, Sample], stream: BinaryIO, packer: Packer) -> list[SourceImage]:
     """The samples that have an image and a caption; the others are dropped."""
     images: list[SourceImage] = []
     for name, sample in samples.items():
         key = image_key(packer.packing.source, name)
+        if sample.has_file_twice:
+            packer.drop(key, "", FILE_TWICE)
+            continue
         with at_sample(key):
-            captions, url, text_fault = read_texts(sample, stream)
-            place, image_fault = image_of(sample)
+            captions, url, text_fault = read_texts(sample.files, stream)
+            place, image_fault = image_of(sample.files)
         if place is None or text_fault:
             packer.drop(key, url, image_fault or text_fault)
             continue
@@ -267,4 +274,4 @@ def read_texts(sample: Mapping[str, Place], stream: BinaryIO) -> Text:
     except (ValueError, AttributeError, RecursionError):
         return [], "", UNREADABLE
     captions = [caption for caption in captions if caption]
-    return captions, clean(url).strip() if isinstance(url, str) else "", "" if captions else NO_CAPTION
+    return captions, clean_url(url) if isinstance(url, str) else "", "" if captions else NO_CAPTION

@@ -29,6 +29,7 @@ IMAGE_TOO_LONG = "image too elongated"
 IMAGE_TOO_LARGE = "image has too many pixels"
 IMAGE_UNKNOWN = "no file with an image's extension"
 SEVERAL_IMAGES = "several images in one sample"
+FILE_TWICE = "a file twice in one sample"
 CAPTION_TOO_SHORT = "caption too short"
 CAPTION_TOO_LONG = "caption too long"
 NOT_DOWNLOADED = "not downloaded"
@@ -46,6 +47,7 @@ FAULTS = (
     IMAGE_MISSING,
     IMAGE_UNKNOWN,
     SEVERAL_IMAGES,
+    FILE_TWICE,
     NAME_FITS_TWO,
     NO_CAPTION,
     UNREADABLE,

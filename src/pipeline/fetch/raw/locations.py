@@ -19,6 +19,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, kind_of
 from pipeline.core.permissions import require_readable
 
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_LOCATIONS = 1_000_000
 MOST_DIGITS = 18
@@ -97,6 +98,7 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
         path = root / text
         if path.is_dir():
             matches = sorted(path.glob(f"*{suffix}"))
+            refuse_compressed(path, suffix, text)
         elif any(sign in text for sign in "*?["):
             matches = sorted(root.glob(text))
             fixed = root / text[: min(text.index(sign) for sign in "*?[" if sign in text)].rpartition("/")[0]
@@ -116,6 +118,18 @@ def find_files(root: Path, location: str, suffix: str) -> list[str]:
             require_file(root, match.relative_to(root).as_posix())
         files += [match.relative_to(root).as_posix() for match in matches]
     return files
+
+
+def refuse_compressed(folder: Path, suffix: str, where: str) -> None:
+    """Raise UserError if a folder holds compressed files beside those with `suffix`, which would be passed over."""
+    names = sorted(path.name for path in folder.iterdir() if path.name.endswith(COMPRESSED))
+    if names and any(folder.glob(f"*{suffix}")):
+        raise UserError(
+            "A folder holds compressed archives, which are not read, beside others.",
+            where=where,
+            found=f"{len(names)}, such as {names[0]}",
+            fix=f"unpack them (gunzip), or name only what is to be read: {where}/*{suffix}",
+        )
 
 
 def refuse_links(folders: Iterable[Path], top: Path, where: str) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean
+from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean, clean_url
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class RecordReader:
     def url(self, record: Any, *names: str) -> str:
         """The first of the fields that is a text with something in it, or an empty string: no other value is a url."""
         values = [self.mapping(record).get(name) for name in names]
-        return next((clean(value).strip() for value in values if isinstance(value, str) and value.strip()), "")
+        return next(filter(None, (clean_url(value) for value in values if isinstance(value, str))), "")
 
     def number(self, record: Any, name: str) -> float:
         """A numeric field. Raises RecordError if it is missing or no finite number."""

@@ -25,6 +25,11 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def clean_url(url: str) -> str:
+    """A url without what cannot be seen, line ends and tabs, as browsers read it."""
+    return re.sub("[\t\r\n]", "", INVISIBLE.sub("", clean(url))).strip()
+
+
 def clean_text(text: str) -> str:
     """A text on one line, without leading, trailing or repeated spaces and without characters that cannot be seen.
 
