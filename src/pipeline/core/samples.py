@@ -32,7 +32,7 @@ def at_sample(place: object, *keys: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if str(place) not in sample_of(error):
+        if str(place) not in f"{getattr(error, 'where', '')}; {sample_of(error)}":
             error.add_note(name)
         raise
     finally:

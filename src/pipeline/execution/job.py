@@ -29,8 +29,11 @@ class Job(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The shard's file for messages; its name where it has none."""
-        return str(self.shard.files[0]) if self.shard.files else self.shard.name
+        """The shard's file for messages, relative to here if it lies below; its name where it has none."""
+        if not self.shard.files:
+            return self.shard.name
+        file = self.shard.files[0]
+        return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
     def temporary(self, process: int) -> Path:
         """Where a process writes the outputs until they are complete."""
