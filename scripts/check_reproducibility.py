@@ -10,7 +10,7 @@ undisturbed run, another `dvc repro` must run nothing, no start may have failed 
 be left. Needs the virtual environment's `bin` folder in PATH.
 
 DVC itself does not write its own files by a rename. Where a kill has cut `dvc.lock` or the list of DVC's locks, the
-script says so and removes the file, as a user would have to (`dvc repro` then finds all results in its cache).
+script says so and restores or removes the file, as a user would have to.
 """
 
 from __future__ import annotations
@@ -84,17 +84,21 @@ def living(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def remove_cut_files(folder: Path) -> list[str]:
-    """Remove DVC's lock file and its list of locks if they are not whole; returns their names."""
-    removed = []
-    for name in ("dvc.lock", ".dvc/tmp/rwlock"):
-        file = folder / name
-        with suppress(YAMLError):
-            if not file.exists() or YAML(typ="safe").load(file):
-                continue
-        file.unlink()
-        removed.append(name)
-    return removed
+def mend_cut_files(folder: Path) -> list[str]:
+    """Restore dvc.lock and remove DVC's list of locks, if they are not whole; returns their names."""
+    cut = [name for name in ("dvc.lock", ".dvc/tmp/rwlock") if is_cut(folder / name)]
+    for name in cut:
+        (folder / name).unlink()
+        if name == "dvc.lock":
+            subprocess.run(["git", "checkout", "--quiet", name], cwd=folder, check=True)
+    return cut
+
+
+def is_cut(file: Path) -> bool:
+    """Whether a file of DVC's is there but is empty or ends in the middle."""
+    with suppress(YAMLError):
+        return file.exists() and not YAML(typ="safe").load(file)
+    return True
 
 
 @dataclass
@@ -123,9 +127,9 @@ class Disturbed:
 
     def start_again(self, code: int) -> subprocess.Popen[bytes]:
         """Start anew after a start that failed by itself: a fault, unless a kill had cut a file of DVC's own."""
-        cut = remove_cut_files(self.folder)
+        cut = mend_cut_files(self.folder)
         if cut:
-            print(f"    cut by the last kill, and removed: {', '.join(cut)}", flush=True)
+            print(f"    cut by the last kill, and mended: {', '.join(cut)}", flush=True)
         self.expect(bool(cut), f"a start that was not killed ended with {code}")
         return start(self.folder)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.core.demo import BEGUN, start, wait_for
@@ -90,15 +91,15 @@ if __name__ == "__main__":
 """
 
 
-def run_program(text: str, file: Path) -> tuple[subprocess.Popen[str], str]:
-    """Start a program; returns it and the first line that it prints."""
+def run_program(text: str, file: Path, temporary: str = "/tmp") -> tuple[subprocess.Popen[str], str]:
+    """Start a program; returns it and the first line that it prints. `temporary`: where temporary folders go."""
     file.write_text(text)
     process = subprocess.Popen(
         [sys.executable, str(file)],
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": temporary},
     )
     assert process.stdout
     return process, process.stdout.readline()
@@ -111,11 +112,14 @@ def test_a_long_operation_of_a_library_is_no_obstacle(tmp_path: Path) -> None:
     assert process.returncode == 130 and err == f"Interrupted. {KEPT}"
 
 
-def test_workers_end_too(tmp_path: Path) -> None:
-    process, worker = run_program(WITH_WORKERS, tmp_path / "program.py")
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=SECONDS)[1] == f"Interrupted. {KEPT}"
-    wait_for(lambda: not Path(f"/proc/{worker.strip()}").exists(), SECONDS)
+def test_workers_end_too_and_leave_nothing(tmp_path: Path) -> None:
+    with TemporaryDirectory() as temporary:  # A socket's path must be short.
+        process, worker = run_program(WITH_WORKERS, tmp_path / "program.py", temporary)
+        assert list(Path(temporary).iterdir())
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=SECONDS)[1] == f"Interrupted. {KEPT}"
+        wait_for(lambda: not Path(f"/proc/{worker.strip()}").exists(), SECONDS)
+        assert not list(Path(temporary).iterdir())
 
 
 @pytest.mark.parametrize("file", COMMANDS, ids=lambda path: path.stem)

@@ -9,6 +9,7 @@ waits for the signal instead, on the file descriptor that Python's C code writes
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -55,7 +56,7 @@ def end(number: signal.Signals, reason: str = "") -> NoReturn:
     """
     if not _ending.acquire(blocking=False):
         threading.Event().wait()  # Another thread ends the process.
-    from multiprocessing import active_children
+    from multiprocessing import active_children, util
 
     if os.environ.get("RANK", "0") == "0":
         at = f" at {standing()}" if standing() else ""
@@ -65,4 +66,5 @@ def end(number: signal.Signals, reason: str = "") -> NoReturn:
             os.write(2, f"{leave_bar}{line}\n".encode())
     for worker in active_children():
         worker.kill()
+    shutil.rmtree(util.get_temp_dir(), ignore_errors=True)  # The socket of the fork server.
     os._exit(128 + number)
