@@ -101,6 +101,13 @@ def test_a_damaged_file_is_refused_where_the_standard_decoder_refuses_it(
                 read(path)
 
 
+@pytest.mark.parametrize("word", ["word ", 'a \\" b ', "a, [b] {c} "])
+def test_a_text_of_megabytes_is_refused_before_the_parser_drowns_in_it(tmp_path: Path, word: str) -> None:
+    with pytest.raises(UserError, match="a text of more than 4,194,304 characters") as error:
+        read_list(write(tmp_path / "x.json", '[{"a": "' + word * (6_000_000 // len(word)) + '"}]'))
+    assert error.value.where == "x.json"
+
+
 def test_of_equal_keys_the_last_one_counts_and_fields_come_one_by_one(tmp_path: Path) -> None:
     item = '{"a": 1, "b": 2, "a": 3}'
     assert read_list(write(tmp_path / "x.json", f"[{item}]")) == exact([{"a": 3, "b": 2}])

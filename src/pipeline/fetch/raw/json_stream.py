@@ -21,6 +21,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, read_json
 from pipeline.fetch.raw.json_repair import repaired
 from pipeline.fetch.raw.records import RecordReader
+from pipeline.fetch.raw.texts import MOST_CHARACTERS
 
 T = TypeVar("T")
 
@@ -100,19 +101,24 @@ def parts_of(stream: BinaryIO, where: str, repair: bool) -> Parts:
     stream.seek(0)
     if stream.read(len(BOM_UTF8)) != BOM_UTF8:
         stream.seek(0)
-    parts = shallow_parts(stream, where)
+    parts = sane_parts(stream, where)
     return Parts(chain(repaired(parts) if repair else parts, [b'"']))
 
 
-def shallow_parts(stream: BinaryIO, where: str) -> Iterator[bytes]:
-    """Parts of a file. Raises UserError for brackets nested by the thousand.
+def sane_parts(stream: BinaryIO, where: str) -> Iterator[bytes]:
+    """Parts of a file. Raises UserError for brackets nested by the thousand, and for a text of megabytes.
 
-    The parser's time grows with the square of their depth.
+    The parser's time grows with the square of the depth of brackets, and of the length of a text.
     """
+    text = 0
     while data := stream.read(PART):
         opened, closed = data.count(b"[") + data.count(b"{"), data.count(b"]") + data.count(b"}")
         if opened - closed > DEEPEST:
             raise damaged(where, f"{opened - closed} brackets within brackets")
+        inside_text = data.count(b'"') - data.count(b'\\"') <= 1  # an escape may lie across the border of two parts
+        text = text + len(data) if inside_text else 0
+        if text > MOST_CHARACTERS:
+            raise damaged(where, f"a text of more than {MOST_CHARACTERS:,} characters")
         yield data
 
 
