@@ -94,6 +94,8 @@ def main() -> None:
     parser.add_argument("--preset", default="smoke")
     parser.add_argument("--moments", type=int, default=10)
     arguments = parser.parse_args()
+    # A shell's background job ignores SIGINT, and so would everything that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     base = Path(tempfile.mkdtemp(prefix="interruption-"))
     folder = clone(base / "clone", arguments.preset)
     if start(folder).wait() != 0:

@@ -35,10 +35,10 @@ def end_on_signals() -> None:
     """From now on SIGINT, SIGTERM and SIGHUP end this process; one that is ignored (`nohup`) stays ignored."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in REASONS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_end_on_signal, args=(reader,), daemon=True).start()
 
 
