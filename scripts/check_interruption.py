@@ -41,7 +41,9 @@ class End:
     left: int
 
     def is_right(self) -> bool:
-        """Whether it ended as it should."""
+        """Whether it ended as it should. Python that is still starting up ends without a word of ours."""
+        if self.code == -signal.SIGINT:
+            return not self.said and not self.left
         one_line = self.said.count("\n") == 1 and "goes on from there" in self.said
         return self.seconds <= SECONDS_ALLOWED and self.code == 130 and one_line and not self.left
 
