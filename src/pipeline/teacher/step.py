@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.core.errors import UserError
 from pipeline.core.samples import at_sample
 from pipeline.encoders.common.resolve import resolve
 from pipeline.execution.step import Shard, Step
@@ -63,13 +62,8 @@ class TeacherStep(Step):
 
         classifier = self.params.pooling == "class_probabilities"
         self._encoder = load_image_encoder(self.params.encoder, self.root, classifier).to(self.device)
-        if self.params.pooling == "cls" and self._encoder.prefix_tokens == 0:
-            raise UserError(
-                f"The image encoder '{self.params.encoder.name}' has no class token.",
-                where="embed_teacher.pooling",
-                found="cls",
-                fix="say `pooling: mean`",
-            )
+        if self.params.pooling == "cls":
+            self._encoder.require_class_token("embed_teacher.pooling", "say `pooling: mean`")
 
     def run(self, shard: Shard, folder: Path) -> None:
         """Write `teacher/<shard>.parquet`."""

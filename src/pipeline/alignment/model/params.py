@@ -37,8 +37,9 @@ class SharedEncoderParams(Params):
     type_embedding_scale: float = Field(
         default=1e-5, ge=0, le=100, description="Initial scale of the modality-type embedding (S-SMKE: 1e-5)."
     )
-    pooling: Literal["cls", "mean", "max"] = Field(
-        default="cls", description="Readout: class token, or mean or maximum over the tokens."
+    pooling: Literal["cls", "encoder_cls", "mean", "max"] = Field(
+        default="cls",
+        description="Readout: a new class token, the encoders' own, or the mean or maximum over tokens.",
     )
     projection: int | None = Field(
         default=None,

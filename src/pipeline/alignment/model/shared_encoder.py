@@ -4,12 +4,13 @@ Each modality is processed separately (there is no attention between an image an
 
 1. Centre the unimodal encoder's tokens and divide by one deviation, both measured on the training set: encoders
    differ in scale by orders of magnitude. `whiten` brings every direction to one scale instead.
-2. Project to the shared width where it differs; put a learned class token in front if it is to be the readout;
-   add the modality-type embedding, which starts near zero (1e-5) and is learned.
+2. Project to the shared width where it differs; put a new class token in front if it is to be the readout; add the
+   modality-type embedding, which starts near zero (1e-5) and is learned.
 3. N pre-norm blocks, the same weights for both modalities: x + γ₁·Attention(LN(x)), then x + γ₂·MLP(LN(x)), with
    LayerScale γ. `separate` gives each modality its own blocks, as a control.
-4. Read out the class token, or the mean or the maximum over tokens, through a final LayerNorm and an optional
-   projection. The maximum asks whether a feature is there at all, however little of the picture it covers.
+4. Read out the class token (the new one, or the encoders' own), or the mean or the maximum over tokens, through a
+   final LayerNorm and an optional projection. The maximum asks whether a feature is there at all, however little of the
+   picture it covers.
 5. Add the skip path, a linear map of the pooled encoder tokens (mean, maximum, or both): it carries the pretrained
    features around the blocks, because a small data set cannot teach the blocks to reproduce them. It may start from
    ridge CCA (`training/ridge_cca.py`).
@@ -198,7 +199,7 @@ def first(x: Tensor, mask: Tensor | None) -> Tensor:
     return x[:, 0]
 
 
-POOLS = {"cls": first, "mean": masked_mean, "max": masked_max}
+POOLS = {"cls": first, "encoder_cls": first, "mean": masked_mean, "max": masked_max}
 
 
 def box_pools(names: Sequence[str], standard: Tensor, weights: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.build_answers import MaskedText, cache_answers
+from pipeline.core.errors import UserError
 from pipeline.core.settings import machine
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.token_grid import pooled_grid
@@ -52,8 +53,19 @@ def load_encoders(params: AlignParams, root: Path) -> Encoders:
     """
     init_from = InitFrom.of(params, root)
     image, text, shared = init_from.load()
+    if params.shared_encoder.pooling == "encoder_cls":
+        require_class_tokens(image, text)
     layered = LayeredText(text, params.features.text_layers)
     return Encoders(image, choose_image_input(params, image), layered, init_from, shared)
+
+
+def require_class_tokens(image: ImageEncoder, text: TextEncoder) -> None:
+    """Raise UserError unless the tokens of both encoders begin with a class token."""
+    where, fix = "align.shared_encoder.pooling", "say `pooling: cls`, which adds a class token to both"
+    image.require_class_token(where, fix)
+    ids, _ = text.tokenize(["one", "two"])
+    if ids[0, 0] != ids[1, 0]:
+        raise UserError("The text encoder has no class token.", where=where, fix=fix)
 
 
 def build_datasets(

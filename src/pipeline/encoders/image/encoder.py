@@ -57,6 +57,12 @@ class ImageEncoder(nn.Module):
         """Tokens [B,N,dim] of normalised pixels [B,3,S,S]: `prefix_tokens`, then the grid row by row."""
         return flat(self._features(pixels))
 
+    def require_class_token(self, where: str, fix: str) -> None:
+        """Raise UserError, naming the parameter `where`, unless the first token is a class token."""
+        if getattr(self.model, "cls_token", None) is None:
+            name = self._resolved.params.name
+            raise UserError(f"The image encoder '{name}' has no class token.", where=where, fix=fix)
+
     def states_before(self, blocks: int, pixels: Tensor) -> Tensor:
         """Input [B,…] of the last blocks, of normalised pixels. Raises UserError if the model hides its blocks."""
         return image_blocks(self.model, "blocks").states_before(blocks, lambda: self._model_features(pixels))
