@@ -18,6 +18,7 @@ from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ShardWriter
+from pipeline.tables.pairs import MANIFEST
 
 
 def fail(*_: object) -> Any:
@@ -28,6 +29,7 @@ def test_an_error_names_the_images(tmp_path: Path, jpeg: Callable[..., bytes], m
     with ShardWriter(tmp_path / "train-00000.tar", "train") as writer:
         for key in "abc":
             writer.add(key, jpeg(), [])
+    MANIFEST.write(tmp_path / "manifest.parquet", writer.manifest())
     step = ImageFeatures(None, world.params().features, Tokens())  # pyright: ignore[reportArgumentType]
     step._model = load_image_encoder(ImageEncoderParams.model_validate(world.IMAGE), tmp_path)
     monkeypatch.setattr(ImageFeatures, "_cached", fail)
