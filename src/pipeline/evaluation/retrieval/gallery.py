@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.evaluation.common.draw import Stream, draw
 from pipeline.evaluation.retrieval.benchmark import Benchmark
 from pipeline.evaluation.retrieval.params import GalleryParams
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, top_candidates
-
-Direction = Literal["text_to_image", "image_to_text"]
 
 
 def retrieval_examples(

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.core.errors import UserError
 from pipeline.core.files import hash_bytes
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -42,14 +41,3 @@ def file_keys(source: str, file_names: Iterable[str]) -> dict[str, str]:
 def by_hash(keys: Iterable[str]) -> list[str]:
     """Keys in the order of their hashes: a fixed shuffle, which additional keys hardly change."""
     return sorted(keys, key=lambda key: (hash_bytes(key.encode()), key))
-
-
-def duplicate(key: str, first: str, second: str, fix: str = "remove one of the two") -> UserError:
-    """The error for one key in two places."""
-    return UserError(
-        "Two images have one key.",
-        where=f"{first} and {second}",
-        expected="each key once",
-        found=f"key {key!r} twice",
-        fix=fix,
-    )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.errors import UserError
 from pipeline.core.files import read_json
-from pipeline.fetch.packing.keys import duplicate
 from pipeline.fetch.packing.pack import Turned
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
@@ -25,10 +25,14 @@ def merge_manifests(rows: Path, origins: Sequence[str]) -> pa.Table:
     repeated = counts.filter(pc.field("shard_count") > 1)["key"]
     if len(repeated):
         first, second, *_ = manifest.filter(pc.field("key") == repeated[0])["shard"].to_pylist()
-        fix = (
-            "set `shard_in_key: true` for this source, if the keys of each shard start anew; else remove one of the two"
+        raise UserError(
+            "Two images have one key.",
+            where=f"{origins[number_of(first)]} and {origins[number_of(second)]}",
+            expected="each key once",
+            found=f"key {repeated[0].as_py()!r} twice",
+            fix="set `shard_in_key: true` for this source, if the keys of each shard start anew; "
+            "else remove one of the two",
         )
-        raise duplicate(repeated[0].as_py(), origins[number_of(first)], origins[number_of(second)], fix)
     return manifest.combine_chunks()
 
 

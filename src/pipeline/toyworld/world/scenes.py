@@ -27,8 +27,6 @@ from pipeline.toyworld.world.attributes import ATTRIBUTES, COLOURS, PATTERNS, SH
 GROUPS = ("pairs", "annotations", "benchmark", "pretraining")
 MIN_THINGS, MAX_THINGS = 2, 5
 FAMILY_SIZE, BLOCK = 4, 8
-FAMILY_SHARE = FAMILY_SIZE / BLOCK
-"""Share of the benchmark's images that belong to a family of four."""
 WIDTHS = {"small": (0.19, 0.23), "large": (0.31, 0.36)}
 """Smallest and largest width of a thing, as fractions of the image's side."""
 MOST_LARGE = {2: 2, 3: 3, 4: 3, 5: 2}
