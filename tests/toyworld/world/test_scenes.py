@@ -8,7 +8,6 @@ from pipeline.core.errors import UserError
 from pipeline.toyworld.world.attributes import ATTRIBUTES
 from pipeline.toyworld.world.scenes import (
     BLOCK,
-    FAMILY_SHARE,
     FAMILY_SIZE,
     GROUPS,
     MAX_THINGS,
@@ -83,7 +82,6 @@ def test_all_values_occur_about_equally(scenes: dict[str, list[Scene]]) -> None:
 def test_family_members_differ_from_the_first_in_one_attribute_of_one_thing(
     scenes: dict[str, list[Scene]],
 ) -> None:
-    assert FAMILY_SHARE == FAMILY_SIZE / BLOCK
     for first in range(0, EACH, BLOCK):
         base, *members = scenes["benchmark"][first : first + FAMILY_SIZE]
         assert len({scene.things for scene in (base, *members)}) == FAMILY_SIZE
