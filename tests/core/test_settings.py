@@ -144,3 +144,12 @@ def test_a_parameter_file_that_is_not_to_be_read(params: Path, monkeypatch: pyte
     with pytest.raises(UserError, match="cannot be read") as error:
         load_params(params, "small", Seeded)
     assert error.value.found == "Permission denied"
+
+
+def test_a_reader_may_change_what_it_got(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("a: {b: [1]}\n", encoding="utf-8")
+    read_params(file)["a"]["b"].append(2)
+    assert read_params(file) == {"a": {"b": [1]}}
+    file.write_text("a: {b: [3]}\n", encoding="utf-8")
+    assert read_params(file) == {"a": {"b": [3]}}

@@ -3,12 +3,15 @@
 YAML is more than parameters need: an alias repeats what an anchor names, and aliases of aliases multiply into billions
 of values; brackets within brackets exceed Python's stack. So the file's events are walked first, one by one, which
 costs no more than the file is long: aliases, deep nesting and huge files are refused, and only then values are made.
+A stage reads its parameters several times, before and under its lock: the same bytes are parsed once.
 
 The file is read with ruamel in YAML 1.2, as DVC reads it: PyYAML takes `2e-5` for text.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +31,18 @@ def read_yaml(path: Path) -> Any:
     Raises UserError when it cannot be read, is longer than 1 MB, is not YAML, nests more than 50 deep, or uses aliases.
     """
     try:
-        data = read_bounded(path)
-        check_events(data, path)
-        return YAML(typ="safe", pure=True).load(data)
+        return deepcopy(parse(read_bounded(path), path))
     except (YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise UserError("The parameter file is not valid YAML.", where=path, found=str(error)[:500]) from None
     except OSError as error:
         raise UserError("The parameter file cannot be read.", where=path, found=error.strerror or str(error)) from None
+
+
+@lru_cache(maxsize=2)
+def parse(data: bytes, path: Path) -> Any:
+    """The content of YAML text that was read from `path`. Raises UserError and YAMLError like `check_events`."""
+    check_events(data, path)
+    return YAML(typ="safe", pure=True).load(data)
 
 
 def read_bounded(path: Path) -> bytes:
