@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.alignment import losses
-from pipeline.alignment.losses.contrastive import Scale, info_nce
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
 from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.losses.region_contrast import region_contrast
 from pipeline.alignment.losses.squared_error import squared_error
 from pipeline.alignment.losses.statement_contrast import statement_contrast
+from pipeline.training.contrastive import Scale, info_nce
 
 LOSSES = sorted(path.stem for path in Path(losses.__file__).parent.glob("[a-z]*.py"))
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipeline.alignment.losses.contrastive import mean_over_positives
+from pipeline.training.contrastive import mean_over_positives
 
 
 def region_contrast(regions: Tensor, phrases: Tensor, phrase_id: Tensor, scale: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.alignment.losses.contrastive import Scale
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
 from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.losses.squared_error import squared_error
@@ -23,6 +22,7 @@ from pipeline.alignment.params import DistillationParams
 from pipeline.core.errors import UserError
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.teacher.table import TeacherEmbeddings, read_teacher
+from pipeline.training.contrastive import Scale
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
 """Losses that compare each prediction only with the target of its own image."""

@@ -1,6 +1,6 @@
 """The objective: the shared encoder on tokens of both encoders, with up to five losses.
 
-    contrastive    images against captions, real and synthetic     (losses/contrastive.py)
+    contrastive    images against captions, real and synthetic     (training/contrastive.py, shared)
     distillation   both branches against the teacher's targets     (distillation.py)
     regions        regions against their phrases                   (losses/region_contrast.py)
     questions      statements against wrongly answered copies      (losses/statement_contrast.py)
@@ -23,7 +23,6 @@ from pipeline.alignment.data.collate import Collator
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
 from pipeline.alignment.data.sampler import Sample, Sampler
 from pipeline.alignment.inputs.towers import AHEAD, Towers
-from pipeline.alignment.losses.contrastive import Scale, info_nce
 from pipeline.alignment.losses.masked_answers import masked_answers
 from pipeline.alignment.losses.region_contrast import region_contrast
 from pipeline.alignment.losses.statement_contrast import statement_contrast
@@ -32,6 +31,7 @@ from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.answer_head import AnswerHead
 from pipeline.alignment.training.distillation import Distillation
 from pipeline.alignment.training.validate import validate
+from pipeline.training.contrastive import Scale, info_nce
 from pipeline.training.objective import Objective, decay_groups
 
 

@@ -64,7 +64,11 @@ def info_nce(images: Tensor, texts: Tensor, positive: Tensor, scale: Tensor) -> 
     >>> round(float(loss), 4)  # log(1 + 1 / e): each image has one negative, at a right angle
     0.3133
     """
-    logits = scale * images @ texts.T
+    return symmetric_loss(scale * images @ texts.T, positive)
+
+
+def symmetric_loss(logits: Tensor, positive: Tensor) -> Tensor:
+    """`info_nce` from the scaled similarities [B, N]."""
     rows = mean_over_positives(logits, positive, ~positive)
     columns = mean_over_positives(logits.T, positive.T, ~positive.T)
     return (rows + columns) / 2
