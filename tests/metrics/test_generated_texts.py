@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.metrics.cider import cider
-from pipeline.metrics.generated_texts import answer_metrics, caption_metrics, same
+from pipeline.metrics.generated_texts import answer_metrics, caption_metrics, image_caption_metrics, same
 from pipeline.metrics.question_only import MostFrequentAnswer
 
 
@@ -76,3 +76,27 @@ def test_caption_metrics():
 def test_same():
     assert same("it ' s", "It's.")
     assert not same("red", "reddish")
+
+
+def test_bleu_of_the_published_example():
+    """Example 1 of Papineni et al. 2002: modified unigram precision 17/18 and bigram precision 10/17 of candidate 1."""
+    candidate = "It is a guide to action which ensures that the military always obeys the commands of the party"
+    references = [
+        "It is a guide to action that ensures that the military will forever heed Party commands",
+        "It is the guiding principle which guarantees the military forces always being under the command of the Party",
+        "It is the practical guide for the army always to heed the directions of the party",
+    ]
+    # Trigrams 7/16, tetragrams 4/15; the closest reference is as long as the candidate, so there is no penalty.
+    expected = 100 * (17 / 18 * 10 / 17 * 7 / 16 * 4 / 15) ** (1 / 4)
+    assert image_caption_metrics([candidate], [references])["bleu4"] == round(expected, 2)
+
+
+def test_captions_with_unequal_numbers_of_references():
+    found = image_caption_metrics(
+        ["a red dog runs", "two cats sleep here"], [["A red dog runs."], ["no", "two cats sleep here"]]
+    )
+    assert found["images"] == 2 and found["bleu4"] == 100
+    assert found["cider"] == round(
+        cider(["a red dog runs", "two cats sleep here"], [["a red dog runs"], ["no", "two cats sleep here"]]), 2
+    )
+    assert image_caption_metrics([], []) == {"images": 0}

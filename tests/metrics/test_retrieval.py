@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.metrics.retrieval import (
     bootstrap_half_width,
+    ranks_of_scores,
     recall_curve,
     retrieval_metrics,
     retrieval_ranks,
@@ -107,3 +108,18 @@ def test_bootstrap_half_width_matches_theory_and_sees_whole_images():
     together = bootstrap_half_width(np.repeat(hits, 5), np.repeat(np.arange(1000), 5))
     assert together == pytest.approx(alone)
     assert bootstrap_half_width(hits - hits, np.arange(1000)) == 0.0
+
+
+@given(embeddings())
+@settings(max_examples=100, deadline=None)
+def test_ranks_of_scores_are_those_of_the_vectors(case):
+    images, texts, owner = case
+    expected = retrieval_ranks(images, texts, owner)
+    found = ranks_of_scores(images @ texts.T, owner)
+    assert found.image_to_text.tolist() == expected.image_to_text.tolist()
+    assert found.text_to_image.tolist() == expected.text_to_image.tolist()
+
+
+def test_scores_without_a_caption_for_every_image_are_refused():
+    with pytest.raises(ValueError, match="at least one caption"):
+        ranks_of_scores(np.zeros((2, 2)), [0, 0])

@@ -4,6 +4,8 @@ Answers: official VQA accuracy, and plain equality with the majority reference, 
 type; beside them the same of the most frequent answer, which never sees the image (`blind_exact`).
 
 Region captions: CIDEr-D against the phrases of the same box, and the share that equals one of them word for word.
+
+Captions of whole images: CIDEr-D and BLEU-4 against all of the image's captions.
 """
 
 from __future__ import annotations
@@ -70,6 +72,29 @@ def caption_metrics(regions: Sequence[Mapping[str, Any]], captions: Sequence[str
         "regions": len(regions),
         "exact": round(100 * right / len(regions), 2),
         "cider": round(cider(candidates, references), 2),
+    }
+
+
+def image_caption_metrics(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """CIDEr-D (times 100) and BLEU-4 (in percent) of captions of whole images.
+
+    references: those of each caption, at least one each. BLEU is the corpus's, with the closest reference's length
+    (Papineni et al. 2002), as COCO's tool computes it.
+    """
+    from sacrebleu import corpus_bleu
+
+    if not captions:
+        return {"images": 0}
+    candidates = [respelled(caption) for caption in captions]
+    wanted = [[respelled(text) for text in texts] for texts in references]
+    most = max(len(texts) for texts in wanted)
+    # A reference that is repeated changes nothing, and the tool wants equally many of each caption.
+    streams = [[texts[min(number, len(texts) - 1)] for texts in wanted] for number in range(most)]
+    bleu = corpus_bleu(candidates, streams, smooth_method="none", tokenize="none", force=True)
+    return {
+        "images": len(captions),
+        "cider": round(cider(candidates, wanted), 2),
+        "bleu4": round(bleu.score, 2),
     }
 
 

@@ -55,6 +55,24 @@ def retrieval_ranks(
     )
 
 
+def ranks_of_scores(scores: FloatArray, image_of_caption: npt.ArrayLike) -> Ranks:
+    """Ranks from the scores [images, captions] of every image with every caption; rules as in `retrieval_ranks`.
+
+    For scores that are no products of vectors. Raises ValueError for shapes that do not fit, or an image without a
+    caption.
+    """
+    owner = np.asarray(image_of_caption, dtype=np.int64)
+    if scores.ndim != 2 or owner.shape != (scores.shape[1],) or len(np.unique(owner)) != len(scores):
+        raise ValueError(f"every image needs at least one caption, found {scores.shape} and {owner.shape}")
+    own = owner == np.arange(len(scores))[:, None]
+    of_captions = scores[owner, np.arange(len(owner))]
+    of_images = np.where(own, scores, -np.inf).max(axis=1)
+    return Ranks(
+        image_to_text=1 + ((scores >= of_images[:, None]) & ~own).sum(axis=1),
+        text_to_image=1 + ((scores >= of_captions) & ~own).sum(axis=0),
+    )
+
+
 def recall_at(ranks: IntArray, k: int) -> float:
     """Percentage of queries whose right answer is among the first k."""
     return 100.0 * float(np.mean(ranks <= k))

@@ -100,13 +100,16 @@ class Decoder:
         if not given.prompt_of_row:
             return []
         limits = np.broadcast_to(np.asarray(limits), len(given.prompt_of_row))
+        words, valid = self.right_aligned(given.starts)
+        return decode(self.state(given), words, valid, rule, limits)
+
+    def state(self, given: DecoderInput) -> DecoderState:
+        """The cache of the texts, which has read their prompts."""
         ids, mask = self.tokenizer.pad_rows(given.prompts)
         groups = torch.tensor(given.prompt_groups, device=self.device)
         rows = torch.tensor(given.prompt_of_row, device=self.device)
         cache = read_prompts(self.questioner, self.on_device(ids), self.on_device(mask).bool(), groups, given.cross)
-        words, valid = self.right_aligned(given.starts)
-        state = DecoderState(self.questioner, cache, rows, given.cross, groups[rows], self.tokenizer.mask)
-        return decode(state, words, valid, rule, limits)
+        return DecoderState(self.questioner, cache, rows, given.cross, groups[rows], self.tokenizer.mask)
 
     def right_aligned(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Ids [R,n] with padding on the left, and which of them are words."""
