@@ -59,6 +59,24 @@ def write_annotations(folder: Path, images: int = 9) -> None:
     QUESTIONS.write(folder / "questions.parquet", questions)
 
 
+CAPTIONS = ("a {colour} square on the left", "the {colour} one is above the circle")
+
+
+def write_pairs(folder: Path, images: int = 9) -> None:
+    """Every third image is val. Image 0 has no caption, and image 1 one that is too long besides its others."""
+    manifests = []
+    for split in ("train", "val"):
+        with ShardWriter(folder / f"{split}-00000.tar", split) as writer:
+            for number in (n for n in range(images) if (n % 3 == 2) == (split == "val")):
+                data = io.BytesIO()
+                picture(number).save(data, "JPEG", quality=95)
+                captions = [text.format(colour=list(COLOURS)[number % 3]) for text in CAPTIONS]
+                captions = ["square " * 60, *captions] if number == 1 else captions
+                writer.add(f"pair{number}", data.getvalue(), captions if number else [], url=f"u{number}")
+        manifests.append(writer.manifest())
+    MANIFEST.write(folder / "manifest.parquet", pa.concat_tables(manifests))
+
+
 class Patches(nn.Module):
     """Mean colours of a 2 x 2 grid of patches, and three random mixtures of them: an encoder without training."""
 

@@ -77,6 +77,18 @@ def import_(
     typer.echo(import_jade(repository(), folder, name))
 
 
+@commands.command()
+def caption(
+    path: Annotated[Path, typer.Argument(help="a picture, or a folder of pictures")],
+    beams: Annotated[int, typer.Option(min=1, max=64, help="1: greedy decoding; more: beam search.")] = 1,
+) -> None:
+    """Write what the pre-trained model says of your pictures: one line each, file name and caption."""
+    from pipeline.cli.caption import caption_pictures
+
+    for picture, text in caption_pictures(repository(), path, beams):
+        typer.echo(f"{picture}\t{text}")
+
+
 def app() -> None:
     """Entry point of the console command."""
     run_app(commands)

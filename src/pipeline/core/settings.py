@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,9 @@ P = TypeVar("P", bound=BaseModel)
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A seed that numpy and torch both take."""
+
+PRETRAINED = "models/pretrained"
+"""The folder of the model that the stage `pretrain` writes."""
 
 LONGEST_SHOWN, MOST_SHOWN = 200, 20
 """Characters of a wrong value, and the number of wrong values, that a message shows."""
@@ -62,6 +65,9 @@ class Inputs(Params):
         pattern=r"^data/(triplets|raw/triplets/[^/]+)$",
         description="Folder of triplets for `align`: data/triplets, or data/raw/triplets/<name or none>.",
     )
+    pretrained: Literal["models/pretrained", "data/raw/pretrained/none"] = Field(
+        description="Model that `model.init_from` may name: models/pretrained, or data/raw/pretrained/none."
+    )
 
 
 class Needs(Params):
@@ -81,13 +87,21 @@ def load_inputs(path: Path) -> Inputs:
 
 
 def check_inputs(root: Path, path: Path, values: BaseModel) -> None:
-    """Raise UserError if a parameter names raw data that DVC does not watch.
+    """Raise UserError if a parameter names raw data, or a pre-trained model, that DVC does not watch.
 
-    DVC watches the two folders of the section `inputs`, and follows them if they are links; it does not look
-    behind links to folders inside them.
+    DVC watches what the section `inputs` names: the pre-trained model and two folders, which it follows if they are
+    links; it does not look behind links to folders inside them.
     """
     inputs = load_inputs(path)
     for text in strings(values.model_dump()):
+        if text == PRETRAINED and inputs.pretrained != PRETRAINED:
+            raise UserError(
+                "A training starts from the pre-trained model, but DVC is not told so.",
+                where=f"{path}: inputs.pretrained",
+                expected=PRETRAINED,
+                found=inputs.pretrained,
+                fix=f"set inputs.pretrained to {PRETRAINED}, or model.init_from to null",
+            )
         if not text.startswith("data/raw/"):
             continue
         base = next(

@@ -55,6 +55,7 @@ class Paths:
     annotations: Path
     benchmarks: Path
     teacher: Path
+    pretrained: Path
     generator: Path
     filter_model: Path
     generated: Path
@@ -85,6 +86,7 @@ class Paths:
             annotations=data / "annotations",
             benchmarks=data / "benchmarks",
             teacher=data / "teacher",
+            pretrained=root / "models" / "pretrained",
             generator=root / "models" / "generator",
             filter_model=root / "models" / "filter",
             generated=data / "generated",

@@ -1,4 +1,4 @@
-"""What generator and filter model said of held-out annotations, so that it can be read, and judged elsewhere."""
+"""What the models said of held-out images and annotations, so that it can be read, and judged elsewhere."""
 
 from __future__ import annotations
 
@@ -24,6 +24,19 @@ HELD_OUT_ANSWERS = Table(
         Column("answer", pa.string(), "The model's answer; empty if it did not end."),
     ),
     key=("key", "question_id"),
+)
+
+HELD_OUT_IMAGE_CAPTIONS = Table(
+    name="held-out captions",
+    path="results/pretrain/held_out/captions.parquet",
+    description="A held-out image with the model's caption.",
+    columns=(
+        _KEY,
+        _URL,
+        Column("references", pa.list_(pa.string()), "The image's captions."),
+        Column("caption", pa.string(), "The model's caption; empty if it did not end."),
+    ),
+    key=("key",),
 )
 
 HELD_OUT_CAPTIONS = Table(

@@ -12,13 +12,14 @@ from tests.training.objectives import update_gradient
 from torch import Tensor
 
 from pipeline.core.errors import UserError
+from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import shortened
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, collate
-from pipeline.questioner.training.dataset import Limits, Samples, read_samples
-from pipeline.questioner.training.image_inputs import PixelStore, all_tokens
+from pipeline.questioner.training.dataset import Samples, read_samples
+from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
 from pipeline.questioner.training.objective import GROUNDING, FilterObjective, GeneratorObjective, MaskedLMObjective
 from pipeline.questioner.training.params import BalanceParams, SampleParams
 from pipeline.questioner.training.sampler import Sampler
@@ -54,8 +55,7 @@ def objective(
     model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
     found = samples(folder)
     store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
-    tokens = all_tokens(encoder, store, torch.device("cpu"))
-    assert tokens is not None
+    tokens = tokens_of(encoder, store, range(len(found.keys)), torch.device("cpu"))
     vision = VisionTower(encoder, trained, region_prompt == "mask_channel").double()
     sampler = Sampler(found, PARAMS, 5, 0, folder)
     images = store if trained or region_prompt == "mask_channel" else tokens.double()

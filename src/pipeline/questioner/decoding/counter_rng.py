@@ -10,7 +10,7 @@ All streams of the questioner are named here:
     purpose                               names
     sampling a region caption             seed, "caption", image key, box
     sampling a question                   seed, "question", image key, box, question type, ordinal among its type
-    masking words of a training sequence  "caption" | "question" | "answer", update, place in the batch, number, seed
+    masking words of a training sequence  its pass (a text), update, place in the batch, number, seed
 
 The first name of the third kind is a text, that of the others a number, so none of them coincide.
 """
@@ -37,9 +37,11 @@ def question_stream(seed: int, key: str, box: int, question_type: str, ordinal: 
     return stream(seed, "question", key, box, question_type, ordinal)
 
 
-def masking_stream(
-    text: Literal["caption", "question", "answer"], step: int, position: int, number: int, seed: int
-) -> int:
+Pass = Literal["caption", "question", "answer", "masked_words", "region_caption"]
+"""The passes of all trainings."""
+
+
+def masking_stream(text: Pass, step: int, position: int, number: int, seed: int) -> int:
     """The stream that decides which words of a training sequence are masked, and how.
 
     `position` is the image's in the batch of update `step`, `number` the text's among those of the image.

@@ -9,6 +9,9 @@ JADE and VALOR):
 
 No token attends to padding. Positions start again at 0 in the prompt, whose token type is 1.
 
+Pre-training also reads text in both directions: masked words are then predicted from the words on both sides, and texts
+are embedded as a whole (VALOR). Without `causal` every token attends to all tokens of target and prompt.
+
 In training, [MASK]s may be appended to the target (VALOR's full masker, see `training/masking.py`). An appended [MASK]
 has the position of the word that it stands for. It attends to the words before that position, to itself and to the
 prompt; no other token attends to it.
@@ -21,8 +24,22 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def attention_mask(target: Tensor, prompt: Tensor, appended: Tensor, causal: bool) -> Tensor:
+    """Attention mask of [target ; appended ; prompt], boolean [R,1,T+M+P,T+M+P]: causal, or else in both directions.
+
+    Raises ValueError if [MASK]s are appended to what is read in both directions: they would stand beside their words.
+    """
+    if causal:
+        return four_part_mask(target, prompt, appended)
+    if appended.shape[1]:
+        raise ValueError("a [MASK] cannot be appended to a target that is read in both directions")
+    tokens = torch.cat([target, prompt], dim=1)
+    itself = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device)
+    return (tokens[:, None, :] | itself)[:, None]
+
+
 def four_part_mask(target: Tensor, prompt: Tensor, appended: Tensor) -> Tensor:
-    """Attention mask of [target ; appended ; prompt].
+    """Causal attention mask of [target ; appended ; prompt].
 
     `target` [R,T] and `prompt` [R,P] are boolean, False for padding; `appended` [R,M] are the positions of the [MASK]s
     that are appended to the target. Returns a boolean [R,1,T+M+P,T+M+P], True where a row (query) attends to a column

@@ -25,35 +25,51 @@ from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS, fill, read_tens
 from pipeline.encoders.common.digests import check_digests
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
+from pipeline.questioner.model.contrast import ContrastConfig, ContrastiveHeads
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.vision import VisionTower
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-GENERATOR, FILTER = "generator", "filter"
+GENERATOR, FILTER, PRETRAINED = "generator", "filter", "pretrained"
+HEADS = "contrast."
+"""What the names of the contrastive heads' weights begin with."""
 
 
 class QuestionerModules(nn.Module):
-    """Vision tower and questioner as one module: the weights that a model folder holds."""
+    """The weights of a model folder: vision tower, questioner and, of a pre-trained model, contrastive heads."""
 
-    def __init__(self, vision: VisionTower, questioner: Questioner) -> None:
+    def __init__(self, vision: VisionTower, questioner: Questioner, contrast: ContrastiveHeads | None = None) -> None:
         super().__init__()
         self.vision = vision
         self.questioner = questioner
+        self.contrast = contrast
 
     @classmethod
-    def build(cls, encoder: ImageEncoder, trained: bool, text: BertLM, region_prompt: str) -> QuestionerModules:
+    def build(
+        cls,
+        encoder: ImageEncoder,
+        trained: bool,
+        text: BertLM,
+        region_prompt: str,
+        contrast: ContrastConfig | None = None,
+    ) -> QuestionerModules:
         """Around an image encoder (`trained` along or not) and a text model; what is new gets random weights."""
         questioner = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens")
-        return cls(VisionTower(encoder, trained, region_prompt == "mask_channel"), questioner)
+        heads = ContrastiveHeads(text.config.hidden_size, contrast) if contrast else None
+        return cls(VisionTower(encoder, trained, region_prompt == "mask_channel"), questioner, heads)
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class ModelConfig:
-    """Content of `config.json`. task: generator or filter; region_prompt: how the model knows which region is meant."""
+    """Content of `config.json`.
 
-    task: Annotated[str, Field(pattern="^(generator|filter)$")]
+    task: generator, filter or pretrained; region_prompt: how the model knows which region is meant; contrast: the
+    contrastive heads of a pre-trained model.
+    """
+
+    task: Annotated[str, Field(pattern="^(generator|filter|pretrained)$")]
     region_prompt: Annotated[str, Field(pattern="^(roi_tokens|mask_channel|coordinates)$")]
     image: ImageEncoderParams
     image_hash: str
@@ -61,17 +77,21 @@ class ModelConfig:
     text: BertConfig
     max_tokens: Annotated[int, Field(ge=3, le=512)]
     max_answer_tokens: Annotated[int, Field(ge=1, le=512)]
+    contrast: ContrastConfig | None = None
 
     def json(self) -> dict[str, Any]:
         """The file's JSON value."""
-        return {**asdict(self), "image": self.image.model_dump()}
+        content = {**asdict(self), "image": self.image.model_dump()}
+        return content if self.contrast else {name: value for name, value in content.items() if name != "contrast"}
 
     @staticmethod
     def from_json(content: Mapping[str, Any], where: Path) -> ModelConfig:
         """Inverse of `json`; raises UserError if `content` is not such a configuration."""
         try:
             image = ImageEncoderParams.model_validate(content["image"])
-            return ModelConfig(**{**content, "image": image, "text": BertConfig(**content["text"])})
+            contrast = ContrastConfig(**content["contrast"]) if "contrast" in content else None
+            text = BertConfig(**content["text"])
+            return ModelConfig(**{**content, "image": image, "text": text, "contrast": contrast})
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
                 "This is not a questioner's configuration.", where=where, found=str(error)[:500], fix="train it again"
@@ -87,12 +107,15 @@ class LoadedModel:
     questioner: Questioner
     prompts: Prompts
     weights_hash: str
+    contrast: ContrastiveHeads | None = None
 
     def to(self, device: str) -> LoadedModel:
         """The same, on a device and in evaluation mode."""
         self.vision.to(device).eval()
         self.questioner.to(device).eval()
         self.vision.encoder.to(device).eval()
+        if self.contrast is not None:
+            self.contrast.to(device).eval()
         return self
 
 
@@ -132,15 +155,21 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
         )
     tokenizer = Tokenizer.load(folder)
     check_shapes(config.text, tensor_shapes(folder / WEIGHTS), folder)
-    modules = QuestionerModules.build(encoder, config.image_trained, BertLM(config.text), config.region_prompt)
+    text = BertLM(config.text)
+    modules = QuestionerModules.build(encoder, config.image_trained, text, config.region_prompt, config.contrast)
     load_weights(modules, folder)
     digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), config.json()])
     prompts = Prompts(tokenizer, config.max_tokens)
-    return LoadedModel(config, modules.vision, modules.questioner, prompts, digest)
+    return LoadedModel(config, modules.vision, modules.questioner, prompts, digest, modules.contrast)
 
 
 def load_weights(modules: QuestionerModules, folder: Path) -> None:
-    """Take the weights of the finished model in `folder`. Raises UserError if they do not fit."""
+    """Take the weights of the finished model in `folder`. Raises UserError if they do not fit.
+
+    A model without contrastive heads leaves those of a pre-trained one aside.
+    """
     check_digests(folder)
-    fix = "train the model again, or init_from a model of the same shape"
-    fill(modules, read_tensors(folder / WEIGHTS), folder, fix)
+    tensors = read_tensors(folder / WEIGHTS)
+    if modules.contrast is None:
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(HEADS)}
+    fill(modules, tensors, folder, "train the model again, or init_from a model of the same shape")

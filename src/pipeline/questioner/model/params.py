@@ -36,8 +36,8 @@ class QuestionerParams(Params):
     text: TextModelParams = TextModelParams()
     init_from: str | None = Field(
         default=None,
-        pattern=r"^data/raw/.+",
-        description="Folder of a finished model to start from, below data/raw/; null: none.",
+        pattern=r"^(models/pretrained$|data/raw/.+)",
+        description="Finished model to start from: models/pretrained or a folder below data/raw/; null: none.",
     )
 
     @model_validator(mode="after")

@@ -1,12 +1,16 @@
 """Prompts and targets: what the questioner's text model reads and what it is to say.
 
-A sequence is a target (what is generated) and a prompt (what is given). Three tasks share one model (JADE,
-arXiv 2305.11769, and its code `Tokenizer`, `LocationEmbedding`):
+A sequence is a target (what is generated) and a prompt (what is given). All tasks share one model (JADE,
+arXiv 2305.11769, and its code `Tokenizer`, `LocationEmbedding`; the last three are VALOR's pre-training,
+arXiv 2304.08345):
 
     task             prompt                                                              target
     region caption   [CLS] generate region caption · L1..L4 [SEP]                        [CLS] caption [SEP]
     question-answer  [CLS] generate question answer pair · TYPE · L1..L4 · caption [SEP] [CLS] question | answer [SEP]
     visual question  [CLS] question [SEP]                                                [CLS] answer [SEP]
+    caption          [CLS] describe the image with natural language [SEP]                [CLS] caption [SEP]
+    masked words     [CLS] predict masked tokens with visual cues [SEP]                  [CLS] caption [SEP]
+    contrast         [CLS] project language in common space [SEP]                        [CLS] caption [SEP]
 
 `·` is [unused0] and `|` is [unused1]. TYPE is the question's type (`tables/questions.py`, `prompt_type`); while an
 answer is generated [unused2] stands in its place, because TYPE would give the answer away. L1..L4 are the box's
@@ -24,7 +28,16 @@ from pipeline.tables.questions import OTHER, QUESTION_WORDS, YES_NO, detokenised
 
 FIRST_LOCATION = 100
 CAPTION_TASK, PAIR_TASK = "generate region caption", "generate question answer pair"
-PROMPT_WORDS = ("generate", "region", "caption", "question", "answer", "pair", *QUESTION_WORDS, *YES_NO, OTHER)
+IMAGE_CAPTION_TASK = "describe the image with natural language"
+MASKED_WORDS_TASK = "predict masked tokens with visual cues"
+CONTRAST_TASK = "project language in common space"
+TASKS = (CAPTION_TASK, PAIR_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK, CONTRAST_TASK)
+PROMPT_WORDS = tuple(
+    dict.fromkeys(
+        word for text in (CAPTION_TASK, PAIR_TASK, *QUESTION_WORDS, *YES_NO, OTHER, *TASKS) for word in text.split()
+    )
+)
+"""Each word's stand-in is numbered by its place here, so new tasks come last."""
 FIRST_STAND_IN = 10
 
 
@@ -48,7 +61,7 @@ class Prompts:
         self.separator = tokenizer.unused(1)
         self.hidden_type = tokenizer.unused(2)
         self.locations = [tokenizer.unused(FIRST_LOCATION + step) for step in range(LOCATION_STEPS)]
-        self._words = {task: [self.word(word) for word in task.split()] for task in (CAPTION_TASK, PAIR_TASK)}
+        self._words = {task: [self.word(word) for word in task.split()] for task in TASKS}
         self.types = {name: self.word(name) for name in (*QUESTION_WORDS, *YES_NO, OTHER)}
 
     def word(self, word: str) -> int:
@@ -58,6 +71,10 @@ class Prompts:
     def location(self, box: Box) -> list[int]:
         """Four tokens of a box."""
         return [self.locations[step] for step in location_steps(box)]
+
+    def task_prompt(self, task: str) -> list[int]:
+        """Prompt that names a task on the whole image and nothing else."""
+        return self.closed(self._words[task])
 
     def caption_prompt(self, box: Box) -> list[int]:
         """Prompt that asks for a caption of a region."""

@@ -20,7 +20,7 @@ from torch.nn import functional
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.encoders.bert.model import BertLM
 from pipeline.encoders.common.token_norm import Whitening
-from pipeline.questioner.model.attention_mask import four_part_mask, positions
+from pipeline.questioner.model.attention_mask import attention_mask, positions
 from pipeline.questioner.model.region_prompt import (
     FEATURES,
     PROMPT_SCALE,
@@ -90,15 +90,17 @@ class Questioner(nn.Module):
         vectors: Tensor,
         target_mask: Tensor,
         prompt_mask: Tensor,
-        cross: Sequence[KeysValues],
+        cross: Sequence[KeysValues] | None,
         appended: Tensor | None = None,
+        causal: bool = True,
     ) -> tuple[Tensor, Tensor]:
         """Final states, and the states that enter the last layer's cross-attention, both of the targets [R,T,D].
 
         `vectors` [R,T+M+P,D] are the word vectors of [target ; appended ; prompt], `target_mask` [R,T] and
-        `prompt_mask` [R,P] boolean token masks; `cross` are each row's `cross_keys_values`. `appended` [R,M] are the
+        `prompt_mask` [R,P] boolean token masks; `cross` are each row's `cross_keys_values` (None: the text
+        is read without an image). `appended` [R,M] are the
         positions of [MASK]s that are appended to the target (None: there are none); if there are any, the result is
-        theirs alone, [R,M,D].
+        theirs alone, [R,M,D]. `causal` is described in `attention_mask.py`.
         """
         if appended is None:
             appended = target_mask.new_empty(len(target_mask), 0, dtype=torch.long)
@@ -107,7 +109,7 @@ class Questioner(nn.Module):
         states = attended = self.text.bert.embeddings(
             inputs_embeds=vectors, position_ids=position, token_type_ids=types
         )
-        mask = four_part_mask(*parts)
+        mask = attention_mask(*parts, causal)
         length, extra = target_mask.shape[1], appended.shape[1]
         wanted = slice(length, length + extra) if extra else slice(length)
         for index, layer in enumerate(self.text.bert.layers):
@@ -116,7 +118,7 @@ class Questioner(nn.Module):
                 # Nobody reads the other states of the last layer.
                 states, mask = states[:, wanted], mask[:, :, wanted]
             attended = layer.attention(states, keys_values, mask)
-            states = layer.look(attended, cross[index])
+            states = layer.look(attended, cross[index] if cross is not None else None)
         return states, attended
 
     def grounding_loss(self, attended: Tensor, keys: Tensor, target_boxes: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ class MaskedSequence:
 
     The words `start` … `end` of `target` are masked with `mask_prob` each; `stream` decides which. `sample` is the
     index of the sample that the loss counts for, `box` that of the box that the sequence attends to, `loss` that of the
-    loss. `target_box` is where the masked words are to attend to (the grounding loss), if there is one.
+    loss. Without `causal` the target is read in both directions. `target_box` is where the masked words are to attend
+    to (the grounding loss), if there is one.
     """
 
     target: Sequence[int]
@@ -36,14 +38,15 @@ class MaskedSequence:
     sample: int
     box: int
     loss: int
+    causal: bool = True
     target_box: Sequence[float] | None = None
 
 
 GROUPS = 4
 """Sequences of one kind run in so many groups of like length, which spares padding."""
 
-Batch = dict[str, Tensor]
-"""Tensors of sequences that run together; see `collate`."""
+Batch = dict[str, Any]
+"""Tensors of sequences that run together, and `causal`; see `collate`."""
 
 
 def by_length(sequences: Sequence[MaskedSequence]) -> list[list[MaskedSequence]]:
@@ -54,12 +57,13 @@ def by_length(sequences: Sequence[MaskedSequence]) -> list[list[MaskedSequence]]
 
 
 def collate(sequences: Sequence[MaskedSequence], tokenizer: Tokenizer, words: np.ndarray, masking: Masking) -> Batch:
-    """Padded tensors of R sequences with C masked words, of which G have a target box.
+    """Padded tensors of R sequences of one kind with C masked words, of which G have a target box.
 
     target, target_mask [R,T]; appended [R,M], the positions of the full masker's [MASK]s (M is 0 for the partial
     masker); prompt, prompt_mask [R,P]; box [R]. For each masked word its row, its column in target or appended, label,
     sample and loss, each [C]. grounded [G] are the indices of masked words with a target box, target_box [G,4] those
-    boxes. `words` are the ids that random words come from.
+    boxes. `words` are the ids that random words come from. What is read in both directions always has the partial
+    masker: if the target stayed unmasked, every word would see itself.
     """
     ids, mask = tokenizer.pad_rows([sequence.target for sequence in sequences])
     prompt, prompt_mask = tokenizer.pad_rows([sequence.prompt for sequence in sequences])
@@ -69,7 +73,8 @@ def collate(sequences: Sequence[MaskedSequence], tokenizer: Tokenizer, words: np
     chosen = choose_masked(candidates(sequences, ids.shape[1]), mask_prob, draws[..., 0])
     row, column = np.nonzero(chosen)
     label, target, appended = ids[row, column], ids, np.empty((len(sequences), 0), dtype=np.int64)
-    if masking == "full":
+    causal = sequences[0].causal
+    if masking == "full" and causal:
         appended, column = full_mask(chosen)
     else:
         target = partial_mask(ids, chosen, draws[..., 1:], tokenizer.mask, words)
@@ -90,7 +95,7 @@ def collate(sequences: Sequence[MaskedSequence], tokenizer: Tokenizer, words: np
         "grounded": grounded,
         "target_box": np.array(target_boxes, dtype=np.float32).reshape(-1, 4),
     }
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return {"causal": causal} | {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def candidates(sequences: Sequence[MaskedSequence], length: int) -> np.ndarray:
@@ -125,7 +130,8 @@ def word_losses(
     )
     for batch, part, of_words, keys_values in parts:
         masks = batch["target_mask"], batch["prompt_mask"]
-        final, attended = questioner(of_words.unflatten(0, part.shape), *masks, keys_values, batch["appended"])
+        vectors_of_part = of_words.unflatten(0, part.shape)
+        final, attended = questioner(vectors_of_part, *masks, keys_values, batch["appended"], batch["causal"])
         states.append(final[batch["row"], batch["column"]])
         row, column = batch["row"][batch["grounded"]], batch["column"][batch["grounded"]]
         keys = keys_values[-1][0].index_select(0, row)

@@ -1,4 +1,4 @@
-"""Annotated images as training samples: word pieces in flat arrays, grouped by image.
+"""Images with texts as training samples: word pieces in flat arrays, grouped by image.
 
 A question's caption (which the pair prompt shows) is the phrase of the first region of its image with the same box; a
 question without a box has the full image's. Every annotator's answer is one entry, so that drawing an entry draws an
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards
@@ -81,22 +82,28 @@ class QuestionSet:
 
 
 @dataclass(frozen=True)
+class CaptionSet:
+    """Captions of whole images in the order of their images (`first` as for regions)."""
+
+    first: np.ndarray
+    pieces: Ragged
+
+    @staticmethod
+    def none(images: int) -> CaptionSet:
+        """Of images without captions."""
+        return CaptionSet(np.zeros(images + 1, dtype=np.int64), Ragged.of([]))
+
+
+@dataclass(frozen=True)
 class Samples:
-    """One split of `data/annotations/`: its images with questions and regions, and what was too long."""
+    """One split of a data set: its images with questions, regions and captions, and what was too long."""
 
     keys: list[str]
     sources: list[str]
     questions: QuestionSet
     regions: RegionSet
+    captions: CaptionSet
     too_long: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Longest texts in word pieces."""
-
-    target: int
-    answer: int
 
 
 def read_samples(folder: Path, shards: ImageShards, split: str, prompts: Prompts, limits: Limits) -> Samples:
@@ -108,14 +115,21 @@ def read_samples(folder: Path, shards: ImageShards, split: str, prompts: Prompts
     numbers = {key: index for index, key in enumerate(manifest["key"].to_pylist())}
     region_table = by_image(REGIONS, folder / "regions.parquet", split, numbers, shards)
     question_table = by_image(QUESTIONS, folder / "questions.parquet", split, numbers, shards)
-    regions = read_regions(region_table, len(numbers), prompts, limits)
-    questions = read_questions(question_table, len(numbers), regions, prompts, limits)
-    sources = source_of_images(len(numbers), questions.table, regions.table)
+    return samples_of_tables(list(numbers), region_table, question_table, prompts, limits)
+
+
+def samples_of_tables(
+    keys: list[str], region_table: pa.Table, question_table: pa.Table, prompts: Prompts, limits: Limits
+) -> Samples:
+    """Samples of tables sorted by image, whose column `image` numbers the images in the order of `keys`."""
+    regions = read_regions(region_table, len(keys), prompts, limits)
+    questions = read_questions(question_table, len(keys), regions, prompts, limits)
+    sources = source_of_images(len(keys), questions.table, regions.table)
     too_long = {
         "regions": len(region_table) - len(regions.table),
         "questions": len(question_table) - len(questions.table),
     }
-    return Samples(list(numbers), sources, questions, regions, too_long)
+    return Samples(keys, sources, questions, regions, CaptionSet.none(len(keys)), too_long)
 
 
 def by_image(table: Table, path: Path, split: str, numbers: dict[str, int], shards: ImageShards) -> pa.Table:

@@ -20,6 +20,7 @@ from pipeline.storage.shards import ImageShards
 
 LARGEST_IN_MEMORY = 4 << 30
 IMAGES_PER_PASS = 64
+IMAGES_FOR_WHITENING = 1_000
 
 
 class PixelStore:
@@ -53,11 +54,26 @@ def select_images(inputs: ImageInputs, images: Sequence[int]) -> Tensor:
     return inputs[list(images)] if isinstance(inputs, Tensor) else torch.from_numpy(inputs[images])
 
 
-def all_tokens(encoder: ImageEncoder, store: PixelStore, device: torch.device) -> Tensor | None:
-    """Tokens of all images of a store, float32 [I,N,W] on the CPU; None if they do not fit into memory."""
-    if 4 * len(store.keys) * token_grid(encoder).tokens * encoder.dim > LARGEST_IN_MEMORY:
-        return None
+def image_inputs(encoder: ImageEncoder, store: PixelStore, per_box: bool, device: torch.device) -> ImageInputs:
+    """What a training reads of a store's images.
+
+    Tokens, float32 [I,N,W] on the CPU, if the encoder is frozen, does not run `per_box`, and they fit into memory; else
+    the pixels.
+    """
+    frozen = not any(parameter.requires_grad for parameter in encoder.parameters())
+    size = 4 * len(store.keys) * token_grid(encoder).tokens * encoder.dim
+    if not frozen or per_box or size > LARGEST_IN_MEMORY:
+        return store
     return tokens_of(encoder, store, range(len(store.keys)), device)
+
+
+def tokens_for_whitening(encoder: ImageEncoder, inputs: ImageInputs, device: torch.device) -> Tensor:
+    """Tokens [n,W] of at most 1,000 images spread evenly over all of them."""
+    count = len(inputs) if isinstance(inputs, Tensor) else len(inputs.keys)
+    spread = np.linspace(0, count - 1, min(count, IMAGES_FOR_WHITENING)).astype(int)
+    images = np.unique(spread).tolist()
+    tokens = inputs[images] if isinstance(inputs, Tensor) else tokens_of(encoder, inputs, images, device)
+    return tokens.flatten(0, 1)
 
 
 @torch.no_grad()

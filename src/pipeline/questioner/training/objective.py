@@ -23,7 +23,7 @@ filter model is never given that box: without this loss, answers alone teach it 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.questioner.decoding.counter_rng import masking_stream
+from pipeline.questioner.decoding.counter_rng import Pass, masking_stream
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.vision import VisionTower
@@ -56,7 +56,8 @@ class MaskedLMObjective(Objective):
     `image_lr_scale` the learning rate of the image encoder relative to that of the rest.
     """
 
-    passes: ClassVar[tuple[str, ...]]
+    passes: ClassVar[tuple[Pass, ...]]
+    region_pass: ClassVar[Pass] = "caption"
     monitor: ClassVar[str] = "log_likelihood"
 
     def __init__(
@@ -123,7 +124,7 @@ class MaskedLMObjective(Objective):
     def caption_sequences(
         self, samples: Samples, item: DrawnImage, sample: int, first_box: int, step: int
     ) -> list[MaskedSequence]:
-        """A sequence of the pass `caption` for each drawn region; the regions' boxes start at `first_box`."""
+        """A sequence of `region_pass` for each drawn region; the regions' boxes start at `first_box`."""
         sequences: list[MaskedSequence] = []
         for number, region in enumerate(item.regions):
             box = samples.regions.boxes[region]
@@ -135,11 +136,32 @@ class MaskedLMObjective(Objective):
                     end=len(target),
                     prompt=self.prompts.caption_prompt(box.tolist()),
                     mask_prob=self.params.caption_mask_prob,
-                    stream=masking_stream("caption", step, item.position, number, self.sampler.seed),
+                    stream=masking_stream(self.region_pass, step, item.position, number, self.sampler.seed),
                     sample=sample,
                     box=first_box + number,
-                    loss=self.passes.index("caption"),
+                    loss=self.passes.index(self.region_pass),
                     target_box=self.target_box(box),
+                )
+            )
+        return sequences
+
+    def answer_sequences(self, samples: Samples, item: DrawnImage, sample: int, step: int) -> list[MaskedSequence]:
+        """A sequence of the pass `answer` for each drawn question, which is about the sample's first box."""
+        sequences: list[MaskedSequence] = []
+        for number, (question, answer) in enumerate(item.questions):
+            target = self.prompts.closed(samples.questions.answers[answer])
+            sequences.append(
+                MaskedSequence(
+                    target=target,
+                    start=1,
+                    end=len(target),
+                    prompt=self.prompts.question_prompt(samples.questions.pieces[question]),
+                    mask_prob=self.params.mask_prob,
+                    stream=masking_stream("answer", step, item.position, number, self.sampler.seed),
+                    sample=sample,
+                    box=0,
+                    loss=self.passes.index("answer"),
+                    target_box=self.target_box(samples.questions.boxes[question]),
                 )
             )
         return sequences
@@ -151,8 +173,19 @@ class MaskedLMObjective(Objective):
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Per sample and loss: the sum over its masked words, and their number."""
+        return self.word_sums(micro, *self.adapted_tokens(micro))
+
+    def adapted_tokens(self, micro: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Adapted tokens [I,N,D] of the images, and the index of each box's image among them."""
         encoded = self.vision.encode(micro["images"])
-        cross = self.vision.cross_keys_values(self.questioner, encoded, micro["image_of_box"], micro["boxes"])
+        return self.vision.adapted_tokens(self.questioner, encoded, micro["image_of_box"], micro["boxes"])
+
+    def word_sums(self, micro: dict[str, Any], adapted: Tensor, image_of_box: Tensor) -> dict[str, Tensor]:
+        """`outputs` from what `adapted_tokens` gives; zeros if there are no sequences."""
+        if not micro["groups"]:
+            zeros = adapted.new_zeros(len(micro["images"]), dtype=torch.float32)
+            return {f"{name}_{part}": zeros for name in (*self.passes, GROUNDING) for part in ("sum", "count")}
+        cross = self.questioner.cross_keys_values(adapted, image_of_box, micro["boxes"])
         names, samples, groups = (*self.passes, GROUNDING), len(micro["images"]), micro["groups"]
         smoothing = self.params.label_smoothing if self.training else 0.0
         values = torch.cat(word_losses(self.questioner, cross, groups, self.prompts.tokenizer.mask, smoothing))
@@ -196,8 +229,12 @@ class MaskedLMObjective(Objective):
             micro = self.collate_split(items, VALIDATION_STEP, self.val_samples, self.val_images)
             parts.append(self.outputs(to_device(micro, device)))
         losses = self.losses({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
-        likelihood = -float(sum(losses[name] for name in self.passes))
+        likelihood = -float(sum(losses[name] for name in self.monitored(losses)))
         return {self.monitor: likelihood} | {name: float(loss) for name, loss in losses.items()}
+
+    def monitored(self, losses: Mapping[str, Tensor]) -> Iterable[str]:
+        """The losses that the monitored figure adds up."""
+        return self.passes
 
 
 class GeneratorObjective(MaskedLMObjective):
@@ -265,22 +302,6 @@ class FilterObjective(MaskedLMObjective):
         self, item: DrawnImage, samples: Samples, sample: int, step: int
     ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
         """The whole image as a box, which all drawn questions share, and one box per drawn region."""
-        answers: list[MaskedSequence] = []
-        for number, (question, answer) in enumerate(item.questions):
-            target = self.prompts.closed(samples.questions.answers[answer])
-            answers.append(
-                MaskedSequence(
-                    target=target,
-                    start=1,
-                    end=len(target),
-                    prompt=self.prompts.question_prompt(samples.questions.pieces[question]),
-                    mask_prob=self.params.mask_prob,
-                    stream=masking_stream("answer", step, item.position, number, self.sampler.seed),
-                    sample=sample,
-                    box=0,
-                    loss=self.passes.index("answer"),
-                    target_box=self.target_box(samples.questions.boxes[question]),
-                )
-            )
+        answers = self.answer_sequences(samples, item, sample, step)
         boxes = [FULL_IMAGE, *(samples.regions.boxes[region] for region in item.regions)]
         return boxes, [answers, self.caption_sequences(samples, item, sample, 1, step)]

@@ -1,9 +1,9 @@
 """Which images, questions and regions an update sees: a pure function of seed and step.
 
 An update draws images without repetition (with, if there are fewer than the batch). Of each image it takes a fixed
-number of questions, drawn with repetition and with one answer each, and a fixed number of consecutive regions of the
-table from a random start, wrapping around. Weights balance data sources and
-question types (`BalanceParams`).
+number of questions, drawn with repetition and with one answer each, a fixed number of consecutive regions of the table
+from a random start, wrapping around, and one of its captions, if it has any. Weights balance data sources and question
+types (`BalanceParams`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from pipeline.questioner.training.params import SampleParams
 
 @dataclass(frozen=True)
 class DrawnImage:
-    """An image of a batch: its position there, its number, drawn questions each with an answer entry, and regions."""
+    """An image of a batch: its position there, its number, drawn questions each with an answer entry, regions, and a
+    caption.
+    """
 
     position: int
     image: int
     questions: tuple[tuple[int, int], ...]
     regions: tuple[int, ...]
+    caption: int | None = None
 
 
 class Sampler:
-    """Draws batches. Images without what is wanted (questions, and regions unless there are to be none) never come.
+    """Draws batches. Images without what is wanted (questions, captions, and regions unless there are to be none) never
+    come.
 
     Raises UserError if no image is left. `where` names the data in that error.
     """
@@ -39,21 +43,22 @@ class Sampler:
         self.samples, self.params, self.batch_size, self.seed = samples, params, batch_size, seed
         self.question_counts = np.diff(samples.questions.first)
         self.region_counts = np.diff(samples.regions.first) * (params.regions_per_image > 0)
-        self.images = np.flatnonzero(self.question_counts + self.region_counts)
+        self.caption_counts = np.diff(samples.captions.first)
+        self.images = np.flatnonzero(self.question_counts + self.region_counts + self.caption_counts)
         if not len(self.images):
             raise UserError(
                 "There is nothing to train on.",
                 where=where,
-                expected="images with questions"
+                expected="images with captions, questions"
                 + " or regions" * (params.regions_per_image > 0)
                 + " within the length limits",
                 found=f"{len(samples.keys)} images; too long: {samples.too_long}",
-                fix="check the sources of fetch_annotations",
+                fix="check the sources of the stage that wrote this data",
             )
         weights = balanced([samples.sources[image] for image in self.images], params.balance.sources)
         self.image_weights = weights / weights.sum()
         types = samples.questions.table["question_type"].to_pylist()
-        self.draws = 2 * params.questions_per_image + 1
+        self.draws = 2 * params.questions_per_image + 1 + bool(self.caption_counts.any())
         cumulative = balanced(types, params.balance.question_types).cumsum()
         self.question_weights = np.concatenate([[0.0], cumulative])
 
@@ -85,7 +90,12 @@ class Sampler:
         count, start = self.region_counts[image], regions.first[image]
         offset, number = int(for_regions * count), min(count, self.params.regions_per_image)
         successive = tuple(int(start + (offset + further) % count) for further in range(number))
-        return DrawnImage(position, image, tuple(chosen), successive)
+        return DrawnImage(position, image, tuple(chosen), successive, self.caption(image, float(draws[-1])))
+
+    def caption(self, image: int, draw: float) -> int | None:
+        """A caption of an image; None if it has none."""
+        count = self.caption_counts[image]
+        return int(self.samples.captions.first[image] + int(draw * count)) if count else None
 
     def question(self, image: int, draw: float) -> int:
         """A question of an image, by weight."""

@@ -10,34 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
-from pipeline.encoders.common.params import TextEncoderParams
-from pipeline.encoders.common.resolve import resolve
-from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.metrics.question_only import MostFrequentAnswer
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator
+from pipeline.questioner.model.build import Limits, build_model, text_model_hash
 from pipeline.questioner.model.checkpoint import (
     FILTER,
     GENERATOR,
     LoadedModel,
-    ModelConfig,
-    QuestionerModules,
     load_weights,
     save_model,
 )
-from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.model.text_model import load_text_model
-from pipeline.questioner.training.dataset import Limits, Samples, read_samples
-from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, all_tokens, tokens_of
+from pipeline.questioner.training.dataset import Samples, read_samples
+from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, image_inputs, tokens_for_whitening
 from pipeline.questioner.training.objective import FilterObjective, GeneratorObjective, MaskedLMObjective
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.sampler import Sampler
@@ -46,7 +38,6 @@ from pipeline.storage.shards import ImageShards
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.loop import train
 
-IMAGES_FOR_WHITENING = 1_000
 AnyParams = TrainGeneratorParams | TrainFilterParams
 TABLES = ("manifest.parquet", "regions.parquet", "questions.parquet")
 
@@ -70,39 +61,29 @@ class QuestionerTraining:
         self.params, self.paths = params, paths
         self.task = GENERATOR if isinstance(params, TrainGeneratorParams) else FILTER
         self.device = torch.device(machine().device)
-        self.modules, self.config, self.prompts = build_model(params, self.task, paths.root)
+        limits = Limits(params.samples.max_tokens, params.samples.max_answer_tokens)
+        self.modules, self.config, self.prompts = build_model(
+            params.model, params.region_prompt, limits, self.task, params.training.seed, paths.root
+        )
         self.shards = ImageShards(paths.annotations)
         self.train, self.val = self.read_split("train"), self.read_split("val")
         self.initialise()
 
     def read_split(self, name: str) -> Split:
-        """The samples of a split with tokens of all images if the encoder is frozen, sees no box, and they fit into
-        memory; else with the images' pixels.
-        """
+        """The samples of a split, with the inputs of their images."""
         limits = Limits(self.config.max_tokens, self.config.max_answer_tokens)
         samples = read_samples(self.paths.annotations, self.shards, name, self.prompts, limits)
         encoder = self.modules.vision.encoder
         store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
-        if self.config.image_trained or self.config.region_prompt == "mask_channel":
-            return Split(samples, store)
-        tokens = all_tokens(encoder, store, self.device)
-        return Split(samples, store if tokens is None else tokens)
+        per_box = self.config.region_prompt == "mask_channel"
+        return Split(samples, image_inputs(encoder, store, per_box, self.device))
 
     def initialise(self) -> None:
         """Fit the whitening on training images, or take over all weights of an earlier model."""
-        self.modules.questioner.whiten.fit(self.sample_tokens().flatten(0, 1))
+        encoder = self.modules.vision.encoder
+        self.modules.questioner.whiten.fit(tokens_for_whitening(encoder, self.train.images, self.device))
         if self.params.model.init_from:
-            folder = self.paths.root / self.params.model.init_from
-            load_weights(self.modules, folder)
-
-    def sample_tokens(self) -> Tensor:
-        """Tokens [I,N,W] of training images spread evenly over all of them."""
-        count = len(self.train.samples.keys)
-        spread = np.linspace(0, count - 1, min(count, IMAGES_FOR_WHITENING)).astype(int)
-        images = np.unique(spread).tolist()
-        if isinstance(self.train.images, Tensor):
-            return self.train.images[images]
-        return tokens_of(self.modules.vision.encoder, self.train.images, images, self.device)
+            load_weights(self.modules, self.paths.root / self.params.model.init_from)
 
     @fixed_threads(CPU_THREADS)
     def run(self) -> dict[str, Any]:
@@ -160,7 +141,7 @@ class QuestionerTraining:
 
     def fingerprint(self) -> str:
         """Digest of what decides the result: code, parameters, weights, data."""
-        weights = [self.config.image_hash, self.text_hash()]
+        weights = [self.config.image_hash, text_model_hash(self.params.model.text, self.paths.root)]
         start = self.params.model.init_from
         more = [self.paths.root / start / WEIGHTS] if start else []
         return training_fingerprint(
@@ -171,43 +152,15 @@ class QuestionerTraining:
 
     def provenance(self, best_step: int) -> dict[str, Any]:
         """Where the model comes from."""
+        text = self.params.model.text
         return {
             "stage": f"train_{self.task}",
             "parameters": self.params.model_dump(),
             "best_step": best_step,
             "image_encoder": {"name": self.config.image.name, "weights": self.config.image_hash},
-            "text_model": {"name": self.params.model.text.name, "weights": self.text_hash()},
+            "text_model": {"name": text.name, "weights": text_model_hash(text, self.paths.root)},
             "annotations": {name: hash_file(self.paths.annotations / name) for name in TABLES},
         }
-
-    def text_hash(self) -> str:
-        """Digest of the text model's weights."""
-        text = self.params.model.text
-        return resolve(TextEncoderParams(name=text.name, weights=text.weights), self.paths.root).digest
-
-
-def build_model(params: AnyParams, task: str, root: Path) -> tuple[QuestionerModules, ModelConfig, Prompts]:
-    """The model with pretrained encoders and fresh layers drawn from the training's seed, and its prompts.
-
-    Raises UserError if an encoder's weights are missing.
-    """
-    limits, seed = params.samples, params.training.seed
-    text, tokenizer = load_text_model(params.model.text, limits.max_tokens, root, seed)
-    encoder = load_image_encoder(params.model.image, root)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        modules = QuestionerModules.build(encoder, params.model.train_image_encoder, text, params.region_prompt)
-    config = ModelConfig(
-        task=task,
-        region_prompt=params.region_prompt,
-        image=params.model.image,
-        image_hash=encoder.weights_hash,
-        image_trained=params.model.train_image_encoder,
-        text=text.config,
-        max_tokens=limits.max_tokens,
-        max_answer_tokens=limits.max_answer_tokens,
-    )
-    return modules, config, Prompts(tokenizer, limits.max_tokens)
 
 
 def size_of(samples: Samples) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Pre-training on images with captions (VALOR): its samples, losses and measurements."""

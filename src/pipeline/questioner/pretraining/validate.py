@@ -1,0 +1,76 @@
+"""Measure a pre-trained model on held-out pairs: its captions, and retrieval among them.
+
+Captions are greedy; retrieval ranks all captions of the measured images for each image, and the other way round. A
+caption that is too long for the model is not measured. The captions go to a held-out table (`tables/held_out.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from pipeline.metrics.generated_texts import image_caption_metrics
+from pipeline.metrics.retrieval import ranks_of_scores, retrieval_metrics
+from pipeline.questioner.decoding.pretrained import PretrainedModel
+from pipeline.questioner.model.contrast import similarities
+from pipeline.questioner.training.dataset import Samples
+from pipeline.questioner.training.image_inputs import ImageInputs, select_images
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
+
+
+class HeldOutPairs:
+    """The held-out images that are measured: the first `most` that have a caption, in batches; `shards` hold them."""
+
+    def __init__(
+        self, samples: Samples, inputs: ImageInputs, shards: ImageShards, most: int, images_per_batch: int
+    ) -> None:
+        self.captions, self.inputs = samples.captions, inputs
+        self.counts = np.diff(samples.captions.first)
+        images = np.flatnonzero(self.counts)[:most].tolist()
+        self.batches = [images[start : start + images_per_batch] for start in range(0, len(images), images_per_batch)]
+        self.images = images
+        rows = shards.manifest.filter(pc.field("split") == "val").take(pa.array(images, pa.int64()))
+        self.table = rows.select(["key", "url", "captions"]).rename_columns(["key", "url", "references"])
+
+    def encoded(self, model: PretrainedModel, images: list[int]) -> Tensor:
+        """Some images after the model's image encoder."""
+        return model.vision.encode(select_images(self.inputs, images).to(model.decoder.device))
+
+    def pieces(self, images: list[int]) -> list[list[int]]:
+        """The captions of some images as word pieces."""
+        first = self.captions.first
+        return [self.captions.pieces[row] for image in images for row in range(first[image], first[image + 1])]
+
+
+def measure_pretrained(model: PretrainedModel, held_out: HeldOutPairs, folder: Path) -> dict[str, Any]:
+    """Metrics of captions and retrieval; the captions are written to `folder`."""
+    captions = [
+        caption.text for images in held_out.batches for caption in model.captions(held_out.encoded(model, images))
+    ]
+    rows = [row | {"caption": caption} for row, caption in zip(held_out.table.to_pylist(), captions, strict=True)]
+    HELD_OUT_IMAGE_CAPTIONS.write(folder / "captions.parquet", rows)
+    metrics: dict[str, Any] = {"captions": image_caption_metrics(captions, [row["references"] for row in rows])}
+    if model.contrast is not None and rows:
+        metrics["retrieval"] = measure_retrieval(model, held_out)
+    return metrics
+
+
+@torch.inference_mode()
+def measure_retrieval(model: PretrainedModel, held_out: HeldOutPairs) -> dict[str, Any]:
+    """Recall among the measured images and their captions, in both directions."""
+    images = [model.embed_images(held_out.encoded(model, batch)) for batch in held_out.batches]
+    parts = []
+    for batch in held_out.batches:
+        texts = model.embed_pieces(held_out.pieces(batch))
+        parts.append(torch.cat([similarities(of_batch, texts) for of_batch in images]))
+    scores = torch.cat(parts, dim=1).double().cpu().numpy()
+    owner = np.repeat(np.arange(len(held_out.images)), held_out.counts[held_out.images])
+    figures = retrieval_metrics(ranks_of_scores(scores, owner))
+    return {"images": len(held_out.images), "captions": len(owner), **figures}

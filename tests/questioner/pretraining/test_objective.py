@@ -1,0 +1,264 @@
+"""The three tasks against a slow version, text by text: losses and gradients; and the pairs behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.questioner import annotated, slow, toy
+from tests.training.objectives import update_gradient
+from torch import Tensor
+
+from pipeline.core.errors import UserError
+from pipeline.questioner.model.build import Limits
+from pipeline.questioner.model.checkpoint import QuestionerModules
+from pipeline.questioner.model.contrast import ContrastConfig, ContrastiveHeads
+from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK
+from pipeline.questioner.model.questioner import Questioner
+from pipeline.questioner.model.region_prompt import token_grid
+from pipeline.questioner.model.text_model import shortened
+from pipeline.questioner.model.vision import VisionTower
+from pipeline.questioner.pretraining.objective import PretrainObjective
+from pipeline.questioner.pretraining.pairs import read_pairs
+from pipeline.questioner.pretraining.params import PretrainParams
+from pipeline.questioner.training.batch import MaskedSequence, collate
+from pipeline.questioner.training.dataset import Samples
+from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
+from pipeline.questioner.training.sampler import Sampler
+from pipeline.storage.boxes import FULL_IMAGE
+from pipeline.storage.shards import ImageShards
+from pipeline.training.params import TrainingParams
+
+PROMPTS = toy.prompts()
+FULL_BOX = torch.tensor([FULL_IMAGE], dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pairs")
+    annotated.write_pairs(path)
+    return path
+
+
+def samples(folder: Path, split: str = "train") -> Samples:
+    return read_pairs(ImageShards(folder), split, PROMPTS, Limits(30, 30))
+
+
+def params(**changed: object) -> PretrainParams:
+    return PretrainParams.model_validate(
+        {
+            "model": {"train_image_encoder": False},
+            "samples": {"max_tokens": 30, "masked_words_prob": 0.4},
+            "validation": {"images_while_training": 2},
+            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01},
+            **changed,
+        }
+    )
+
+
+def objective(
+    folder: Path,
+    token_wise: bool = False,
+    region_prompt: str = "roi_tokens",
+    masking: str = "partial",
+    weights: dict[str, float] | None = None,
+    batch_size: int = 5,
+) -> PretrainObjective:
+    encoder = annotated.encoder()
+    torch.manual_seed(3)
+    text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
+    model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
+    heads = ContrastiveHeads(text.config.hidden_size, ContrastConfig(8, token_wise)).double()
+    found = samples(folder)
+    store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
+    tokens = tokens_of(encoder, store, range(len(found.keys)), torch.device("cpu")).double()
+    images = store if region_prompt == "mask_channel" else tokens
+    vision = VisionTower(encoder, region_prompt == "mask_channel", region_prompt == "mask_channel").double()
+    modules = QuestionerModules(vision, model, heads if (weights or {"contrastive": 1})["contrastive"] else None)
+    given = params(weights=weights or {}, samples={"max_tokens": 30, "masked_words_prob": 0.4, "masking": masking})
+    sampler = Sampler(found, given.samples.sample_params(), batch_size, 0, folder)
+    return PretrainObjective(modules, PROMPTS, given, (sampler, images), (sampler.fixed(3), found, images)).double()
+
+
+def slow_sequence(objective: PretrainObjective, tokens: Tensor, sequence: MaskedSequence) -> tuple[Tensor, int]:
+    """Sum of the losses of one sequence's masked words, and their number; each word is read by itself."""
+    model, tokenizer = objective.questioner, objective.prompts.tokenizer
+    batch = collate([sequence], tokenizer, objective.words, objective.params.masking)
+    full = bool(batch["appended"].shape[1])
+    places = batch["appended"][0].tolist() if full else batch["column"].tolist()
+    total = torch.zeros((), dtype=torch.float64)
+    for place in places:
+        read = [*sequence.target[:place], tokenizer.mask] if full else batch["target"][0].tolist()
+        ids, prompt = torch.tensor([read]), torch.tensor([list(sequence.prompt)])
+        vectors = model.word_vectors(torch.cat([ids, prompt], dim=1))
+        masks = (torch.ones_like(part).bool() for part in (ids, prompt))
+        cross = slow.cross_keys_values(model, tokens)
+        states, _ = model(vectors, *masks, cross, causal=sequence.causal)
+        total = total - model.logits(states[0, place]).log_softmax(0)[sequence.target[place]]
+    return total, len(places)
+
+
+def slow_text(objective: PretrainObjective, pieces: list[int]) -> Tensor:
+    """Final states [T,D] of one caption, read without padding and without the image."""
+    ids = torch.tensor([PROMPTS.closed(pieces)])
+    prompt = torch.tensor([PROMPTS.task_prompt(CONTRAST_TASK)])
+    bert = objective.questioner.text.bert
+    position = torch.cat([torch.arange(ids.shape[1]), torch.arange(prompt.shape[1])])
+    types = torch.tensor([0] * ids.shape[1] + [1] * prompt.shape[1])
+    states = bert(torch.cat([ids, prompt], dim=1), position_ids=position, token_type_ids=types)
+    return states[0, : ids.shape[1]]
+
+
+def unit(vector: Tensor) -> Tensor:
+    return vector / vector.norm()
+
+
+def slow_similarity(objective: PretrainObjective, image: Tensor, text: Tensor) -> Tensor:
+    """One image's tokens [N,D] against one text's states [T,D]."""
+    heads = objective.contrast
+    assert heads is not None
+    whole = unit(heads.image(image.mean(dim=0)))
+    if heads.text_weight is None:
+        return whole @ unit(heads.text(text[0]))
+    words = [unit(heads.text(state)) for state in text]
+    weights = torch.stack([heads.text_weight(word)[0] for word in words]).softmax(0)
+    weighted = sum(weight * (whole @ word) for weight, word in zip(weights, words, strict=True))
+    return (weighted + max(whole @ word for word in words)) / 2
+
+
+def slow_losses(objective: PretrainObjective, step: int) -> dict[str, Tensor]:
+    """The losses caption by caption, and the contrastive loss pair by pair."""
+    found, items = objective.sampler.samples, objective.batch(step)
+    sums = {name: [torch.zeros((), dtype=torch.float64), 0] for name in objective.passes}
+    whole, texts = [], []
+    for item in items:
+        _, kinds = objective.sequences(item, found, 0, step)
+        encoded = objective.vision.encode(objective.collate([item], step)["images"])
+        adapted, _ = objective.vision.adapted_tokens(objective.questioner, encoded, torch.zeros(1).long(), FULL_BOX)
+        tokens = slow.box_tokens(objective.questioner, adapted, torch.zeros(1).long(), FULL_BOX)
+        for sequence in (sequence for kind in kinds for sequence in kind):
+            loss, count = slow_sequence(objective, tokens, sequence)
+            of_pass = sums[objective.passes[sequence.loss]]
+            of_pass[0], of_pass[1] = of_pass[0] + loss, of_pass[1] + count
+        assert item.caption is not None
+        whole.append(adapted[0])
+        texts.append(slow_text(objective, found.captions.pieces[item.caption]))
+    losses = {name: objective.weights[name] * total / count for name, (total, count) in sums.items() if count}
+    if objective.contrast is None:
+        return losses
+    pieces = [tuple(found.captions.pieces[item.caption or 0]) for item in items]
+    same = [[a.image == b.image or p == q for b, q in zip(items, pieces, strict=True)] for a, p in
+            zip(items, pieces, strict=True)]  # fmt: skip
+    scores = [[objective.scale() * slow_similarity(objective, image, text) for text in texts] for image in whole]
+    terms = []
+    for table, positive in ((scores, same), (list(zip(*scores, strict=True)), list(zip(*same, strict=True)))):
+        for row, right in zip(table, positive, strict=True):
+            wrong = [score for score, is_right in zip(row, right, strict=True) if not is_right]
+            own = [score for score, is_right in zip(row, right, strict=True) if is_right]
+            terms.append(sum(-(s - torch.stack([s, *wrong]).logsumexp(0)) for s in own) / len(own))
+    return losses | {"contrastive": objective.weights["contrastive"] * torch.stack(terms).mean()}
+
+
+@pytest.mark.parametrize(
+    ("token_wise", "region_prompt", "masking", "weights"),
+    [
+        (False, "roi_tokens", "partial", {}),
+        (True, "roi_tokens", "full", {}),
+        (False, "mask_channel", "partial", {}),
+        (True, "coordinates", "partial", {"caption": 0.5}),
+        (False, "roi_tokens", "full", {"contrastive": 0.0, "masked_words": 2.0}),
+        (False, "coordinates", "partial", {"caption": 0.0, "masked_words": 0.0}),
+    ],
+)
+def test_losses_and_gradients_equal_the_slow_version(
+    folder: Path, token_wise: bool, region_prompt: str, masking: str, weights: dict[str, float]
+):
+    default = {"contrastive": 1.5, "caption": 1.0, "masked_words": 1.0}
+    fast = objective(folder, token_wise, region_prompt, masking, default | weights)
+    named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
+    fast.train()
+    expected_losses = slow_losses(fast, 4)
+    total = torch.stack(list(expected_losses.values())).sum()
+    expected = torch.autograd.grad(total, list(named.values()), allow_unused=True)
+    found = fast.losses(fast.outputs(fast.collate(fast.batch(4), 4)))
+    assert set(found) == set(expected_losses)
+    for name, loss in expected_losses.items():
+        assert found[name].item() == pytest.approx(loss.item(), rel=1e-6), name
+    torch.stack(list(found.values())).sum().backward()
+    for (name, parameter), gradient in zip(named.items(), expected, strict=True):
+        reference = torch.zeros_like(parameter) if gradient is None else gradient
+        actual = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        assert torch.allclose(actual, reference, atol=2e-7, rtol=1e-4), name
+
+
+@pytest.mark.parametrize("token_wise", [False, True])
+def test_micro_batches_change_nothing(folder: Path, token_wise: bool):
+    """The training loop's gradient in parts is that of the whole batch, of the contrastive loss too."""
+    gradients = []
+    for micro in (None, 2):
+        part = objective(folder, token_wise, batch_size=4).eval()
+        given = TrainingParams(seed=0, steps=1, batch_size=4, micro_batch_size=micro, learning_rate=0.1)
+        update_gradient(part, 0, given)
+        gradients.append({name: p.grad for name, p in part.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradient, gradients[1][name], atol=1e-6), name
+
+
+def test_masked_words_see_both_sides_and_captions_only_what_stands_before(folder: Path):
+    """Of a causal target no word depends on a later one; of one that is read in both directions all do."""
+    part = objective(folder)
+    pieces = part.sampler.samples.captions.pieces[0]
+    target = torch.tensor([PROMPTS.closed(pieces)])
+    prompt = torch.tensor([PROMPTS.task_prompt(MASKED_WORDS_TASK)])
+    masks = torch.ones_like(target).bool(), torch.ones_like(prompt).bool()
+    for causal in (True, False):
+        vectors = part.questioner.word_vectors(torch.cat([target, prompt], dim=1)).detach().requires_grad_()
+        states, _ = part.questioner(vectors, *masks, None, causal=causal)
+        (states[0, 2] * torch.arange(states.shape[2])).sum().backward()  # The sum of a LayerNorm is constant.
+        assert vectors.grad is not None
+        reached = vectors.grad[0].abs().sum(dim=-1) > 0
+        length = target.shape[1]
+        assert reached[:3].all() and reached[length:].all()
+        assert reached[3:length].all() != causal and reached[3:length].any() != causal
+
+
+def test_the_validation_figure_counts_every_loss(folder: Path):
+    part = objective(folder).eval()
+    with torch.no_grad():
+        figures = part.validate()
+    assert set(figures) == {"negative_loss", "contrastive", "caption", "masked_words"}
+    assert figures["negative_loss"] == pytest.approx(-sum(v for k, v in figures.items() if k != "negative_loss"))
+
+
+def test_pairs(folder: Path):
+    found = samples(folder)
+    assert found.keys == [f"pair{number}" for number in (0, 1, 3, 4, 6, 7)]
+    assert found.captions.first.tolist() == [0, 0, 2, 4, 6, 8, 10]
+    assert found.too_long == {"regions": 0, "questions": 0, "captions": 1}
+    assert PROMPTS.text(found.captions.pieces[0]) == "a green square on the left"
+    sampler = Sampler(found, params().samples.sample_params(), 3, 0, folder)
+    drawn = [item for step in range(100) for item in sampler.batch(step)]
+    assert {item.image for item in drawn} == {1, 2, 3, 4, 5}  # image 0 has no caption
+    assert {item.caption for item in drawn} == set(range(10))
+    assert all(found.captions.first[item.image] <= (item.caption or 0) < found.captions.first[item.image + 1]
+               for item in drawn)  # fmt: skip
+
+
+def test_pairs_that_are_all_too_long_are_refused(folder: Path):
+    found = read_pairs(ImageShards(folder), "train", PROMPTS, Limits(3, 3))
+    with pytest.raises(UserError, match="nothing to train on"):
+        Sampler(found, params().samples.sample_params(), 3, 0, folder)
+
+
+def test_the_prompts_are_three(folder: Path):
+    prompts = {tuple(PROMPTS.task_prompt(task)) for task in (CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK)}
+    assert len(prompts) == 3
+    assert np.ptp([len(prompt) for prompt in prompts]) <= 2
+
+
+def test_a_training_without_any_task_is_refused():
+    with pytest.raises(ValueError, match="at least one weight"):
+        params(weights={"contrastive": 0.0, "caption": 0.0, "masked_words": 0.0})

@@ -1,0 +1,147 @@
+"""A pre-training as a whole: killed, in two processes, what it writes, and what starts from it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.questioner import annotated
+from tests.questioner.pretraining.two_processes import PARAMS
+from tests.training.objectives import in_two_processes
+
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import read_tensors
+from pipeline.questioner.decoding.pretrained import PretrainedModel
+from pipeline.questioner.model.checkpoint import HEADS
+from pipeline.questioner.pretraining.params import PretrainParams
+from pipeline.questioner.pretraining.train import Pretraining
+from pipeline.questioner.training.params import TrainGeneratorParams
+from pipeline.questioner.training.train import QuestionerTraining
+from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
+from pipeline.training import loop
+
+
+def params(**changed: Any) -> PretrainParams:
+    return PretrainParams.model_validate(
+        {
+            "model": {"train_image_encoder": False, "text": {"layers": 1}},
+            "contrast": {"width": 16},
+            "samples": {"max_tokens": 30},
+            "validation": {"images_while_training": 2},
+            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "eval_every": 2},
+            **changed,
+        }
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    found = Paths.of(tmp_path, "pretrain")
+    annotated.write_pairs(found.pairs)
+    return found
+
+
+def test_what_a_pretraining_writes(paths: Paths):
+    metrics = Pretraining(params(), paths).run()
+    assert metrics["samples"]["train"] == {"images": 6, "captions": 10, "too_long": 1}
+    validation = metrics["validation"]
+    assert validation["captions"]["images"] == 3 and validation["captions"]["cider"] >= 0
+    assert validation["retrieval"]["images"] == 3 and validation["retrieval"]["captions"] == 6
+    assert 0 <= validation["retrieval"]["text_to_image"]["R@1"] <= 100
+    rows = HELD_OUT_IMAGE_CAPTIONS.read(paths.results / "held_out" / "captions.parquet").to_pylist()
+    assert [row["key"] for row in rows] == ["pair2", "pair5", "pair8"] and rows[0]["url"] == "u2"
+    assert rows[0]["references"] == ["a blue square on the left", "the blue one is above the circle"]
+    model = PretrainedModel.load(paths.pretrained)
+    pictures = [annotated.picture(number) for number in (2, 5, 8)]
+    assert [caption.text for caption in model.captions(model.encode(pictures))] == [row["caption"] for row in rows]
+    assert len(model.captions(model.encode(pictures), beams=3)) == 3
+
+
+def test_without_contrast_there_are_no_heads(paths: Paths):
+    metrics = Pretraining(params(weights={"contrastive": 0.0}), paths).run()
+    assert "retrieval" not in metrics["validation"]
+    assert not any(name.startswith(HEADS) for name in read_tensors(paths.pretrained / "model.safetensors"))
+    model = PretrainedModel.load(paths.pretrained)
+    with pytest.raises(ValueError, match="no contrastive heads"):
+        model.embed_images(model.encode([annotated.picture(0)]))
+
+
+def test_a_generator_starts_from_a_pretrained_model(paths: Paths):
+    Pretraining(params(), paths).run()
+    annotated.write_annotations(paths.annotations)
+    generator = TrainGeneratorParams.model_validate(
+        {
+            "model": {"train_image_encoder": False, "text": {"layers": 1}, "init_from": "models/pretrained"},
+            "samples": {"mask_prob": 0.6},
+            "validation": {"images_while_training": 2},
+            "training": {"seed": 0, "steps": 1, "batch_size": 3, "learning_rate": 0.01},
+        }
+    )
+    weights = read_tensors(paths.pretrained / "model.safetensors")
+    training = QuestionerTraining(generator, paths)
+    found = training.modules.state_dict()
+    assert set(found) == {name for name in weights if not name.startswith(HEADS)}
+    assert all(torch.equal(weights[name], value) for name, value in found.items())
+    before = training.fingerprint()
+    Pretraining(params(training={**params().training.model_dump(), "seed": 5}), paths).run()
+    assert QuestionerTraining(generator, paths).fingerprint() != before
+
+
+def test_a_pretraining_goes_on_from_another_one(paths: Paths):
+    Pretraining(params(), paths).run()
+    weights = read_tensors(paths.pretrained / "model.safetensors")
+    later = Pretraining(params(model={**params().model.model_dump(), "init_from": "models/pretrained"}), paths)
+    assert all(torch.equal(weights[name], value) for name, value in later.modules.state_dict().items())
+    other = {**params().model.model_dump(), "init_from": "models/pretrained", "text": {"layers": 2}}
+    with pytest.raises(UserError, match="do not fit"):
+        Pretraining(params(model=other), paths)
+
+
+def pretrain_until(root: Path, death: int | None) -> None:
+    """Train; before update `death` this process kills itself."""
+    update = loop.Run.update
+
+    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
+        if self.step == death:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return update(self, micros)
+
+    loop.Run.update = mortal
+    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+    Pretraining(params(contrast={"width": 16, "token_wise": True}), Paths.of(root, "pretrain")).run()
+
+
+def test_a_killed_pretraining_gives_the_same_bytes(tmp_path: Path, root: Path):
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
+    models, said = [], ""
+    for name, deaths in (("whole", []), ("killed", [3])):
+        paths = Paths.of(tmp_path / name, "pretrain")
+        annotated.write_pairs(paths.pairs)
+        for death in [*deaths, None]:
+            code = "from pathlib import Path; from tests.questioner.pretraining.test_train import pretrain_until\n"
+            code += f"pretrain_until(Path({str(paths.root)!r}), {death})"
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
+            said = done.stdout
+        models.append({p.name: p.read_bytes() for p in [*paths.pretrained.iterdir(), *paths.results.rglob("*.*")]})
+    assert "going on from step 3" in said
+    assert models[0] == models[1]
+
+
+def test_two_processes_train_the_model_of_one(paths: Paths, root: Path):
+    Pretraining(PARAMS, paths).run()
+    assert in_two_processes(root, "tests.questioner.pretraining.two_processes", paths.root) == [0, 0]
+    expected = read_tensors(paths.pretrained / "model.safetensors")
+    for rank in range(2):
+        found = read_tensors(paths.root / f"model-{rank}" / "model.safetensors")
+        torch.testing.assert_close(found, expected, atol=4e-5, rtol=0)
