@@ -18,7 +18,7 @@ def metrics(clone: Clone, stage: str) -> dict:
 
 def test_every_stage_gives_figures(smoke: Clone) -> None:
     stages = sorted(path.stem for path in (smoke.root / "stages").glob("*.py"))
-    assert len(stages) == 13
+    assert len(stages) == 14
     for stage in stages:
         assert metrics(smoke, stage), stage
     for benchmark in metrics(smoke, "evaluate")["retrieval"].values():
@@ -64,6 +64,23 @@ def test_an_edit_of_the_filter_without_effect_runs_only_the_filter(smoke: Clone)
     assert smoke.repro() == ["filter"]
 
 
+AFTER_PRETRAIN = {"pretrain", "train_generator", "train_filter", "generate", *AFTER_FILTER}
+
+
+def test_an_edit_of_the_pretraining_runs_what_starts_from_it(smoke: Clone) -> None:
+    smoke.edit(pretrain__training__seed=7)
+    assert set(smoke.repro("--dry")) == AFTER_PRETRAIN
+    smoke.run("git", "checkout", "--", ".")
+    smoke.edit(
+        inputs__pretrained="data/raw/pretrained/none",
+        train_generator__model__init_from=None,
+        train_filter__model__init_from=None,
+        pretrain__training__seed=7,
+    )
+    assert "pretrain" not in smoke.repro("--dry", "train_filter")
+    smoke.run("git", "checkout", "--", ".")
+
+
 def test_an_edit_of_the_filter_runs_what_learns_from_it_and_experiments_compare(smoke: Clone) -> None:
     smoke.commit("Baseline")
     out = smoke.run(
@@ -84,7 +101,7 @@ def test_a_temporary_experiment_runs_the_code_of_its_own_copy(smoke: Clone) -> N
     smoke.run("git", "checkout", "--", ".")
 
 
-DATA_ENGINE = {"train_generator", "train_filter", "generate", "filter"}
+DATA_ENGINE = {"pretrain", "train_generator", "train_filter", "generate", "filter"}
 WITHOUT_TRIPLETS = {"align__loss_weights__questions": 0.0, "align__loss_weights__regions": 0.0}
 
 

@@ -18,6 +18,7 @@ from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import MANIFEST
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 BOXES = ([0.0, 0.0, 0.5, 0.5], [0.25, 0.5, 1.0, 1.0])
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
@@ -75,6 +76,22 @@ def write_pairs(folder: Path, images: int = 9) -> None:
                 writer.add(f"pair{number}", data.getvalue(), captions if number else [], url=f"u{number}")
         manifests.append(writer.manifest())
     MANIFEST.write(folder / "manifest.parquet", pa.concat_tables(manifests))
+
+
+def write_triplets(folder: Path, images: int = 9) -> None:
+    """A pair and a region caption of every train image of `write_pairs`."""
+    qa, dc = [], []
+    for number in (n for n in range(images) if n % 3 != 2):
+        colour = list(COLOURS)[number % 3]
+        common = {"key": f"pair{number}", "box": BOXES[0]}
+        dc.append({**common, "region_id": 0, "caption": f"a {colour} square", "confidence": 0.9})
+        qa.append(
+            {**common, "pair_id": 0, "region_caption": f"a {colour} square", "question": "what colour is the square?",
+             "answer": colour, "question_type": "what", "answer_confidence": 0.8, "filter_answer": colour,
+             "filter_confidence": 0.7}
+        )  # fmt: skip
+    KEPT_QA.write(folder / "train-00000-qa.parquet", qa)
+    KEPT_DC.write(folder / "train-00000-dc.parquet", dc)
 
 
 class Patches(nn.Module):

@@ -154,9 +154,10 @@ def write_rows(root: Path, images: int, hostile: bool, keep: bool) -> None:
 
 
 def write_curves(results: Path) -> None:
-    """Curves of three trainings that fall and rise as they should."""
+    """Curves of the trainings that fall and rise as they should."""
     steps = range(10, 610, 10)
     for name, losses, figures in (
+        ("pretrain", ["caption", "masked_words", "contrastive"], ["loss"]),
         ("train_generator", ["question", "caption"], ["loss", "answer_accuracy"]),
         ("train_filter", ["answer"], ["vqa_accuracy"]),
         ("align", ["contrastive", "distillation", "regions"], ["mean_recall", "temperature"]),

@@ -56,6 +56,7 @@ class Paths:
     benchmarks: Path
     teacher: Path
     pretrained: Path
+    finetuned: Path
     generator: Path
     filter_model: Path
     generated: Path
@@ -87,6 +88,7 @@ class Paths:
             benchmarks=data / "benchmarks",
             teacher=data / "teacher",
             pretrained=root / "models" / "pretrained",
+            finetuned=root / "models" / "finetuned",
             generator=root / "models" / "generator",
             filter_model=root / "models" / "filter",
             generated=data / "generated",

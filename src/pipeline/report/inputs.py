@@ -28,7 +28,7 @@ SHARE = re.compile(
     r"|distinct_questions|blind_accuracy)$"
 )
 """Keys whose values are percentages."""
-TRAININGS = ("train_generator", "train_filter", "align")
+TRAININGS = ("pretrain", "train_generator", "train_filter", "align")
 
 Row = dict[str, Any]
 Numbers = dict[str, float]

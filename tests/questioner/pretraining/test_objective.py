@@ -20,12 +20,15 @@ from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import shortened
 from pipeline.questioner.model.vision import VisionTower
-from pipeline.questioner.pretraining.objective import PretrainObjective
+from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.pairs import read_pairs
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.training.batch import MaskedSequence, collate
-from pipeline.questioner.training.dataset import Samples
+from pipeline.questioner.training.dataset import Samples, read_samples
 from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
+from pipeline.questioner.training.mixture import DataSet, Mixing, Mixture
+from pipeline.questioner.training.objective import GROUNDING
+from pipeline.questioner.training.params import Masking, SampleParams
 from pipeline.questioner.training.sampler import Sampler
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import ImageShards
@@ -46,6 +49,12 @@ def samples(folder: Path, split: str = "train") -> Samples:
     return read_pairs(ImageShards(folder), split, PROMPTS, Limits(30, 30))
 
 
+def annotations(folder: Path) -> Samples:
+    if not (folder / "annotations").is_dir():
+        annotated.write_annotations(folder / "annotations")
+    return read_samples(folder / "annotations", ImageShards(folder / "annotations"), "train", PROMPTS, Limits(30, 30))
+
+
 def params(**changed: object) -> PretrainParams:
     return PretrainParams.model_validate(
         {
@@ -62,42 +71,57 @@ def objective(
     folder: Path,
     token_wise: bool = False,
     region_prompt: str = "roi_tokens",
-    masking: str = "partial",
+    masking: Masking = "partial",
     weights: dict[str, float] | None = None,
     batch_size: int = 5,
+    mixing: Mixing | None = None,
 ) -> PretrainObjective:
+    """The objective on pairs; with `mixing` on annotations too, half of the images each."""
     encoder = annotated.encoder()
     torch.manual_seed(3)
     text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
     model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
     heads = ContrastiveHeads(text.config.hidden_size, ContrastConfig(8, token_wise)).double()
-    found = samples(folder)
-    store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
-    tokens = tokens_of(encoder, store, range(len(found.keys)), torch.device("cpu")).double()
-    images = store if region_prompt == "mask_channel" else tokens
+    data_sets = []
+    for found in (samples(folder), *([annotations(folder)] if mixing else [])):
+        shards = ImageShards(folder / "annotations" if data_sets else folder)
+        store = PixelStore(shards, found.keys, encoder.preprocessing)
+        tokens = tokens_of(encoder, store, range(len(found.keys)), torch.device("cpu")).double()
+        data_sets.append(DataSet(found, store if region_prompt == "mask_channel" else tokens, folder))
     vision = VisionTower(encoder, region_prompt == "mask_channel", region_prompt == "mask_channel").double()
-    modules = QuestionerModules(vision, model, heads if (weights or {"contrastive": 1})["contrastive"] else None)
-    given = params(weights=weights or {}, samples={"max_tokens": 30, "masked_words_prob": 0.4, "masking": masking})
-    sampler = Sampler(found, given.samples.sample_params(), batch_size, 0, folder)
-    return PretrainObjective(modules, PROMPTS, given, (sampler, images), (sampler.fixed(3), found, images)).double()
+    default = {"contrastive": 1.5, "caption": 1.0, "masked_words": 1.0, "answer": 0.8, "region_caption": 1.2}
+    tasks = Tasks(default | (weights or {}), masked_words_prob=0.4, temperature=0.07)
+    grounding = 0.3 if mixing else 0.0
+    given = SampleParams(mask_prob=0.9, regions_per_image=2, max_tokens=30, masking=masking, grounding_weight=grounding)
+    data = Mixture(data_sets, given, batch_size, 0, mixing or "one_per_update")
+    modules = QuestionerModules(vision, model, heads)
+    return PretrainObjective(modules, PROMPTS, given, tasks, data, data, 3, 0.5).double()
 
 
-def slow_sequence(objective: PretrainObjective, tokens: Tensor, sequence: MaskedSequence) -> tuple[Tensor, int]:
-    """Sum of the losses of one sequence's masked words, and their number; each word is read by itself."""
+def slow_sequence(
+    objective: PretrainObjective, tokens: Tensor, sequence: MaskedSequence
+) -> tuple[Tensor, Tensor | None, int]:
+    """Sums of the losses and of the grounding losses of one sequence's masked words, and their number.
+
+    Each word is read by itself; `tokens` [1,M,D] are those of the box.
+    """
     model, tokenizer = objective.questioner, objective.prompts.tokenizer
     batch = collate([sequence], tokenizer, objective.words, objective.params.masking)
     full = bool(batch["appended"].shape[1])
     places = batch["appended"][0].tolist() if full else batch["column"].tolist()
-    total = torch.zeros((), dtype=torch.float64)
+    total, grounding = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    cross = slow.cross_keys_values(model, tokens)
     for place in places:
         read = [*sequence.target[:place], tokenizer.mask] if full else batch["target"][0].tolist()
         ids, prompt = torch.tensor([read]), torch.tensor([list(sequence.prompt)])
         vectors = model.word_vectors(torch.cat([ids, prompt], dim=1))
         masks = (torch.ones_like(part).bool() for part in (ids, prompt))
-        cross = slow.cross_keys_values(model, tokens)
-        states, _ = model(vectors, *masks, cross, causal=sequence.causal)
+        states, attended = model(vectors, *masks, cross, causal=sequence.causal)
         total = total - model.logits(states[0, place]).log_softmax(0)[sequence.target[place]]
-    return total, len(places)
+        if sequence.target_box is not None:
+            box = torch.tensor([sequence.target_box], dtype=torch.float64)
+            grounding = grounding + model.grounding_loss(attended[:, place], cross[-1][0], box)[0]
+    return total, grounding if sequence.target_box is not None else None, len(places)
 
 
 def slow_text(objective: PretrainObjective, pieces: list[int]) -> Tensor:
@@ -129,28 +153,44 @@ def slow_similarity(objective: PretrainObjective, image: Tensor, text: Tensor) -
 
 
 def slow_losses(objective: PretrainObjective, step: int) -> dict[str, Tensor]:
-    """The losses caption by caption, and the contrastive loss pair by pair."""
-    found, items = objective.sampler.samples, objective.batch(step)
-    sums = {name: [torch.zeros((), dtype=torch.float64), 0] for name in objective.passes}
-    whole, texts = [], []
-    for item in items:
-        _, kinds = objective.sequences(item, found, 0, step)
-        encoded = objective.vision.encode(objective.collate([item], step)["images"])
-        adapted, _ = objective.vision.adapted_tokens(objective.questioner, encoded, torch.zeros(1).long(), FULL_BOX)
-        tokens = slow.box_tokens(objective.questioner, adapted, torch.zeros(1).long(), FULL_BOX)
+    """The losses text by text, and the contrastive loss pair by pair."""
+    names = (*objective.passes, GROUNDING)
+    sums = {name: [torch.zeros((), dtype=torch.float64), 0] for name in names}
+    described, whole, texts = [], [], []
+    for item in objective.batch(step):
+        found = objective.mixture.data_sets[item.data_set].samples
+        boxes, kinds = objective.sequences(item, found, 0, step)
+        (alone,) = objective.collate([item], step)
+        encoded, first = objective.vision.encode(alone["images"]), torch.zeros(len(boxes)).long()
+        corners = torch.tensor(np.asarray(boxes), dtype=torch.float64)
+        tokens = slow.box_tokens_of_images(objective.vision, objective.questioner, encoded, first, corners)
         for sequence in (sequence for kind in kinds for sequence in kind):
-            loss, count = slow_sequence(objective, tokens, sequence)
-            of_pass = sums[objective.passes[sequence.loss]]
-            of_pass[0], of_pass[1] = of_pass[0] + loss, of_pass[1] + count
-        assert item.caption is not None
-        whole.append(adapted[0])
-        texts.append(slow_text(objective, found.captions.pieces[item.caption]))
-    losses = {name: objective.weights[name] * total / count for name, (total, count) in sums.items() if count}
+            loss, grounding, count = slow_sequence(objective, tokens[sequence.box][None], sequence)
+            for name, value in ((objective.passes[sequence.loss], loss), (GROUNDING, grounding)):
+                if value is not None:
+                    sums[name] = [sums[name][0] + value, sums[name][1] + count]
+        if item.caption is not None:
+            adapted, _ = objective.vision.adapted_tokens(objective.questioner, encoded, first[:1], FULL_BOX)
+            described.append((item.data_set, item.image, tuple(found.captions.pieces[item.caption])))
+            whole.append(adapted[0])
+            texts.append(slow_text(objective, found.captions.pieces[item.caption]))
+    weights = objective.weights | {GROUNDING: objective.params.grounding_weight}
+    losses = {name: weights[name] * total / max(count, 1) for name, (total, count) in sums.items() if weights[name]}
     if objective.contrast is None:
         return losses
-    pieces = [tuple(found.captions.pieces[item.caption or 0]) for item in items]
-    same = [[a.image == b.image or p == q for b, q in zip(items, pieces, strict=True)] for a, p in
-            zip(items, pieces, strict=True)]  # fmt: skip
+    return losses | {"contrastive": weights["contrastive"] * slow_contrast(objective, described, whole, texts)}
+
+
+def slow_contrast(
+    objective: PretrainObjective,
+    described: list[tuple[int, int, tuple[int, ...]]],
+    whole: list[Tensor],
+    texts: list[Tensor],
+) -> Tensor:
+    """InfoNCE row by row and column by column; what has the same image or the same text is no negative."""
+    if not described:
+        return torch.zeros((), dtype=torch.float64)
+    same = [[a[:2] == b[:2] or a[2] == b[2] for b in described] for a in described]
     scores = [[objective.scale() * slow_similarity(objective, image, text) for text in texts] for image in whole]
     terms = []
     for table, positive in ((scores, same), (list(zip(*scores, strict=True)), list(zip(*same, strict=True)))):
@@ -158,25 +198,32 @@ def slow_losses(objective: PretrainObjective, step: int) -> dict[str, Tensor]:
             wrong = [score for score, is_right in zip(row, right, strict=True) if not is_right]
             own = [score for score, is_right in zip(row, right, strict=True) if is_right]
             terms.append(sum(-(s - torch.stack([s, *wrong]).logsumexp(0)) for s in own) / len(own))
-    return losses | {"contrastive": objective.weights["contrastive"] * torch.stack(terms).mean()}
+    return torch.stack(terms).mean()
 
 
 @pytest.mark.parametrize(
-    ("token_wise", "region_prompt", "masking", "weights"),
+    ("token_wise", "region_prompt", "masking", "weights", "mixing"),
     [
-        (False, "roi_tokens", "partial", {}),
-        (True, "roi_tokens", "full", {}),
-        (False, "mask_channel", "partial", {}),
-        (True, "coordinates", "partial", {"caption": 0.5}),
-        (False, "roi_tokens", "full", {"contrastive": 0.0, "masked_words": 2.0}),
-        (False, "coordinates", "partial", {"caption": 0.0, "masked_words": 0.0}),
+        (False, "roi_tokens", "partial", {}, None),
+        (True, "roi_tokens", "full", {}, None),
+        (False, "mask_channel", "partial", {}, None),
+        (True, "coordinates", "partial", {"caption": 0.5}, None),
+        (False, "roi_tokens", "full", {"contrastive": 0.0, "masked_words": 2.0}, None),
+        (False, "coordinates", "partial", {"caption": 0.0, "masked_words": 0.0}, None),
+        (True, "roi_tokens", "full", {}, "mixed"),
+        (False, "mask_channel", "partial", {}, "mixed"),
+        (False, "roi_tokens", "partial", {}, "one_per_update"),
     ],
 )
 def test_losses_and_gradients_equal_the_slow_version(
-    folder: Path, token_wise: bool, region_prompt: str, masking: str, weights: dict[str, float]
+    folder: Path,
+    token_wise: bool,
+    region_prompt: str,
+    masking: Masking,
+    weights: dict[str, float],
+    mixing: Mixing | None,
 ):
-    default = {"contrastive": 1.5, "caption": 1.0, "masked_words": 1.0}
-    fast = objective(folder, token_wise, region_prompt, masking, default | weights)
+    fast = objective(folder, token_wise, region_prompt, masking, weights, mixing=mixing)
     named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
     expected_losses = slow_losses(fast, 4)
@@ -193,12 +240,12 @@ def test_losses_and_gradients_equal_the_slow_version(
         assert torch.allclose(actual, reference, atol=2e-7, rtol=1e-4), name
 
 
-@pytest.mark.parametrize("token_wise", [False, True])
-def test_micro_batches_change_nothing(folder: Path, token_wise: bool):
+@pytest.mark.parametrize(("token_wise", "mixing"), [(False, None), (True, None), (True, "mixed")])
+def test_micro_batches_change_nothing(folder: Path, token_wise: bool, mixing: Mixing | None):
     """The training loop's gradient in parts is that of the whole batch, of the contrastive loss too."""
     gradients = []
     for micro in (None, 2):
-        part = objective(folder, token_wise, batch_size=4).eval()
+        part = objective(folder, token_wise, batch_size=4, mixing=mixing).eval()
         given = TrainingParams(seed=0, steps=1, batch_size=4, micro_batch_size=micro, learning_rate=0.1)
         update_gradient(part, 0, given)
         gradients.append({name: p.grad for name, p in part.named_parameters() if p.grad is not None})
@@ -210,7 +257,7 @@ def test_micro_batches_change_nothing(folder: Path, token_wise: bool):
 def test_masked_words_see_both_sides_and_captions_only_what_stands_before(folder: Path):
     """Of a causal target no word depends on a later one; of one that is read in both directions all do."""
     part = objective(folder)
-    pieces = part.sampler.samples.captions.pieces[0]
+    pieces = part.mixture.data_sets[0].samples.captions.pieces[0]
     target = torch.tensor([PROMPTS.closed(pieces)])
     prompt = torch.tensor([PROMPTS.task_prompt(MASKED_WORDS_TASK)])
     masks = torch.ones_like(target).bool(), torch.ones_like(prompt).bool()
@@ -229,7 +276,7 @@ def test_the_validation_figure_counts_every_loss(folder: Path):
     part = objective(folder).eval()
     with torch.no_grad():
         figures = part.validate()
-    assert set(figures) == {"negative_loss", "contrastive", "caption", "masked_words"}
+    assert set(figures) == {"negative_loss", "contrastive", "caption", "masked_words", "answer", "region_caption"}
     assert figures["negative_loss"] == pytest.approx(-sum(v for k, v in figures.items() if k != "negative_loss"))
 
 

@@ -20,6 +20,7 @@ from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, collate
 from pipeline.questioner.training.dataset import Samples, read_samples
 from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
+from pipeline.questioner.training.mixture import DataSet, Mixture
 from pipeline.questioner.training.objective import GROUNDING, FilterObjective, GeneratorObjective, MaskedLMObjective
 from pipeline.questioner.training.params import BalanceParams, SampleParams
 from pipeline.questioner.training.sampler import Sampler
@@ -57,12 +58,11 @@ def objective(
     store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)
     tokens = tokens_of(encoder, store, range(len(found.keys)), torch.device("cpu"))
     vision = VisionTower(encoder, trained, region_prompt == "mask_channel").double()
-    sampler = Sampler(found, PARAMS, 5, 0, folder)
     images = store if trained or region_prompt == "mask_channel" else tokens.double()
     kind = GeneratorObjective if task == "generator" else FilterObjective
-    val = (sampler.fixed(3), found, images)
+    data = Mixture([DataSet(found, images, folder)], PARAMS, 5, 0)
     params = PARAMS.model_copy(update={"grounding_weight": grounding, "masking": masking})
-    return kind(vision, model, PROMPTS, params, (sampler, images), val, 0.5)
+    return kind(vision, model, PROMPTS, params, data, data, 3, 0.5)
 
 
 Readings = list[tuple[list[int], int]]
@@ -126,8 +126,8 @@ def slow_losses(objective: MaskedLMObjective, step: int) -> dict[str, Tensor]:
     sums = {name: torch.zeros((), dtype=torch.float64) for name in names}
     counts = dict.fromkeys(sums, 0)
     for item in objective.batch(step):
-        boxes, kinds = objective.sequences(item, objective.sampler.samples, 0, step)
-        alone = objective.collate([item], step)
+        boxes, kinds = objective.sequences(item, objective.mixture.data_sets[0].samples, 0, step)
+        (alone,) = objective.collate([item], step)
         encoded = objective.vision.encode(alone["images"])
         corners = torch.tensor(np.asarray(boxes), dtype=torch.float64)
         image_of_box = torch.zeros(len(boxes)).long()

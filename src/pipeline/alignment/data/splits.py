@@ -10,9 +10,10 @@ import pyarrow as pa
 from pipeline.alignment.data.text_sources import ImageTexts, describe_images
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
-from pipeline.storage.shards import MANIFEST_FILE, ImageShards
+from pipeline.storage.shards import ImageShards
+from pipeline.storage.triplets import read_triplets
 from pipeline.tables.table import Table
-from pipeline.tables.triplets import KEPT_DC, KEPT_QA, files_of_shards
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 TRAIN, VAL = "train", "val"
 
@@ -48,8 +49,8 @@ def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
     shards = ImageShards(pairs)
     weights, share = params.loss_weights, params.contrastive.synthetic_caption_prob
     no_regions, no_qa = KEPT_DC.build([]), KEPT_QA.build([])
-    regions = read_triplets(KEPT_DC, triplets, shards) if weights.regions or share else no_regions
-    qa = read_triplets(KEPT_QA, triplets, shards) if weights.questions or share else no_qa
+    regions = triplets_of_align(KEPT_DC, triplets, shards) if weights.regions or share else no_regions
+    qa = triplets_of_align(KEPT_QA, triplets, shards) if weights.questions or share else no_qa
     return Splits(
         shards,
         train=read_split(shards, TRAIN, regions, qa, params),
@@ -57,27 +58,10 @@ def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
     )
 
 
-def read_triplets(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
-    """All rows of one kind (KEPT_QA or KEPT_DC) in a folder of triplets.
-
-    Raises UserError if there is no such file, if a shard of training images has none, or, naming both tables, if a
-    row's image is not among the pairs.
-    """
-    suffix = {KEPT_QA.name: "qa", KEPT_DC.name: "dc"}[table.name]
-    pattern = f"*-{suffix}.parquet"
-    if not any(folder.glob(pattern)):
-        raise UserError(
-            f"The parameters of align ask for {table.name}, but the folder of triplets has none.",
-            where=folder / pattern,
-            expected="the triplets that inputs.triplets names",
-            fix="set inputs.triplets to data/triplets or to an imported set, or set contrastive.synthetic_caption_prob "
-            "and the loss weights of regions, questions and answers to 0",
-        )
-    fix = "run `dvc repro filter`, or import the triplets again, so that both come from the same pairs"
-    files_of_shards(folder, suffix, shards.shards(TRAIN), fix)
-    rows = table.read_folder(folder, pattern)
-    table.check_images(rows, shards.keys, folder, shards.folder / MANIFEST_FILE)
-    return rows
+def triplets_of_align(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
+    """All rows of one kind (KEPT_QA or KEPT_DC). Raises UserError as `storage.triplets.read_triplets` does."""
+    without = "set contrastive.synthetic_caption_prob and the loss weights of regions, questions and answers to 0"
+    return read_triplets(table, folder, shards, "align", without)
 
 
 def read_split(shards: ImageShards, name: str, regions: pa.Table, qa: pa.Table, params: AlignParams) -> Split:

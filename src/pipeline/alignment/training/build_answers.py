@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alignment.data.masked_questions import MaskedQuestions, number_pairs
-from pipeline.alignment.data.splits import Split, Splits, read_triplets
+from pipeline.alignment.data.splits import Split, Splits, triplets_of_align
 from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.text_tokens import cache_texts
 from pipeline.alignment.inputs.token_cache import BYTES_PER_VALUE
@@ -30,7 +30,7 @@ def read_answers(splits: Splits, triplets: Path, encoder: TextEncoder) -> list[l
     """
     fix = "choose another text encoder, or set align.loss_weights.answers to 0"
     mask_token(encoder, where="align.text_encoder", fix=fix)
-    table = read_triplets(KEPT_QA, triplets, splits.shards)
+    table = triplets_of_align(KEPT_QA, triplets, splits.shards)
     answers = mask_answers(table.to_pylist(), splits.train.keys, encoder)
     if not any(answers):
         raise UserError(

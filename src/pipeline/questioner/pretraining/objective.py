@@ -1,11 +1,16 @@
-"""The objective of pre-training: contrast, captions and masked words in one update (VALOR, arXiv 2304.08345).
+"""The objective of pre-training: up to five tasks (VALOR, arXiv 2304.08345, and JADE, arXiv 2305.11769).
 
-    contrastive   images against captions: symmetric InfoNCE over the whole batch (`training/contrastive.py`)
-    caption       the caption's words, causally, with the image (masked like the captions of `training/objective.py`)
-    masked_words  15 % of the caption's words, read in both directions, with the image (BERT's masking)
+    images with captions (VALOR)
+        contrastive     images against captions: symmetric InfoNCE over the whole batch (`training/contrastive.py`)
+        caption         the caption's words, causally, with the image
+        masked_words    15 % of the caption's words, read in both directions, with the image (BERT's masking)
+    images with questions and regions (JADE)
+        answer          answers to questions about the whole image, as the filter model learns them
+        region_caption  captions of regions, as the generator learns them
 
-Of each image of a batch one caption is drawn, which all tasks share. The total is the weighted sum of the losses, as in
-VALOR. A caption that describes two images of the batch, or an image that was drawn twice, is no negative of either.
+Of each image that has captions one is drawn, which the first three tasks share. The total is the weighted sum of the
+losses, as in VALOR. A caption that describes two images of the batch, or an image that was drawn twice, is no negative
+of either.
 
 An image's outputs are its sums of word losses, and its embeddings and those of its caption (`model/contrast.py`). So
 gradient caching and several processes give the gradient of the whole batch's contrastive loss.
@@ -14,7 +19,8 @@ gradient caching and several processes give the gradient of the whole batch's co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,89 +32,127 @@ from pipeline.questioner.model.checkpoint import QuestionerModules
 from pipeline.questioner.model.contrast import EmbeddedTexts, similarities
 from pipeline.questioner.model.embed import text_states
 from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK, Prompts
-from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.training.batch import MaskedSequence
 from pipeline.questioner.training.dataset import Samples
 from pipeline.questioner.training.image_inputs import ImageInputs
-from pipeline.questioner.training.objective import MaskedLMObjective
-from pipeline.questioner.training.sampler import DrawnImage, Sampler
+from pipeline.questioner.training.mixture import Mixture
+from pipeline.questioner.training.objective import GROUNDING, MaskedLMObjective, Micro
+from pipeline.questioner.training.params import SampleParams
+from pipeline.questioner.training.sampler import DrawnImage
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.contrastive import Scale, symmetric_loss
 
 CONTRASTIVE = "contrastive"
+IMAGE_BITS = 40
+"""Images of different data sets have different numbers in a batch: the data set's stands above so many bits."""
+NO_TEXT = -1
+"""Number of the text of an image without captions."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What is learned. weights: of the losses, by task; a task that is missing or has weight 0 is left out.
+
+    masked_words_prob: the mask probability of `masked_words`; temperature: where that of the contrastive loss starts.
+    """
+
+    weights: Mapping[str, float]
+    masked_words_prob: float
+    temperature: float
 
 
 class PretrainObjective(MaskedLMObjective):
-    """The three tasks on images with captions."""
+    """All tasks whose weight is above 0; the other arguments are those of the base."""
 
-    passes: ClassVar[tuple[Pass, ...]] = ("caption", "masked_words")
+    passes: ClassVar[tuple[Pass, ...]] = ("caption", "masked_words", "answer", "region_caption")
+    region_pass: ClassVar[Pass] = "region_caption"
     monitor: ClassVar[str] = "negative_loss"
 
     def __init__(
         self,
         modules: QuestionerModules,
         prompts: Prompts,
-        params: PretrainParams,
-        train: tuple[Sampler, ImageInputs],
-        val: tuple[list[DrawnImage], Samples, ImageInputs],
+        params: SampleParams,
+        tasks: Tasks,
+        train: Mixture,
+        val: Mixture,
+        val_images: int,
+        image_lr_scale: float,
     ) -> None:
-        samples, image_lr_scale = params.samples.sample_params(), params.model.image_learning_rate_scale
-        super().__init__(modules.vision, modules.questioner, prompts, samples, train, val, image_lr_scale)
-        self.contrast = modules.contrast
-        self.scale = Scale(params.contrast.temperature)
-        self.weights: dict[str, float] = params.weights.model_dump()
-        self.masked_words_prob = params.samples.masked_words_prob
-        self.text_prompt = self.prompts.task_prompt(CONTRAST_TASK)
+        super().__init__(modules.vision, modules.questioner, prompts, params, train, val, val_images, image_lr_scale)
+        self.weights = {name: tasks.weights.get(name, 0.0) for name in (CONTRASTIVE, *self.passes)}
+        self.contrast = modules.contrast if self.weights[CONTRASTIVE] else None
+        self.scale = Scale(tasks.temperature)
+        self.masked_words_prob = tasks.masked_words_prob
+        self.text_prompt = prompts.task_prompt(CONTRAST_TASK)
 
     def sequences(
         self, item: DrawnImage, samples: Samples, sample: int, step: int
     ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
-        """The whole image as the only box; captions and masked words are a kind each."""
-        boxes: list[Sequence[float]] = [FULL_IMAGE]
-        if item.caption is None:
-            return boxes, [[], []]
-        target = self.prompts.closed(samples.captions.pieces[item.caption])
-        tasks: tuple[tuple[Pass, str, float, bool], ...] = (
-            ("caption", IMAGE_CAPTION_TASK, self.params.caption_mask_prob, True),
-            ("masked_words", MASKED_WORDS_TASK, self.masked_words_prob, False),
-        )
-        kinds = [
-            [
-                MaskedSequence(
-                    target=target,
-                    start=1,
-                    end=len(target) if causal else len(target) - 1,
-                    prompt=self.prompts.task_prompt(prompt),
-                    mask_prob=mask_prob,
-                    stream=masking_stream(name, step, item.position, 0, self.sampler.seed),
-                    sample=sample,
-                    box=0,
-                    loss=self.passes.index(name),
-                    causal=causal,
-                )
-            ]
-            if self.weights[name]
-            else []
-            for name, prompt, mask_prob, causal in tasks
-        ]
-        return boxes, kinds
+        """The whole image as the first box, then a box per drawn region; the sequences of each task are a kind."""
+        boxes = [FULL_IMAGE, *(samples.regions.boxes[region] for region in item.regions)]
+        kinds = {
+            "caption": self.caption_task(samples, item, sample, step),
+            "masked_words": self.masked_words_task(samples, item, sample, step),
+            "answer": self.answer_sequences(samples, item, sample, step),
+            "region_caption": self.caption_sequences(samples, item, sample, 1, step),
+        }
+        return boxes, [kinds[name] if self.weights[name] else [] for name in self.passes]
 
-    def collate_split(
-        self, items: Sequence[DrawnImage], step: int, samples: Samples, images: ImageInputs
-    ) -> dict[str, Any]:
+    def caption_task(self, samples: Samples, item: DrawnImage, sample: int, step: int) -> list[MaskedSequence]:
+        """The drawn caption, causally; nothing if the image has none."""
+        if item.caption is None:
+            return []
+        target = self.prompts.closed(samples.captions.pieces[item.caption])
+        return [
+            MaskedSequence(
+                target=target,
+                start=1,
+                end=len(target),
+                prompt=self.prompts.task_prompt(IMAGE_CAPTION_TASK),
+                mask_prob=self.params.caption_mask_prob,
+                stream=masking_stream("caption", step, item.position, 0, self.mixture.seed),
+                sample=sample,
+                box=0,
+                loss=self.passes.index("caption"),
+            )
+        ]
+
+    def masked_words_task(self, samples: Samples, item: DrawnImage, sample: int, step: int) -> list[MaskedSequence]:
+        """The drawn caption's words, [SEP] apart, read in both directions; nothing if the image has none."""
+        if item.caption is None:
+            return []
+        target = self.prompts.closed(samples.captions.pieces[item.caption])
+        return [
+            MaskedSequence(
+                target=target,
+                start=1,
+                end=len(target) - 1,
+                prompt=self.prompts.task_prompt(MASKED_WORDS_TASK),
+                mask_prob=self.masked_words_prob,
+                stream=masking_stream("masked_words", step, item.position, 0, self.mixture.seed),
+                sample=sample,
+                box=0,
+                loss=self.passes.index("masked_words"),
+                causal=False,
+            )
+        ]
+
+    def collate_part(self, items: Sequence[DrawnImage], step: int, samples: Samples, images: ImageInputs) -> Micro:
         """Also the captions [B,T] with their mask, a number of each text and image [B], and each sample's first box."""
-        micro = super().collate_split(items, step, samples, images)
+        micro = super().collate_part(items, step, samples, images)
         pieces = [[] if item.caption is None else samples.captions.pieces[item.caption] for item in items]
         ids, mask = self.prompts.tokenizer.pad_rows([self.prompts.closed(row) for row in pieces])
+        text = [stream(*row) >> 1 if row else NO_TEXT for row in pieces]
         return micro | {
             "caption": torch.from_numpy(ids),
             "caption_mask": torch.from_numpy(mask).bool(),
-            "text_number": torch.from_numpy(np.array([stream(*row) >> 1 if row else -1 for row in pieces])),
-            "image_number": torch.tensor([item.image for item in items]),
+            "text_number": torch.from_numpy(np.array(text, dtype=np.int64)),
+            "image_number": torch.tensor([(item.data_set << IMAGE_BITS) + item.image for item in items]),
             "first_box": torch.searchsorted(micro["image_of_box"], torch.arange(len(items))),
         }
 
-    def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
+    def outputs_of_part(self, micro: Micro) -> dict[str, Tensor]:
         """Sums of word losses per image, embeddings of images and captions, and the numbers of both."""
         adapted, image_of_box = self.adapted_tokens(micro)
         outputs = self.word_sums(micro, adapted, image_of_box)
@@ -116,9 +160,9 @@ class PretrainObjective(MaskedLMObjective):
             return outputs
         states = text_states(self.questioner, micro["caption"], micro["caption_mask"], self.text_prompt)
         texts = padded(self.contrast.embed_texts(states, micro["caption_mask"]), self.params.max_tokens + 2)
-        images = self.contrast.embed_images(adapted[image_of_box[micro["first_box"]]], self.questioner.grid.prefix)
+        whole = adapted[image_of_box[micro["first_box"]]]
         return outputs | {
-            "images": images,
+            "images": self.contrast.embed_images(whole, self.questioner.grid.prefix),
             "texts": texts.vectors,
             "text_weights": texts.weights,
             "image_number": micro["image_number"],
@@ -126,11 +170,15 @@ class PretrainObjective(MaskedLMObjective):
         }
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each task's loss times its weight: the mean per masked word, and InfoNCE of the images with a caption."""
+        """Each task's loss times its weight: the mean per masked word, and InfoNCE of the images with a caption.
+
+        With a grounding weight, the grounding loss too.
+        """
         losses = {}
-        for name in (name for name in self.passes if self.weights[name]):
-            count = outputs[f"{name}_count"].sum().clamp(min=1)
-            losses[name] = self.weights[name] * outputs[f"{name}_sum"].sum() / count
+        for name in (*self.passes, GROUNDING):
+            weight = self.params.grounding_weight if name == GROUNDING else self.weights[name]
+            if weight:
+                losses[name] = weight * outputs[f"{name}_sum"].sum() / outputs[f"{name}_count"].sum().clamp(min=1)
         if self.contrast is not None:
             losses[CONTRASTIVE] = self.weights[CONTRASTIVE] * self.contrastive_loss(outputs)
         return losses
@@ -138,7 +186,7 @@ class PretrainObjective(MaskedLMObjective):
     def contrastive_loss(self, outputs: dict[str, Tensor]) -> Tensor:
         """Symmetric InfoNCE of the images that have a caption."""
         image, text = outputs["image_number"], outputs["text_number"]
-        given = (text >= 0).nonzero()[:, 0]
+        given = (text != NO_TEXT).nonzero()[:, 0]
         texts = EmbeddedTexts(outputs["texts"][given], outputs["text_weights"][given])
         image, text = image[given], text[given]
         positive = (image[:, None] == image) | (text[:, None] == text)
@@ -161,9 +209,7 @@ class PretrainObjective(MaskedLMObjective):
 
 
 def padded(texts: EmbeddedTexts, length: int) -> EmbeddedTexts:
-    """Texts compared token by token with vectors up to a length, the same in every micro-batch, so that all can be
-    joined.
-    """
+    """Texts compared token by token with vectors up to a length, the same everywhere, so that all can be joined."""
     if texts.vectors.shape[1] == 1:
         return texts
     missing = length - texts.vectors.shape[1]

@@ -6,7 +6,6 @@ trains, writes the model and its curves, and measures it on held-out pairs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +20,18 @@ from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.model.build import Limits, build_model, text_model_hash
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, load_weights, save_model
 from pipeline.questioner.model.contrast import ContrastConfig
-from pipeline.questioner.pretraining.objective import PretrainObjective
+from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.pairs import read_pairs
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_pretrained
 from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, image_inputs, tokens_for_whitening
-from pipeline.questioner.training.sampler import Sampler
+from pipeline.questioner.training.image_inputs import PixelStore, image_inputs, tokens_for_whitening
+from pipeline.questioner.training.mixture import DataSet, Mixture
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.loop import train
 
 STAGE = "pretrain"
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split of the pairs: its samples, and the inputs of their images."""
-
-    samples: Samples
-    images: ImageInputs
 
 
 class Pretraining:
@@ -68,13 +59,13 @@ class Pretraining:
         if params.model.init_from:
             load_weights(self.modules, paths.root / params.model.init_from)
 
-    def read_split(self, name: str, limits: Limits) -> Split:
+    def read_split(self, name: str, limits: Limits) -> DataSet:
         """The samples of a split, with the inputs of their images."""
         samples = read_pairs(self.shards, name, self.prompts, limits)
         encoder = self.modules.vision.encoder
         store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
         per_box = self.config.region_prompt == "mask_channel"
-        return Split(samples, image_inputs(encoder, store, per_box, self.device))
+        return DataSet(samples, image_inputs(encoder, store, per_box, self.device), f"{self.paths.pairs}, split {name}")
 
     @fixed_threads(CPU_THREADS)
     def run(self) -> dict[str, Any]:
@@ -100,17 +91,17 @@ class Pretraining:
     def objective(self) -> PretrainObjective:
         """Model, losses and data of the training loop."""
         params, samples = self.params, self.params.samples.sample_params()
-        size, seed, where = params.training.batch_size, params.training.seed, self.paths.pairs
-        sampler = Sampler(self.train.samples, samples, size, seed, where)
-        val_items = Sampler(self.val.samples, samples, size, seed, f"{where}, split val").fixed(
-            params.validation.images_while_training
-        )
+        size, seed = params.training.batch_size, params.training.seed
+        train, val = (Mixture([split], samples, size, seed) for split in (self.train, self.val))
         return PretrainObjective(
             self.modules,
             self.prompts,
-            params,
-            (sampler, self.train.images),
-            (val_items, self.val.samples, self.val.images),
+            samples,
+            Tasks(params.weights.model_dump(), params.samples.masked_words_prob, params.contrast.temperature),
+            train,
+            val,
+            params.validation.images_while_training,
+            params.model.image_learning_rate_scale,
         )
 
     def measure(self) -> dict[str, Any]:

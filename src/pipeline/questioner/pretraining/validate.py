@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -36,8 +35,10 @@ class HeldOutPairs:
         images = np.flatnonzero(self.counts)[:most].tolist()
         self.batches = [images[start : start + images_per_batch] for start in range(0, len(images), images_per_batch)]
         self.images = images
-        rows = shards.manifest.filter(pc.field("split") == "val").take(pa.array(images, pa.int64()))
-        self.table = rows.select(["key", "url", "captions"]).rename_columns(["key", "url", "references"])
+        manifest = shards.manifest.select(["key", "url", "captions"])
+        row = {key: number for number, key in enumerate(manifest["key"].to_pylist())}
+        chosen = manifest.take(pa.array([row[samples.keys[image]] for image in images], pa.int64()))
+        self.table = chosen.rename_columns(["key", "url", "references"])
 
     def encoded(self, model: PretrainedModel, images: list[int]) -> Tensor:
         """Some images after the model's image encoder."""
@@ -50,16 +51,21 @@ class HeldOutPairs:
 
 
 def measure_pretrained(model: PretrainedModel, held_out: HeldOutPairs, folder: Path) -> dict[str, Any]:
-    """Metrics of captions and retrieval; the captions are written to `folder`."""
+    """Metrics of captions, which are written to `folder`, and of retrieval if the model learned it."""
+    metrics: dict[str, Any] = {"captions": measure_captions(model, held_out, folder)}
+    if model.contrast is not None and held_out.images:
+        metrics["retrieval"] = measure_retrieval(model, held_out)
+    return metrics
+
+
+def measure_captions(model: PretrainedModel, held_out: HeldOutPairs, folder: Path) -> dict[str, Any]:
+    """Metrics of greedy captions, which are written to `folder`."""
     captions = [
         caption.text for images in held_out.batches for caption in model.captions(held_out.encoded(model, images))
     ]
     rows = [row | {"caption": caption} for row, caption in zip(held_out.table.to_pylist(), captions, strict=True)]
     HELD_OUT_IMAGE_CAPTIONS.write(folder / "captions.parquet", rows)
-    metrics: dict[str, Any] = {"captions": image_caption_metrics(captions, [row["references"] for row in rows])}
-    if model.contrast is not None and rows:
-        metrics["retrieval"] = measure_retrieval(model, held_out)
-    return metrics
+    return image_caption_metrics(captions, [row["references"] for row in rows])
 
 
 @torch.inference_mode()

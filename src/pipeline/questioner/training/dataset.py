@@ -9,7 +9,7 @@ Visual Genome has 5.4 million regions: pieces lie in flat int32 arrays, texts st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,6 +136,11 @@ def by_image(table: Table, path: Path, split: str, numbers: dict[str, int], shar
     """Rows of a split in the order of their images, with a column `image` of the images' numbers."""
     rows = table.read(path).filter(pc.field("split") == split)
     table.check_images(rows, numbers, path, f"{shards.folder / MANIFEST_FILE}, split {split}")
+    return sorted_by_image(rows, numbers)
+
+
+def sorted_by_image(rows: pa.Table, numbers: Mapping[str, int]) -> pa.Table:
+    """Rows in the order of their images, with a column `image` of the images' `numbers`."""
     column = np.asarray([numbers[key] for key in rows["key"].to_pylist()], dtype=np.int64)
     return rows.append_column("image", pa.array(column)).take(np.argsort(column, kind="stable"))
 

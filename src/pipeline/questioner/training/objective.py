@@ -38,22 +38,26 @@ from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, by_length, collate, word_losses
 from pipeline.questioner.training.dataset import Samples
 from pipeline.questioner.training.image_inputs import ImageInputs, select_images
+from pipeline.questioner.training.mixture import Mixture
 from pipeline.questioner.training.params import SampleParams
-from pipeline.questioner.training.sampler import DrawnImage, Sampler
+from pipeline.questioner.training.sampler import DrawnImage
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.grad_cache import to_device
 from pipeline.training.objective import Objective, decay_groups
 
 VALIDATION_STEP = -1
+Micro = dict[str, Any]
+"""Tensors of some samples of one data set; see `collate_part`."""
 GROUNDING = "grounding"
 """Name of the grounding loss among the losses."""
 
 
 class MaskedLMObjective(Objective):
-    """Base of both objectives. `passes` are named; subclasses say which sequences a sample gives.
+    """Base of all objectives. `passes` are named; subclasses say which sequences a sample gives.
 
-    `train` is the sampler with the images of its split, `val` the drawn images of validation with their split, and
-    `image_lr_scale` the learning rate of the image encoder relative to that of the rest.
+    `train` and `val` are the data sets of both splits, `val_images` is how many images of each are validated on, and
+    `image_lr_scale` the learning rate of the image encoder relative to that of the rest. Images of different data sets
+    run through the model one data set after the other.
     """
 
     passes: ClassVar[tuple[Pass, ...]]
@@ -66,15 +70,16 @@ class MaskedLMObjective(Objective):
         questioner: Questioner,
         prompts: Prompts,
         params: SampleParams,
-        train: tuple[Sampler, ImageInputs],
-        val: tuple[list[DrawnImage], Samples, ImageInputs],
+        train: Mixture,
+        val: Mixture,
+        val_images: int,
         image_lr_scale: float,
     ) -> None:
         super().__init__()
         self.vision, self.questioner = vision, questioner
         self.prompts, self.params = prompts, params
-        self.sampler, self.images = train
-        self.val_items, self.val_samples, self.val_images = val
+        self.mixture, self.val_mixture = train, val
+        self.val_items = val.fixed(val_images)
         self.image_lr_scale = image_lr_scale
         special = prompts.tokenizer.special
         self.words = np.array([index for index in range(len(prompts.tokenizer)) if index not in special])
@@ -90,16 +95,20 @@ class MaskedLMObjective(Objective):
 
     def batch(self, step: int) -> Sequence[DrawnImage]:
         """The images of an update."""
-        return self.sampler.batch(step)
+        return self.mixture.batch(step)
 
-    def collate(self, items: Sequence[DrawnImage], step: int) -> dict[str, Any]:
-        """Images, boxes and masked sequences of some samples of the training split."""
-        return self.collate_split(items, step, self.sampler.samples, self.images)
+    def collate(self, items: Sequence[DrawnImage], step: int) -> list[Micro]:
+        """Images, boxes and masked sequences of some samples, a part for each data set that gives some of them."""
+        return self.collate_mixture(items, step, self.mixture)
 
-    def collate_split(
-        self, items: Sequence[DrawnImage], step: int, samples: Samples, images: ImageInputs
-    ) -> dict[str, Any]:
-        """As `collate`, of any split."""
+    def collate_mixture(self, items: Sequence[DrawnImage], step: int, mixture: Mixture) -> list[Micro]:
+        """As `collate`, of either split."""
+        by_set = [[item for item in items if item.data_set == number] for number in range(len(mixture.data_sets))]
+        parts = zip(by_set, mixture.data_sets, strict=True)
+        return [self.collate_part(of_set, step, data.samples, data.images) for of_set, data in parts if of_set]
+
+    def collate_part(self, items: Sequence[DrawnImage], step: int, samples: Samples, images: ImageInputs) -> Micro:
+        """As `collate`, of one data set."""
         boxes: list[Sequence[float]] = []
         image_of_box: list[int] = []
         kinds: list[list[MaskedSequence]] = []
@@ -136,7 +145,7 @@ class MaskedLMObjective(Objective):
                     end=len(target),
                     prompt=self.prompts.caption_prompt(box.tolist()),
                     mask_prob=self.params.caption_mask_prob,
-                    stream=masking_stream(self.region_pass, step, item.position, number, self.sampler.seed),
+                    stream=masking_stream(self.region_pass, step, item.position, number, self.mixture.seed),
                     sample=sample,
                     box=first_box + number,
                     loss=self.passes.index(self.region_pass),
@@ -157,7 +166,7 @@ class MaskedLMObjective(Objective):
                     end=len(target),
                     prompt=self.prompts.question_prompt(samples.questions.pieces[question]),
                     mask_prob=self.params.mask_prob,
-                    stream=masking_stream("answer", step, item.position, number, self.sampler.seed),
+                    stream=masking_stream("answer", step, item.position, number, self.mixture.seed),
                     sample=sample,
                     box=0,
                     loss=self.passes.index("answer"),
@@ -171,16 +180,21 @@ class MaskedLMObjective(Objective):
         corners = box.tolist()
         return corners if self.params.grounding_weight and corners != list(FULL_IMAGE) else None
 
-    def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
+    def outputs(self, micro: list[Micro]) -> dict[str, Tensor]:
         """Per sample and loss: the sum over its masked words, and their number."""
+        parts = [self.outputs_of_part(part) for part in micro]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def outputs_of_part(self, micro: Micro) -> dict[str, Tensor]:
+        """As `outputs`, of one data set's samples."""
         return self.word_sums(micro, *self.adapted_tokens(micro))
 
-    def adapted_tokens(self, micro: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    def adapted_tokens(self, micro: Micro) -> tuple[Tensor, Tensor]:
         """Adapted tokens [I,N,D] of the images, and the index of each box's image among them."""
         encoded = self.vision.encode(micro["images"])
         return self.vision.adapted_tokens(self.questioner, encoded, micro["image_of_box"], micro["boxes"])
 
-    def word_sums(self, micro: dict[str, Any], adapted: Tensor, image_of_box: Tensor) -> dict[str, Tensor]:
+    def word_sums(self, micro: Micro, adapted: Tensor, image_of_box: Tensor) -> dict[str, Tensor]:
         """`outputs` from what `adapted_tokens` gives; zeros if there are no sequences."""
         if not micro["groups"]:
             zeros = adapted.new_zeros(len(micro["images"]), dtype=torch.float32)
@@ -221,12 +235,12 @@ class MaskedLMObjective(Objective):
         """Mean log-likelihood of masked words of the validation images, and each loss."""
         if not self.val_items:
             return {self.monitor: 0.0}
-        size = self.sampler.batch_size
+        size = self.mixture.batch_size
         device = self.questioner.image_type.device
         parts = []
         for start in range(0, len(self.val_items), size):
             items = self.val_items[start : start + size]
-            micro = self.collate_split(items, VALIDATION_STEP, self.val_samples, self.val_images)
+            micro = self.collate_mixture(items, VALIDATION_STEP, self.val_mixture)
             parts.append(self.outputs(to_device(micro, device)))
         losses = self.losses({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
         likelihood = -float(sum(losses[name] for name in self.monitored(losses)))
@@ -273,7 +287,7 @@ class GeneratorObjective(MaskedLMObjective):
             end=split,
             prompt=self.prompts.pair_prompt(questions.types[answer], corners.tolist(), caption),
             mask_prob=self.params.mask_prob,
-            stream=masking_stream("question", *drawn_as, self.sampler.seed),
+            stream=masking_stream("question", *drawn_as, self.mixture.seed),
             sample=sample,
             box=box,
             loss=self.passes.index("question"),
@@ -284,7 +298,7 @@ class GeneratorObjective(MaskedLMObjective):
             end=len(target),
             prompt=self.prompts.pair_prompt(None, corners.tolist(), caption),
             mask_prob=1.0,
-            stream=masking_stream("answer", *drawn_as, self.sampler.seed),
+            stream=masking_stream("answer", *drawn_as, self.mixture.seed),
             sample=sample,
             box=box,
             loss=self.passes.index("answer"),

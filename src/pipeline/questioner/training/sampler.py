@@ -22,7 +22,7 @@ from pipeline.questioner.training.params import SampleParams
 @dataclass(frozen=True)
 class DrawnImage:
     """An image of a batch: its position there, its number, drawn questions each with an answer entry, regions, and a
-    caption.
+    caption. `data_set` is the number of its data set, where there are several.
     """
 
     position: int
@@ -30,6 +30,7 @@ class DrawnImage:
     questions: tuple[tuple[int, int], ...]
     regions: tuple[int, ...]
     caption: int | None = None
+    data_set: int = 0
 
 
 class Sampler:

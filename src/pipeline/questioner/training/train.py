@@ -6,7 +6,6 @@ earlier model if one is named, trains, writes the model and its curves, and meas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,10 @@ from pipeline.questioner.model.checkpoint import (
     save_model,
 )
 from pipeline.questioner.training.dataset import Samples, read_samples
-from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, image_inputs, tokens_for_whitening
+from pipeline.questioner.training.image_inputs import PixelStore, image_inputs, tokens_for_whitening
+from pipeline.questioner.training.mixture import DataSet, Mixture
 from pipeline.questioner.training.objective import FilterObjective, GeneratorObjective, MaskedLMObjective
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
-from pipeline.questioner.training.sampler import Sampler
 from pipeline.questioner.training.validate import HeldOut, measure_filter, measure_generator
 from pipeline.storage.shards import ImageShards
 from pipeline.training.checkpoint import training_fingerprint
@@ -40,14 +39,6 @@ from pipeline.training.loop import train
 
 AnyParams = TrainGeneratorParams | TrainFilterParams
 TABLES = ("manifest.parquet", "regions.parquet", "questions.parquet")
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split of the annotations: its samples, and the inputs of their images."""
-
-    samples: Samples
-    images: ImageInputs
 
 
 class QuestionerTraining:
@@ -69,14 +60,14 @@ class QuestionerTraining:
         self.train, self.val = self.read_split("train"), self.read_split("val")
         self.initialise()
 
-    def read_split(self, name: str) -> Split:
+    def read_split(self, name: str) -> DataSet:
         """The samples of a split, with the inputs of their images."""
         limits = Limits(self.config.max_tokens, self.config.max_answer_tokens)
         samples = read_samples(self.paths.annotations, self.shards, name, self.prompts, limits)
         encoder = self.modules.vision.encoder
         store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
         per_box = self.config.region_prompt == "mask_channel"
-        return Split(samples, image_inputs(encoder, store, per_box, self.device))
+        return DataSet(samples, image_inputs(encoder, store, per_box, self.device), self.paths.annotations)
 
     def initialise(self) -> None:
         """Fit the whitening on training images, or take over all weights of an earlier model."""
@@ -110,18 +101,17 @@ class QuestionerTraining:
     def objective(self) -> MaskedLMObjective:
         """Model, losses and data of the training loop."""
         params, limits = self.params, self.params.samples
-        size, seed, where = params.training.batch_size, params.training.seed, self.paths.annotations
-        sampler = Sampler(self.train.samples, limits, size, seed, where)
-        val_sampler = Sampler(self.val.samples, limits, size, seed, where)
-        val_items = val_sampler.fixed(params.validation.images_while_training)
+        size, seed = params.training.batch_size, params.training.seed
+        train, val = (Mixture([split], limits, size, seed) for split in (self.train, self.val))
         objective = GeneratorObjective if self.task == GENERATOR else FilterObjective
         return objective(
             self.modules.vision,
             self.modules.questioner,
             self.prompts,
             limits,
-            (sampler, self.train.images),
-            (val_items, self.val.samples, self.val.images),
+            train,
+            val,
+            params.validation.images_while_training,
             params.model.image_learning_rate_scale,
         )
 

@@ -1,4 +1,4 @@
-"""Curves as small multiples: of the three trainings, and of retrieval."""
+"""Curves as small multiples: of the trainings, and of retrieval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from pipeline.report.charts import Axis, Point, Series, line_chart, nice_ticks, 
 from pipeline.report.inputs import Curves, Numbers, Row
 from pipeline.report.labels import DIRECTIONS, plain
 
-NAMES = {"train_generator": "Generator", "train_filter": "Filter model", "align": "Alignment"}
+NAMES = {
+    "pretrain": "Pre-training",
+    "train_generator": "Generator",
+    "train_filter": "Filter model",
+    "align": "Alignment",
+}
 NO_LOSS = ("step", "learning_rate", "grad_norm")
 RECALL_TICKS = (1, 2, 5, 10, 20, 50, 100)
 

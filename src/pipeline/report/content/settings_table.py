@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-SHOWN = ("train_generator", "train_filter", "generate", "align")
+SHOWN = ("pretrain", "train_generator", "train_filter", "generate", "align")
 """Sections of params.yaml on the page; dvc.yaml names the same ones as parameters of the stage."""
 
 

@@ -1,0 +1,1 @@
+"""Fine-tuning: pre-training that goes on with generated data, and the downstream tasks that show its worth."""

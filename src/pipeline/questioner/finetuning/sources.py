@@ -1,0 +1,117 @@
+"""What fine-tuning learns from: pairs, triplets, annotations and benchmarks, all as the same samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import require_folder
+from pipeline.core.stage import Paths
+from pipeline.questioner.decoding.counter_rng import stream
+from pipeline.questioner.finetuning.triplets import read_triplet_samples
+from pipeline.questioner.model.build import Limits
+from pipeline.questioner.model.prompts import Prompts
+from pipeline.questioner.pretraining.pairs import read_captions, read_pairs
+from pipeline.questioner.training.dataset import (
+    CaptionSet,
+    Ragged,
+    Samples,
+    read_samples,
+    samples_of_tables,
+    sorted_by_image,
+)
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
+from pipeline.tables.annotations import QUESTIONS, REGIONS
+
+QUESTIONS_FILE = "questions.parquet"
+BENCHMARKS = "benchmarks/"
+
+
+def shards_of(source: str, paths: Paths) -> ImageShards:
+    """The image shards of `pairs`, `triplets`, `annotations` or `benchmarks/<name>`; UserError if they are missing."""
+    if source.startswith(BENCHMARKS):
+        folder = paths.benchmarks / source.removeprefix(BENCHMARKS)
+        return ImageShards(require_folder(folder, "dvc repro fetch_benchmarks"))
+    return ImageShards(paths.annotations if source == "annotations" else paths.pairs)
+
+
+def read_source(
+    source: str, split: str, shards: ImageShards, paths: Paths, prompts: Prompts, limits: Limits
+) -> tuple[Samples, list[Path]]:
+    """The samples of a source (of a split, but for benchmarks) in its `shards`, and the files that decide them.
+
+    Raises UserError if tables are missing or do not fit together.
+    """
+    manifest, folder = shards.folder / MANIFEST_FILE, shards.folder
+    if source == "annotations":
+        files = [manifest, folder / "regions.parquet", folder / QUESTIONS_FILE]
+        return read_samples(folder, shards, split, prompts, limits), files
+    if source == "pairs":
+        return read_pairs(shards, split, prompts, limits), [manifest]
+    if source == "triplets":
+        samples = read_triplet_samples(paths.triplets, shards, prompts, limits)
+        return samples, [manifest, *sorted(paths.triplets.glob("*.parquet"))]
+    questions = folder / QUESTIONS_FILE
+    return read_benchmark(folder, shards, prompts, limits), [manifest, *([questions] if questions.is_file() else [])]
+
+
+def read_benchmark(folder: Path, shards: ImageShards, prompts: Prompts, limits: Limits) -> Samples:
+    """All images of a benchmark with their captions, and their questions if it has any."""
+    keys = shards.manifest["key"].to_pylist()
+    numbers = {key: index for index, key in enumerate(keys)}
+    path = folder / QUESTIONS_FILE
+    rows = QUESTIONS.read(path) if path.is_file() else QUESTIONS.schema.empty_table()
+    if path.is_file():
+        QUESTIONS.check_images(rows, numbers, path, f"{folder / MANIFEST_FILE}")
+    regions, questions = (sorted_by_image(table, numbers) for table in (REGIONS.schema.empty_table(), rows))
+    samples = samples_of_tables(keys, regions, questions, prompts, limits)
+    captions, too_long = read_captions(shards.manifest["captions"].to_pylist(), prompts, limits)
+    return replace(samples, captions=captions, too_long={**samples.too_long, "captions": too_long})
+
+
+def at_most(samples: Samples, task: str, most: int | None, seed: int, prompts: Prompts, limits: Limits) -> Samples:
+    """The samples with at most so many questions (task questions) or captions, drawn by `seed`.
+
+    A smaller number draws a part of what a larger one draws.
+    """
+    if most is None:
+        return samples
+    if task == "questions":
+        table = samples.questions.table
+        names = list(zip(table["key"].to_pylist(), table["question_id"].to_pylist(), strict=True))
+        kept = table.filter(pa.array(drawn([stream(seed, key, number) for key, number in names], most)))
+        regions = samples.regions.table
+        fewer = samples_of_tables(samples.keys, regions, kept, prompts, limits)
+        return replace(fewer, captions=samples.captions)
+    captions = samples.captions
+    image = np.repeat(np.arange(len(samples.keys)), np.diff(captions.first))
+    order = np.arange(len(image)) - captions.first[image]
+    names = [(samples.keys[i], int(number)) for i, number in zip(image, order, strict=True)]
+    keep = drawn([stream(seed, key, number) for key, number in names], most)
+    counts = np.bincount(image[keep], minlength=len(samples.keys))
+    pieces = Ragged.of([captions.pieces[int(row)] for row in np.flatnonzero(keep)])
+    return replace(samples, captions=CaptionSet(np.concatenate([[0], counts.cumsum()]), pieces))
+
+
+def drawn(numbers: list[int], most: int) -> np.ndarray:
+    """Which items are among the `most` with the smallest random numbers, bool."""
+    keep = np.zeros(len(numbers), dtype=bool)
+    keep[np.argsort(np.array(numbers, dtype=np.uint64), kind="stable")[:most]] = True
+    return keep
+
+
+def require_task(samples: Samples, task: str, where: object) -> None:
+    """Raise UserError if a source has nothing that a task learns from or is measured on."""
+    found = len(samples.questions.pieces) if task == "questions" else len(samples.captions.pieces)
+    if not found:
+        raise UserError(
+            f"A source of fine-tuning has nothing for the task {task}.",
+            where=where,
+            expected="questions" if task == "questions" else "captions",
+            found=f"none on {len(samples.keys)} images",
+            fix="name another source in finetune.tasks",
+        )

@@ -1,0 +1,34 @@
+"""The one reader of a folder of kept triplets, whoever learns from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.core.errors import UserError
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
+from pipeline.tables.table import Table
+from pipeline.tables.triplets import KEPT_DC, KEPT_QA, SPLIT, files_of_shards
+
+
+def read_triplets(table: Table, folder: Path, shards: ImageShards, stage: str, without: str) -> pa.Table:
+    """All rows of one kind (KEPT_QA or KEPT_DC) in a folder of triplets, about images of `shards`.
+
+    `stage` asks for them, and `without` says how its parameters ask for none. Raises UserError if there is no such
+    file, if a shard of training images has none, or, naming both tables, if a row's image is not among the shards'.
+    """
+    suffix = {KEPT_QA.name: "qa", KEPT_DC.name: "dc"}[table.name]
+    pattern = f"*-{suffix}.parquet"
+    if not any(folder.glob(pattern)):
+        raise UserError(
+            f"The parameters of {stage} ask for {table.name}, but the folder of triplets has none.",
+            where=folder / pattern,
+            expected="the triplets that inputs.triplets names",
+            fix=f"set inputs.triplets to data/triplets or to an imported set, or {without}",
+        )
+    fix = "run `dvc repro filter`, or import the triplets again, so that both come from the same pairs"
+    files_of_shards(folder, suffix, shards.shards(SPLIT), fix)
+    rows = table.read_folder(folder, pattern)
+    table.check_images(rows, shards.keys, folder, shards.folder / MANIFEST_FILE)
+    return rows

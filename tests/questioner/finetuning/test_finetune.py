@@ -1,0 +1,189 @@
+"""Fine-tuning as a whole: what it writes, killed in the middle, in two processes; and what it learns from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from tests.questioner import annotated, toy
+from tests.questioner.finetuning.two_processes import CONTINUED, CONTINUED_PARAMS, PARAMS
+from tests.questioner.pretraining import two_processes as pretrained_by
+from tests.training.objectives import in_two_processes
+
+from pipeline.core.errors import UserError
+from pipeline.core.stage import Paths
+from pipeline.encoders.common.checkpoint import read_tensors
+from pipeline.questioner.decoding.pretrained import PretrainedModel
+from pipeline.questioner.finetuning.params import FinetuneParams
+from pipeline.questioner.finetuning.sources import at_most, read_source, shards_of
+from pipeline.questioner.finetuning.train import Finetuning
+from pipeline.questioner.model.build import Limits
+from pipeline.questioner.pretraining.train import Pretraining
+from pipeline.questioner.training.dataset import Samples
+from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
+from pipeline.training import loop
+
+PROMPTS, LIMITS = toy.prompts(), Limits(30, 5)
+
+
+def write_data(paths: Paths) -> None:
+    """Pairs, triplets, annotations, a benchmark with captions, and a pre-trained model."""
+    annotated.write_pairs(paths.pairs)
+    annotated.write_triplets(paths.triplets)
+    annotated.write_annotations(paths.annotations)
+    shutil.copytree(paths.pairs, paths.benchmarks / "captioned")
+    Pretraining(pretrained_by.PARAMS, replace(paths, results=paths.root / "results" / "pretrain")).run()
+
+
+def elsewhere(paths: Paths, folder: Path) -> Paths:
+    """The same data, with models, results and scratch in another folder."""
+    return replace(paths, finetuned=folder / "models", results=folder / "results", scratch=folder / "scratch")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    paths = Paths.of(tmp_path_factory.mktemp("repository"), "finetune")
+    write_data(paths)
+    return paths
+
+
+def read(source: str, paths: Paths, split: str = "train") -> Samples:
+    return read_source(source, split, shards_of(source, paths), paths, PROMPTS, LIMITS)[0]
+
+
+def test_every_task_has_a_model_and_figures(made: Paths):
+    metrics = Finetuning(PARAMS, made).run()
+    assert set(metrics) == {"continued", "questions", "captions", "retrieval"}
+    sizes = metrics["continued"]["samples"]
+    assert sizes["pairs, split train"]["captions"] == 10 and sizes["triplets, split train"]["questions"] == 6
+    assert metrics["questions"]["samples"]["questions"] == 4
+    assert metrics["questions"]["validation"]["questions"] == 6
+    assert metrics["captions"]["validation"]["images"] == 8  # of nine images one has no caption
+    assert metrics["retrieval"]["validation"]["captions"] == 16
+    held_out = made.results / "held_out"
+    answers = HELD_OUT_ANSWERS.read(held_out / "questions" / "answers.parquet").to_pylist()
+    assert {row["key"] for row in answers} == {"image2", "image5", "image8"}
+    captions = HELD_OUT_IMAGE_CAPTIONS.read(held_out / "captions" / "captions.parquet").to_pylist()
+    assert [row["key"] for row in captions] == [f"pair{number}" for number in (1, 3, 4, 6, 7, 2, 5, 8)]
+    model = PretrainedModel.load(made.finetuned / "captions")
+    pictures = [annotated.picture(number) for number in (1, 3)]
+    said = [caption.text for caption in model.captions(model.encode(pictures))]
+    assert said == [row["caption"] for row in captions[:2]]
+    assert all((made.plots / name / "training.csv").is_file() for name in metrics)
+
+
+def test_without_more_pretraining_tasks_start_from_the_pretrained_model(made: Paths, tmp_path: Path):
+    retrieval = FinetuneParams.model_validate({"tasks": [PARAMS.tasks[2].model_dump()]})
+    assert set(Finetuning(retrieval, elsewhere(made, tmp_path)).run()) == {"retrieval"}
+    assert [folder.name for folder in (tmp_path / "models").iterdir()] == ["retrieval"]
+
+
+def finetune_until(root: Path, training: str, death: int | None) -> None:
+    """Fine-tune; before update `death` of a training this process kills itself."""
+    update = loop.Run.update
+
+    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
+        if self.step == death and self.name == training:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return update(self, micros)
+
+    loop.Run.update = mortal
+    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+    Finetuning(PARAMS, Paths.of(root, "finetune")).run()
+
+
+def test_a_killed_finetuning_gives_the_same_bytes(tmp_path: Path, root: Path):
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
+    write_data(Paths.of(tmp_path / "whole", "finetune"))
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    models, said = [], []
+    for name, deaths in (("whole", []), ("killed", [("finetune-continued", 2), ("finetune-captions", 1)])):
+        paths = Paths.of(tmp_path / name, "finetune")
+        for training, death in [*deaths, ("", None)]:
+            code = "from pathlib import Path; from tests.questioner.finetuning.test_finetune import finetune_until\n"
+            code += f"finetune_until(Path({str(paths.root)!r}), {training!r}, {death})"
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
+            said.append(done.stdout)
+        files = [path for folder in (paths.finetuned, paths.results) for path in folder.rglob("*.*")]
+        models.append({path.relative_to(paths.root): path.read_bytes() for path in files})
+    assert "finetune-continued: going on from step 2" in said[2]
+    assert "finetune-captions: going on from step 1" in said[3]
+    assert models[0] == models[1]
+
+
+def test_two_processes_continue_like_one(made: Paths, root: Path, tmp_path: Path):
+    Finetuning(CONTINUED_PARAMS, elsewhere(made, tmp_path)).run()
+    assert in_two_processes(root, "tests.questioner.finetuning.two_processes", made.root, tmp_path) == [0, 0]
+    expected = read_tensors(tmp_path / "models" / "continued" / "model.safetensors")
+    for rank in range(2):
+        found = read_tensors(tmp_path / f"models-{rank}" / "continued" / "model.safetensors")
+        torch.testing.assert_close(found, expected, atol=4e-5, rtol=0)
+
+
+def test_triplets_are_samples_of_their_pairs(made: Paths):
+    found = read("triplets", made)
+    assert found.keys == read("pairs", made).keys
+    assert found.questions.first.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert [PROMPTS.text(found.questions.answers[row]) for row in range(3)] == ["red", "green", "red"]
+    assert PROMPTS.text(found.regions.phrases[1]) == "a green square"
+    assert found.captions.first.tolist() == [0] * 7
+    (made.triplets / "train-00000-dc.parquet").rename(made.triplets / "gone")
+    with pytest.raises(UserError, match="finetune ask for kept region captions"):
+        read("triplets", made)
+    (made.triplets / "gone").rename(made.triplets / "train-00000-dc.parquet")
+
+
+@pytest.mark.parametrize(("source", "task"), [("annotations", "questions"), ("pairs", "captions")])
+def test_fewer_samples_are_a_part_of_more(made: Paths, source: str, task: str):
+    whole = read(source, made)
+
+    def texts(most: int | None, seed: int = 0) -> set[tuple[str, str]]:
+        part = at_most(whole, task, most, seed, PROMPTS, LIMITS)
+        of_task = part.questions if task == "questions" else part.captions
+        found = {
+            (part.keys[image], PROMPTS.text(of_task.pieces[row]))
+            for image in range(len(part.keys))
+            for row in range(of_task.first[image], of_task.first[image + 1])
+        }
+        assert len(of_task.pieces) == len(found)
+        return found
+
+    assert len(texts(None)) == len(texts(1000)) == 10
+    assert len(texts(3)) == 3 and texts(3) < texts(7) < texts(None)
+    assert len({frozenset(texts(3, seed)) for seed in range(5)}) > 1
+
+
+def test_a_source_without_what_a_task_needs_is_refused(made: Paths, tmp_path: Path):
+    task = PARAMS.tasks[1].model_dump()
+    for source, message in (
+        ("annotations", "nothing for the task captions"),
+        ("benchmarks/none", "dvc repro fetch_benchmarks"),
+    ):
+        wrong = FinetuneParams.model_validate({"tasks": [task | {"validate_on": source}]})
+        with pytest.raises(UserError, match=message):
+            Finetuning(wrong, elsewhere(made, tmp_path)).run()
+
+
+@pytest.mark.parametrize("names", [["a", "a"], ["continued"], ["../a"]])
+def test_names_of_tasks_are_names_of_folders(names: list[str]):
+    task = PARAMS.tasks[0].model_dump()
+    with pytest.raises(ValidationError, match="name"):
+        FinetuneParams.model_validate({"tasks": [task | {"name": name} for name in names]})
+
+
+def test_nothing_to_go_on_with_is_refused():
+    with pytest.raises(ValidationError, match="at least one weight"):
+        FinetuneParams.model_validate({"tasks": [], "continued": {**CONTINUED, "data": {"pairs": 0, "triplets": 0}}})
