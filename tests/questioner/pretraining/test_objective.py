@@ -49,7 +49,7 @@ def samples(folder: Path, split: str = "train") -> Samples:
     return read_pairs(ImageShards(folder), split, PROMPTS, Limits(30, 30))
 
 
-def annotations(folder: Path) -> Samples:
+def annotated_samples(folder: Path) -> Samples:
     if not (folder / "annotations").is_dir():
         annotated.write_annotations(folder / "annotations")
     return read_samples(folder / "annotations", ImageShards(folder / "annotations"), "train", PROMPTS, Limits(30, 30))
@@ -83,7 +83,7 @@ def objective(
     model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
     heads = ContrastiveHeads(text.config.hidden_size, ContrastConfig(8, token_wise)).double()
     data_sets = []
-    for found in (samples(folder), *([annotations(folder)] if mixing else [])):
+    for found in (samples(folder), *([annotated_samples(folder)] if mixing else [])):
         shards = ImageShards(folder / "annotations" if data_sets else folder)
         store = PixelStore(shards, found.keys, encoder.preprocessing)
         tokens = tokens_of(encoder, store, range(len(found.keys)), torch.device("cpu")).double()
