@@ -22,6 +22,8 @@ from pipeline.alignment.training.train import assemble
 from pipeline.core.settings import read_params
 from pipeline.core.stage import Paths
 from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.questioner.pretraining.params import PretrainParams
+from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.train import QuestionerTraining
 from pipeline.teacher.params import EmbedTeacherParams
@@ -51,12 +53,14 @@ pytestmark = pytest.mark.skipif(
 
 
 def section(root: Path, preset: str, name: str, **changes: dict[str, Any]) -> dict[str, Any]:
-    """A section of a preset with changes to its blocks, and random weights for every encoder."""
+    """A section of a preset with changes to its blocks, and random weights for every encoder and model."""
     content = read_params(root / "presets" / f"{preset}.yaml")[name]
     for block, values in changes.items():
         content[block] |= values
     for encoder in encoders_in(content):
         encoder["weights"] = "random"
+    if "model" in content:
+        content["model"]["init_from"] = None
     return content
 
 
@@ -90,7 +94,7 @@ def parameters_after_one_update(objective: Objective, params: TrainingParams) ->
 
 @pytest.mark.parametrize(
     ("name", "model", "trained"),
-    [("train_generator", TrainGeneratorParams, 400_000_000), ("train_filter", TrainFilterParams, 100_000_000)],
+    [("train_generator", TrainGeneratorParams, 400_000_000), ("train_filter", TrainFilterParams, 400_000_000)],
 )
 def test_generator_and_filter_model(tmp_path: Path, root: Path, name: str, model: type, trained: int) -> None:
     paths = Paths.of(tmp_path, name)
@@ -99,6 +103,15 @@ def test_generator_and_filter_model(tmp_path: Path, root: Path, name: str, model
     params = model.model_validate(section(root, "cc3m", name, training=SHORT))
     training = QuestionerTraining(params, paths)
     assert parameters_after_one_update(training.objective(), params.training) > trained
+
+
+def test_pretrained_model(tmp_path: Path, root: Path) -> None:
+    paths = Paths.of(tmp_path, "pretrain")
+    write_bert_base(tmp_path)
+    annotated.write_pairs(paths.pairs, images=6)
+    params = PretrainParams.model_validate(section(root, "cc3m", "pretrain", training=SHORT))
+    training = Pretraining(params, paths)
+    assert parameters_after_one_update(training.objective(), params.training) > 400_000_000
 
 
 @pytest.mark.parametrize(("preset", "trained"), [("cc3m", 7_000_000), ("s-smke", 100_000_000)])

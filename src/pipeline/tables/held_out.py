@@ -11,7 +11,7 @@ _URL = Column("url", pa.string(), "Where the image comes from.")
 
 HELD_OUT_ANSWERS = Table(
     name="held-out answers",
-    path="results/train_{generator,filter}/held_out/answers.parquet",
+    path="results/{train_generator,train_filter,finetune}/held_out/answers.parquet",
     description="A held-out question with the model's answer.",
     columns=(
         _KEY,
@@ -28,7 +28,7 @@ HELD_OUT_ANSWERS = Table(
 
 HELD_OUT_IMAGE_CAPTIONS = Table(
     name="held-out captions",
-    path="results/pretrain/held_out/captions.parquet",
+    path="results/{pretrain,finetune}/held_out/captions.parquet",
     description="A held-out image with the model's caption.",
     columns=(
         _KEY,
