@@ -9,7 +9,8 @@ import torch
 
 from pipeline.alignment.training import train as alignment
 from pipeline.execution.process import CPU_THREADS
-from pipeline.questioner.training import train as questioner
+from pipeline.questioner.pretraining.train import Pretraining
+from pipeline.questioner.training.train import QuestionerTraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -29,20 +30,17 @@ def test_alignment_reads_and_initialises_with_them(monkeypatch: pytest.MonkeyPat
     assert torch.get_num_threads() == 1
 
 
-def test_a_questioner_is_built_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questioner, "build_model", stop_saying_threads)
-    monkeypatch.setattr(questioner.QuestionerTraining, "device", "cpu", raising=False)
-
-    class Anywhere:
-        root = None
-
+@pytest.mark.parametrize("kind", [QuestionerTraining, Pretraining])
+def test_a_questioner_is_built_with_them(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    monkeypatch.setattr(kind, "build", stop_saying_threads)
     with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
-        questioner.QuestionerTraining(None, Anywhere())  # pyright: ignore[reportArgumentType]
+        kind(None, None)
 
 
-def test_a_questioner_is_measured_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    training = object.__new__(questioner.QuestionerTraining)
-    monkeypatch.setattr(questioner.QuestionerTraining, "objective", stop_saying_threads)
-    training.params = type("Params", (), {"training": None})()  # pyright: ignore[reportAttributeAccessIssue]
+@pytest.mark.parametrize("kind", [QuestionerTraining, Pretraining])
+def test_a_questioner_is_measured_with_them(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    monkeypatch.setattr(kind, "objective", stop_saying_threads)
+    training = object.__new__(kind)
+    training.params = type("Params", (), {"training": None})()
     with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
         training.run()

@@ -26,9 +26,9 @@ from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.training.batch import MaskedSequence, collate
 from pipeline.questioner.training.dataset import Samples, read_samples
 from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
-from pipeline.questioner.training.mixture import DataSet, Mixing, Mixture
+from pipeline.questioner.training.mixture import DataSet, Mixture
 from pipeline.questioner.training.objective import GROUNDING
-from pipeline.questioner.training.params import Masking, SampleParams
+from pipeline.questioner.training.params import Masking, Mixing, SampleParams
 from pipeline.questioner.training.sampler import Sampler
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import ImageShards

@@ -14,8 +14,8 @@ from tests.questioner import annotated, toy
 
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.training.dataset import read_samples
-from pipeline.questioner.training.mixture import DataSet, Mixing, Mixture, rounded
-from pipeline.questioner.training.params import SampleParams
+from pipeline.questioner.training.mixture import DataSet, Mixture, rounded
+from pipeline.questioner.training.params import Mixing, SampleParams
 from pipeline.storage.shards import ImageShards
 
 

@@ -8,8 +8,7 @@ from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params
 from pipeline.questioner.pretraining.params import PairWeights
-from pipeline.questioner.training.mixture import Mixing
-from pipeline.questioner.training.params import Masking, SampleParams, ValidationParams
+from pipeline.questioner.training.params import Masking, Mixing, SampleParams, ValidationParams
 from pipeline.training.params import TrainingParams
 
 

@@ -38,7 +38,8 @@ from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_captions, measure_retrieval
 from pipeline.questioner.training.dataset import Samples
 from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, image_inputs
-from pipeline.questioner.training.mixture import DataSet, Mixing, Mixture
+from pipeline.questioner.training.mixture import DataSet, Mixture
+from pipeline.questioner.training.params import Mixing
 from pipeline.questioner.training.validate import HeldOut, measure_filter
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History

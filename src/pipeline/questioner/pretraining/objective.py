@@ -92,49 +92,35 @@ class PretrainObjective(MaskedLMObjective):
         """The whole image as the first box, then a box per drawn region; the sequences of each task are a kind."""
         boxes = [FULL_IMAGE, *(samples.regions.boxes[region] for region in item.regions)]
         kinds = {
-            "caption": self.caption_task(samples, item, sample, step),
-            "masked_words": self.masked_words_task(samples, item, sample, step),
+            "caption": self.whole_image_task(samples, item, sample, step, "caption"),
+            "masked_words": self.whole_image_task(samples, item, sample, step, "masked_words"),
             "answer": self.answer_sequences(samples, item, sample, step),
             "region_caption": self.caption_sequences(samples, item, sample, 1, step),
         }
         return boxes, [kinds[name] if self.weights[name] else [] for name in self.passes]
 
-    def caption_task(self, samples: Samples, item: DrawnImage, sample: int, step: int) -> list[MaskedSequence]:
-        """The drawn caption, causally; nothing if the image has none."""
-        if item.caption is None:
-            return []
-        target = self.prompts.closed(samples.captions.pieces[item.caption])
-        return [
-            MaskedSequence(
-                target=target,
-                start=1,
-                end=len(target),
-                prompt=self.prompts.task_prompt(IMAGE_CAPTION_TASK),
-                mask_prob=self.params.caption_mask_prob,
-                stream=masking_stream("caption", step, item.position, 0, self.mixture.seed),
-                sample=sample,
-                box=0,
-                loss=self.passes.index("caption"),
-            )
-        ]
+    def whole_image_task(
+        self, samples: Samples, item: DrawnImage, sample: int, step: int, name: Pass
+    ) -> list[MaskedSequence]:
+        """The drawn caption for the task `caption`, causally, or `masked_words`, in both directions and [SEP] apart.
 
-    def masked_words_task(self, samples: Samples, item: DrawnImage, sample: int, step: int) -> list[MaskedSequence]:
-        """The drawn caption's words, [SEP] apart, read in both directions; nothing if the image has none."""
+        Nothing if the image has no caption.
+        """
         if item.caption is None:
             return []
-        target = self.prompts.closed(samples.captions.pieces[item.caption])
+        target, causal = self.prompts.closed(samples.captions.pieces[item.caption]), name == "caption"
         return [
             MaskedSequence(
                 target=target,
                 start=1,
-                end=len(target) - 1,
-                prompt=self.prompts.task_prompt(MASKED_WORDS_TASK),
-                mask_prob=self.masked_words_prob,
-                stream=masking_stream("masked_words", step, item.position, 0, self.mixture.seed),
+                end=len(target) if causal else len(target) - 1,
+                prompt=self.prompts.task_prompt(IMAGE_CAPTION_TASK if causal else MASKED_WORDS_TASK),
+                mask_prob=self.params.caption_mask_prob if causal else self.masked_words_prob,
+                stream=masking_stream(name, step, item.position, 0, self.mixture.seed),
                 sample=sample,
                 box=0,
-                loss=self.passes.index("masked_words"),
-                causal=False,
+                loss=self.passes.index(name),
+                causal=causal,
             )
         ]
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from pipeline.questioner.training.dataset import Samples
 from pipeline.questioner.training.image_inputs import ImageInputs
-from pipeline.questioner.training.params import SampleParams
+from pipeline.questioner.training.params import Mixing, SampleParams
 from pipeline.questioner.training.sampler import DrawnImage, Sampler
 
-Mixing = Literal["one_per_update", "mixed"]
 CHOICE = 1
 """Tells the random stream of the choice of a data set from the samplers'."""
 

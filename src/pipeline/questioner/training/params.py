@@ -22,6 +22,8 @@ class BalanceParams(Params):
 
 Masking = Literal["partial", "full"]
 """How words are hidden; see `masking.py`."""
+Mixing = Literal["one_per_update", "mixed"]
+"""How an update draws from several data sets; see `mixture.py`."""
 
 
 class SampleParams(Params):
