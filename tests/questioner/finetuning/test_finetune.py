@@ -23,13 +23,13 @@ from tests.training.objectives import in_two_processes
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
+from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import at_most, read_source, shards_of
 from pipeline.questioner.finetuning.train import Finetuning
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.pretraining.train import Pretraining
-from pipeline.questioner.training.dataset import Samples
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
 from pipeline.training import loop
 

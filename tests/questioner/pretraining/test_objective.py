@@ -11,7 +11,11 @@ from tests.questioner import annotated, slow, toy
 from tests.training.objectives import update_gradient
 from torch import Tensor
 
-from pipeline.core.errors import UserError
+from pipeline.questioner.data.dataset import Samples, read_samples
+from pipeline.questioner.data.image_inputs import PixelStore, tokens_of
+from pipeline.questioner.data.mixture import DataSet, Mixture
+from pipeline.questioner.data.pairs import read_pairs
+from pipeline.questioner.data.params import Masking, Mixing, SampleParams
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.checkpoint import QuestionerModules
 from pipeline.questioner.model.contrast import ContrastConfig, ContrastiveHeads
@@ -21,15 +25,9 @@ from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import shortened
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
-from pipeline.questioner.pretraining.pairs import read_pairs
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.training.batch import MaskedSequence, collate
-from pipeline.questioner.training.dataset import Samples, read_samples
-from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
-from pipeline.questioner.training.mixture import DataSet, Mixture
 from pipeline.questioner.training.objective import GROUNDING
-from pipeline.questioner.training.params import Masking, Mixing, SampleParams
-from pipeline.questioner.training.sampler import Sampler
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import ImageShards
 from pipeline.training.params import TrainingParams
@@ -278,26 +276,6 @@ def test_the_validation_figure_counts_every_loss(folder: Path):
         figures = part.validate()
     assert set(figures) == {"negative_loss", "contrastive", "caption", "masked_words", "answer", "region_caption"}
     assert figures["negative_loss"] == pytest.approx(-sum(v for k, v in figures.items() if k != "negative_loss"))
-
-
-def test_pairs(folder: Path):
-    found = samples(folder)
-    assert found.keys == [f"pair{number}" for number in (0, 1, 3, 4, 6, 7)]
-    assert found.captions.first.tolist() == [0, 0, 2, 4, 6, 8, 10]
-    assert found.too_long == {"regions": 0, "questions": 0, "captions": 1}
-    assert PROMPTS.text(found.captions.pieces[0]) == "a green square on the left"
-    sampler = Sampler(found, params().samples.sample_params(), 3, 0, folder)
-    drawn = [item for step in range(100) for item in sampler.batch(step)]
-    assert {item.image for item in drawn} == {1, 2, 3, 4, 5}  # image 0 has no caption
-    assert {item.caption for item in drawn} == set(range(10))
-    assert all(found.captions.first[item.image] <= (item.caption or 0) < found.captions.first[item.image + 1]
-               for item in drawn)  # fmt: skip
-
-
-def test_pairs_that_are_all_too_long_are_refused(folder: Path):
-    found = read_pairs(ImageShards(folder), "train", PROMPTS, Limits(3, 3))
-    with pytest.raises(UserError, match="nothing to train on"):
-        Sampler(found, params().samples.sample_params(), 3, 0, folder)
 
 
 def test_the_prompts_are_three(folder: Path):

@@ -12,18 +12,19 @@ from tests.training.objectives import update_gradient
 from torch import Tensor
 
 from pipeline.core.errors import UserError
+from pipeline.questioner.data.dataset import Samples, read_samples
+from pipeline.questioner.data.image_inputs import PixelStore, tokens_of
+from pipeline.questioner.data.mixture import DataSet, Mixture
+from pipeline.questioner.data.params import BalanceParams, SampleParams
+from pipeline.questioner.data.sampler import Sampler
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
 from pipeline.questioner.model.text_model import shortened
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, collate
-from pipeline.questioner.training.dataset import Samples, read_samples
-from pipeline.questioner.training.image_inputs import PixelStore, tokens_of
-from pipeline.questioner.training.mixture import DataSet, Mixture
-from pipeline.questioner.training.objective import GROUNDING, FilterObjective, GeneratorObjective, MaskedLMObjective
-from pipeline.questioner.training.params import BalanceParams, SampleParams
-from pipeline.questioner.training.sampler import Sampler
+from pipeline.questioner.training.objective import GROUNDING, MaskedLMObjective
+from pipeline.questioner.training.tasks import FilterObjective, GeneratorObjective
 from pipeline.storage.shards import ImageShards
 from pipeline.training.params import TrainingParams
 

@@ -15,8 +15,7 @@ from pipeline.questioner.decoding.beam import beam_search
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated
 from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, load_model
-from pipeline.questioner.model.contrast import ContrastiveHeads, EmbeddedTexts
-from pipeline.questioner.model.embed import text_states
+from pipeline.questioner.model.contrast import ContrastiveHeads, EmbeddedTexts, text_states
 from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK
 from pipeline.storage.boxes import FULL_IMAGE
 

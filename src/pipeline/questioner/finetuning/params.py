@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params
+from pipeline.questioner.data.params import Masking, Mixing, SampleParams
 from pipeline.questioner.pretraining.params import PairWeights
-from pipeline.questioner.training.params import Masking, Mixing, SampleParams, ValidationParams
+from pipeline.questioner.training.params import ValidationParams
 from pipeline.training.params import TrainingParams
 
 

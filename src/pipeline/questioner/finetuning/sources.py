@@ -11,12 +11,7 @@ import pyarrow as pa
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_folder
 from pipeline.core.stage import Paths
-from pipeline.questioner.decoding.counter_rng import stream
-from pipeline.questioner.finetuning.triplets import read_triplet_samples
-from pipeline.questioner.model.build import Limits
-from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.pretraining.pairs import read_captions, read_pairs
-from pipeline.questioner.training.dataset import (
+from pipeline.questioner.data.dataset import (
     CaptionSet,
     Ragged,
     Samples,
@@ -24,6 +19,11 @@ from pipeline.questioner.training.dataset import (
     samples_of_tables,
     sorted_by_image,
 )
+from pipeline.questioner.data.pairs import read_captions, read_pairs
+from pipeline.questioner.data.triplets import read_triplet_samples
+from pipeline.questioner.decoding.counter_rng import stream
+from pipeline.questioner.model.build import Limits
+from pipeline.questioner.model.prompts import Prompts
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 

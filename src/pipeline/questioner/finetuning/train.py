@@ -22,6 +22,10 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.metrics.question_only import MostFrequentAnswer
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs
+from pipeline.questioner.data.mixture import DataSet, Mixture
+from pipeline.questioner.data.params import Mixing
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.finetuning.params import (
@@ -36,10 +40,6 @@ from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, QuestionerModules, load_model, save_model
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_captions, measure_retrieval
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs, PixelStore, image_inputs
-from pipeline.questioner.training.mixture import DataSet, Mixture
-from pipeline.questioner.training.params import Mixing
 from pipeline.questioner.training.validate import HeldOut, measure_filter
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History

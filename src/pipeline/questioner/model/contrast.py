@@ -14,6 +14,7 @@ the contrastive task. Both are mapped linearly into the common space and L2-norm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,6 +23,8 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 from torch.nn import functional
+
+from pipeline.questioner.model.questioner import Questioner
 
 LOWEST = -1e4
 """Stands for the similarity and the weight of padding."""
@@ -84,3 +87,10 @@ def similarities(images: Tensor, texts: EmbeddedTexts) -> Tensor:
     padding = ~texts.vectors.detach().any(dim=-1)
     best = products.masked_fill(padding, LOWEST).amax(dim=2)
     return (torch.einsum("ibt,bt->ib", products, texts.weights) + best) / 2
+
+
+def text_states(questioner: Questioner, ids: Tensor, mask: Tensor, prompt: Sequence[int]) -> Tensor:
+    """Final states [B,T,D] of texts `ids` [B,T] with their token mask [B,T], under a prompt."""
+    asked = torch.tensor(prompt, device=ids.device).expand(len(ids), -1)
+    vectors = questioner.word_vectors(torch.cat([ids, asked], dim=1))
+    return questioner(vectors, mask, torch.ones_like(asked).bool(), None, causal=False)[0]

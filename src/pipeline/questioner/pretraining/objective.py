@@ -27,18 +27,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs
+from pipeline.questioner.data.mixture import Mixture
+from pipeline.questioner.data.params import SampleParams
+from pipeline.questioner.data.sampler import DrawnImage
 from pipeline.questioner.decoding.counter_rng import Pass, masking_stream, stream
 from pipeline.questioner.model.checkpoint import QuestionerModules
-from pipeline.questioner.model.contrast import EmbeddedTexts, similarities
-from pipeline.questioner.model.embed import text_states
+from pipeline.questioner.model.contrast import EmbeddedTexts, similarities, text_states
 from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK, Prompts
 from pipeline.questioner.training.batch import MaskedSequence
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs
-from pipeline.questioner.training.mixture import Mixture
 from pipeline.questioner.training.objective import GROUNDING, MaskedLMObjective, Micro
-from pipeline.questioner.training.params import SampleParams
-from pipeline.questioner.training.sampler import DrawnImage
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.contrastive import Scale, symmetric_loss
 

@@ -7,8 +7,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params
+from pipeline.questioner.data.params import Masking, SampleParams
 from pipeline.questioner.model.params import QuestionerParams, RegionPrompt
-from pipeline.questioner.training.params import Masking, SampleParams, ValidationParams
+from pipeline.questioner.training.params import ValidationParams
 from pipeline.training.params import TrainingParams
 
 

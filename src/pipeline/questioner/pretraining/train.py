@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.pairs import read_pairs
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.model.build import Limits, build_model
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, ModelConfig, QuestionerModules
 from pipeline.questioner.model.contrast import ContrastConfig
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
-from pipeline.questioner.pretraining.pairs import read_pairs
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_pretrained
-from pipeline.questioner.training.dataset import Samples
 from pipeline.questioner.training.model_training import ModelTraining
 from pipeline.storage.shards import MANIFEST_FILE
 

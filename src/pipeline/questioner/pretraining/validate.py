@@ -16,10 +16,10 @@ from torch import Tensor
 
 from pipeline.metrics.generated_texts import image_caption_metrics
 from pipeline.metrics.retrieval import ranks_of_scores, retrieval_metrics
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs, select_images
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.model.contrast import similarities
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs, select_images
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
 

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.questioner.data.params import Masking
 from pipeline.questioner.decoding.counter_rng import uniforms
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.training.masking import DRAWS_PER_TOKEN, choose_masked, full_mask, partial_mask
-from pipeline.questioner.training.params import Masking
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,10 @@ from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.execution.process import CPU_THREADS, fixed_threads
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import PixelStore, image_inputs, tokens_for_whitening
+from pipeline.questioner.data.mixture import DataSet, Mixture
+from pipeline.questioner.data.params import SampleParams
 from pipeline.questioner.model.build import text_model_hash
 from pipeline.questioner.model.checkpoint import (
     LoadedModel,
@@ -28,10 +32,7 @@ from pipeline.questioner.model.checkpoint import (
 )
 from pipeline.questioner.model.params import QuestionerParams
 from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import PixelStore, image_inputs, tokens_for_whitening
-from pipeline.questioner.training.mixture import DataSet, Mixture
-from pipeline.questioner.training.params import SampleParams, ValidationParams
+from pipeline.questioner.training.params import ValidationParams
 from pipeline.storage.shards import ImageShards
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.loop import train

@@ -1,19 +1,8 @@
-"""Training objectives of generator and filter model: masked language modelling in several passes, each with a loss.
+"""Masked language modelling in several passes, each with a loss: the base of all objectives of the questioner.
 
-A sample is an image with its drawn questions and regions. Its outputs are, for every pass, the sum of its masked words'
-losses and their number; the joint loss of a pass is the sum over the batch divided by the number, and the total is the
-mean over the passes that the data has.
-
-    generator (JADE)  question   the question's words and the separator, under TYPE
-                      answer     all after the separator, TYPE hidden
-                      caption    the caption's words
-    filter (VALOR)    answer     the answer's words, the question in the prompt, no box
-                      caption    as above: JADE's pre-training adds dense captions to VALOR's tasks, and they teach
-                                 what words look like sooner than answers do
-
-The generator masks all words of an answer; for the other passes the parameters say how many words are masked, and how.
-JADE and VALOR mask 60 % of questions and captions, and the filter's answers to 99 %, with the partial masker; with the
-full masker each word is learnt from exactly what decoding will show (see `masking.py`).
+A sample is an image with its drawn questions, regions and caption. Its outputs are, for every pass, the sum of its
+masked words' losses and their number; the joint loss of a pass is the sum over the batch divided by the number, and the
+total is the mean over the passes that the data has. `tasks.py` says what the passes of generator and filter model are.
 
 With `grounding_weight`, masked words of answers and captions must also attend to their box, where the data has one: the
 mean of -log of the attention that they pay to it in the last layer (`Questioner.grounding_loss`), times the weight. The
@@ -31,16 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs, select_images
+from pipeline.questioner.data.mixture import Mixture
+from pipeline.questioner.data.params import SampleParams
+from pipeline.questioner.data.sampler import DrawnImage
 from pipeline.questioner.decoding.counter_rng import Pass, masking_stream
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, by_length, collate, word_losses
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs, select_images
-from pipeline.questioner.training.mixture import Mixture
-from pipeline.questioner.training.params import SampleParams
-from pipeline.questioner.training.sampler import DrawnImage
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.grad_cache import to_device
 from pipeline.training.objective import Objective, decay_groups
@@ -249,73 +238,3 @@ class MaskedLMObjective(Objective):
     def monitored(self, losses: Mapping[str, Tensor]) -> Iterable[str]:
         """The losses that the monitored figure adds up."""
         return self.passes
-
-
-class GeneratorObjective(MaskedLMObjective):
-    """JADE's three passes."""
-
-    passes = ("question", "answer", "caption")
-
-    def sequences(
-        self, item: DrawnImage, samples: Samples, sample: int, step: int
-    ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
-        """A box per drawn question and per drawn region; questions and answers are one kind, captions another."""
-        boxes: list[Sequence[float]] = []
-        qa: list[MaskedSequence] = []
-        for number, (question, answer) in enumerate(item.questions):
-            qa += self.qa_sequences(samples, question, answer, sample, len(boxes), (step, item.position, number))
-            boxes.append(samples.questions.boxes[question])
-        captions = self.caption_sequences(samples, item, sample, len(boxes), step)
-        boxes += [samples.regions.boxes[region] for region in item.regions]
-        return boxes, [qa, captions]
-
-    def qa_sequences(
-        self, samples: Samples, question: int, answer: int, sample: int, box: int, drawn_as: tuple[int, int, int]
-    ) -> list[MaskedSequence]:
-        """The sequences of the question pass and of the answer pass of one question.
-
-        `box` is the index of the question's box in the sample, `drawn_as` the update, the image's position in it, and
-        the question's number.
-        """
-        questions = samples.questions
-        words, corners, caption = questions.pieces[question], questions.boxes[question], questions.caption(question)
-        target = self.prompts.pair_target(words, questions.answers[answer])
-        split = len(words) + 2
-        asking = MaskedSequence(
-            target=target,
-            start=1,
-            end=split,
-            prompt=self.prompts.pair_prompt(questions.types[answer], corners.tolist(), caption),
-            mask_prob=self.params.mask_prob,
-            stream=masking_stream("question", *drawn_as, self.mixture.seed),
-            sample=sample,
-            box=box,
-            loss=self.passes.index("question"),
-        )
-        answering = MaskedSequence(
-            target=target,
-            start=split,
-            end=len(target),
-            prompt=self.prompts.pair_prompt(None, corners.tolist(), caption),
-            mask_prob=1.0,
-            stream=masking_stream("answer", *drawn_as, self.mixture.seed),
-            sample=sample,
-            box=box,
-            loss=self.passes.index("answer"),
-            target_box=self.target_box(corners),
-        )
-        return [asking, answering]
-
-
-class FilterObjective(MaskedLMObjective):
-    """Answers to questions about whole images."""
-
-    passes = ("answer", "caption")
-
-    def sequences(
-        self, item: DrawnImage, samples: Samples, sample: int, step: int
-    ) -> tuple[list[Sequence[float]], list[list[MaskedSequence]]]:
-        """The whole image as a box, which all drawn questions share, and one box per drawn region."""
-        answers = self.answer_sequences(samples, item, sample, step)
-        boxes = [FULL_IMAGE, *(samples.regions.boxes[region] for region in item.regions)]
-        return boxes, [answers, self.caption_sequences(samples, item, sample, 1, step)]

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.metrics.question_only import MostFrequentAnswer
+from pipeline.questioner.data.dataset import Samples, read_samples
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator
 from pipeline.questioner.model.build import Limits, build_model
 from pipeline.questioner.model.checkpoint import FILTER, GENERATOR, LoadedModel, ModelConfig, QuestionerModules
 from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.training.dataset import Samples, read_samples
 from pipeline.questioner.training.model_training import ModelTraining
-from pipeline.questioner.training.objective import FilterObjective, GeneratorObjective, MaskedLMObjective
+from pipeline.questioner.training.objective import MaskedLMObjective
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
+from pipeline.questioner.training.tasks import FilterObjective, GeneratorObjective
 from pipeline.questioner.training.validate import HeldOut, measure_filter, measure_generator
 
 

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from pipeline.metrics.generated_texts import answer_metrics, caption_metrics
 from pipeline.metrics.question_only import MostFrequentAnswer
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs, select_images
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Encoded, Generator
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import DecodedText
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs, select_images
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 
 GREEDY = SamplingParams(seed=0, top_k=1)

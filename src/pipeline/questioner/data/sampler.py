@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.params import SampleParams
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.params import SampleParams
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.questioner import annotated, toy
 
+from pipeline.questioner.data.dataset import read_samples
+from pipeline.questioner.data.mixture import DataSet, Mixture, rounded
+from pipeline.questioner.data.params import Mixing, SampleParams
 from pipeline.questioner.model.build import Limits
-from pipeline.questioner.training.dataset import read_samples
-from pipeline.questioner.training.mixture import DataSet, Mixture, rounded
-from pipeline.questioner.training.params import Mixing, SampleParams
 from pipeline.storage.shards import ImageShards
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.questioner.data.dataset import CaptionSet, Ragged, Samples, samples_of_tables
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.training.dataset import CaptionSet, Ragged, Samples, samples_of_tables
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 

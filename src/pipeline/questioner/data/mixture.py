@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.questioner.training.dataset import Samples
-from pipeline.questioner.training.image_inputs import ImageInputs
-from pipeline.questioner.training.params import Mixing, SampleParams
-from pipeline.questioner.training.sampler import DrawnImage, Sampler
+from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs
+from pipeline.questioner.data.params import Mixing, SampleParams
+from pipeline.questioner.data.sampler import DrawnImage, Sampler
 
 CHOICE = 1
 """Tells the random stream of the choice of a data set from the samplers'."""

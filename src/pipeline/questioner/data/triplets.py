@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.questioner.data.dataset import Samples, samples_of_tables, sorted_by_image
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.prompts import Prompts
-from pipeline.questioner.training.dataset import Samples, samples_of_tables, sorted_by_image
 from pipeline.storage.shards import ImageShards
 from pipeline.storage.triplets import read_triplets
 from pipeline.tables.annotations import QUESTIONS, REGIONS
