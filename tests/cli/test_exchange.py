@@ -84,6 +84,23 @@ def test_images_without_url_are_left_out_and_counted(root: Path) -> None:
         export_jade(root, root / "none")
 
 
+def test_a_row_of_no_pair_and_a_shard_without_table_are_not_exported(root: Path) -> None:
+    triplets = root / "data" / "triplets"
+    for shard in ("train-00000", "train-00001"):
+        KEPT_QA.write(triplets / f"{shard}-qa.parquet", [])
+        KEPT_DC.write(triplets / f"{shard}-dc.parquet", [])
+    KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("nowhere", 0)])
+    with pytest.raises(UserError, match="images that are not there") as error:
+        export_jade(root, root / "published")
+    assert "'nowhere'" in error.value.found
+    KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3)])
+    missing = triplets / "train-00001-dc.parquet"
+    missing.unlink()
+    with pytest.raises(UserError, match="lacks the table of a shard") as error:
+        export_jade(root, root / "published")
+    assert error.value.where == str(missing) and not (root / "published").exists()
+
+
 def test_triplets_there_and_back_are_the_same_rows(root: Path) -> None:
     triplets = root / "data" / "triplets"
     KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("a", 7), qa("b", 0)])

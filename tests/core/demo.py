@@ -57,7 +57,8 @@ def make_project(folder: Path, root: Path) -> Path:
 
 def set_params(project: Path, text: str) -> None:
     """Write the parameter file; `text` are the keys of the stage's section."""
-    inputs = "inputs: {datasets: data/raw/a, encoders: data/raw/b, triplets: data/triplets}"
+    links = "datasets: data/raw/a, encoders: data/raw/b"
+    inputs = f"inputs: {{{links}, triplets: data/triplets, pretrained: models/pretrained}}"
     (project / "params.yaml").write_text(f"{inputs}\ndemo: {{{text}}}\n")
 
 

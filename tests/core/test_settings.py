@@ -64,8 +64,11 @@ def test_missing_file_and_unknown_section(params: Path) -> None:
 
 
 def test_raw_data_must_be_watched(tmp_path: Path, params: Path) -> None:
-    params.write_text("inputs: {datasets: data/raw/toy, encoders: data/raw/encoders, triplets: data/triplets}")
+    links = "datasets: data/raw/toy, encoders: data/raw/encoders"
+    params.write_text(f"inputs: {{{links}, triplets: data/triplets, pretrained: data/raw/pretrained/none}}")
     check_inputs(tmp_path, params, Small(rate=1.0))
+    with pytest.raises(UserError, match="starts from the pre-trained model"):
+        check_inputs(tmp_path, params, Small(rate=1.0, source="models/pretrained"))
     with pytest.raises(UserError, match="outside the input folders"):
         check_inputs(tmp_path, params, Small(rate=1.0, source="data/raw/toyota/x.tar"))
     elsewhere = tmp_path / "elsewhere"

@@ -9,6 +9,7 @@ import torch
 
 from pipeline.alignment.training import train as alignment
 from pipeline.execution.process import CPU_THREADS
+from pipeline.questioner.finetuning import train as finetuning
 from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.questioner.training.train import QuestionerTraining
 
@@ -42,5 +43,13 @@ def test_a_questioner_is_measured_with_them(monkeypatch: pytest.MonkeyPatch, kin
     monkeypatch.setattr(kind, "objective", stop_saying_threads)
     training = object.__new__(kind)
     training.params = type("Params", (), {"training": None})()
+    with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
+        training.run()
+
+
+def test_fine_tuning_computes_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetuning, "require_folder", stop_saying_threads)
+    training = object.__new__(finetuning.Finetuning)
+    training.paths = type("Anywhere", (), {"pretrained": None})()  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(Stop, match=f"^{CPU_THREADS}$"):
         training.run()

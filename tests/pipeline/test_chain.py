@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
+from scripts.check_reproducibility import living
+from tests.core.demo import wait_for
 from tests.pipeline.conftest import Clone, make_clone
 
 AFTER_FILTER = {"filter", "align", "evaluate", "evaluate_data", "report"}
@@ -126,3 +133,22 @@ def test_imported_triplets_are_learnt_from_without_the_data_engine(smoke: Clone)
     assert counted["region_captions"] == metrics(smoke, "filter")["captions"]["kept"]
     smoke.run("git", "checkout", "--", ".")
     smoke.run("dvc", "checkout")
+
+
+def test_ctrl_c_ends_a_stage_at_work_and_its_workers(smoke: Clone) -> None:
+    shutil.rmtree(smoke.root / ".finealign")
+    process = subprocess.Popen(
+        [sys.executable, "stages/generate.py"],
+        cwd=smoke.root,
+        env={**os.environ, "FINEALIGN_WORKERS": "2"},
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_for(lambda: len(psutil.Process(process.pid).children(recursive=True)) >= 3)  # A server and two workers.
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.count("\n") == 1 and "goes on from there" in said
+    wait_for(lambda: not living(smoke.root))

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.fetch.files import encoded, jpeg
+from tests.fetch.time_limit import ends_in_time
 
 from pipeline.alignment.model.aligned_model import ImageTransform
 from pipeline.core.errors import UserError
@@ -259,6 +260,7 @@ def test_a_mutated_picture_ends_in_a_picture_or_in_a_message(kind: str) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(mutated(kind))
+    @ends_in_time
     def check(data: bytes) -> None:
         image_format = ImageFormat(max_side=16, max_pixels=1_000_000)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,6 +75,14 @@ def test_orphans_of_a_dvc_that_was_killed_twice_do_no_harm(repository: Path) -> 
     assert (repository / OUTPUT).read_text() == "new"
     wait_for(lambda: not running(repository))
     assert (repository / OUTPUT).read_text() == "new"
+    disturbed = (repository / "dvc.lock").read_bytes()
+    for file in ("dvc.lock", OUTPUT):
+        (repository / file).unlink()
+    shutil.rmtree(repository / ".dvc" / "cache")
+    undisturbed = repro(repository, "text: new")
+    out, _ = undisturbed.communicate(timeout=60)
+    assert undisturbed.returncode == 0 and "Running stage" in out
+    assert (repository / "dvc.lock").read_bytes() == disturbed
 
 
 def test_a_stage_by_hand_beside_dvc_disturbs_neither(repository: Path) -> None:

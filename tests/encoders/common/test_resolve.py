@@ -1,5 +1,6 @@
 """Where encoders' files lie: given, packaged, published or none; digests; and no torch for what lies here."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,21 @@ def test_a_stage_depends_on_the_packaged_weights_that_its_parameters_may_name(ro
     closure = import_closure(file)
     for encoder in encoders(params):
         assert (VIT_FILE if isinstance(encoder, ImageEncoderParams) else BERT_FOLDER / WEIGHTS) in closure
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nowhere", "pipe"])
+@pytest.mark.parametrize("params", [ImageEncoderParams(weights="weights"), TextEncoderParams(name="hf:data/bert")])
+def test_weights_that_are_no_file_are_refused(tmp_path: Path, params: EncoderParams, kind: str) -> None:
+    """A pipe would hang for ever, a folder end in a traceback."""
+    folder = tmp_path / "data" / "bert"
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", {})
+    path = tmp_path / "weights" if isinstance(params, ImageEncoderParams) else folder / WEIGHTS
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=kind.split()[0]):
+        resolve(params, tmp_path)

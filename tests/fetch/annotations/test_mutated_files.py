@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fetch.files import write
+from tests.fetch.time_limit import ends_in_time
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Annotations
@@ -166,6 +167,7 @@ def check(root: Path, source: dict[str, Any], read: Callable[[Ledger], Any], dat
 @pytest.mark.parametrize("source", SOURCES + LISTS, ids=lambda source: source["kind"])
 @MANY
 @MUTATIONS
+@ends_in_time
 def test_a_mutated_file_ends_in_rows_or_in_a_message(
     tmp_path_factory: pytest.TempPathFactory, source: dict[str, Any], data: Any, steps: Any, cut: Any
 ) -> None:

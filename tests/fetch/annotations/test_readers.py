@@ -186,6 +186,15 @@ def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path: Path) -> None:
     assert (row["question"], row["answers"]) == ("a ? at sea?", ["\N{GRINNING FACE}"])
 
 
+def test_a_phrase_with_half_a_surrogate_pair_is_kept(tmp_path: Path) -> None:
+    visual_genome(tmp_path)
+    regions = [{"id": 1, "regions": [region(11, (0, 0, 5, 5), "a dog \ud83d at sea")]}]
+    write_json(tmp_path / VG["region_descriptions"], regions)
+    annotations = read(tmp_path, VG)
+    assert annotations.regions.table()["phrase"].to_pylist() == ["a dog ? at sea"]
+    assert annotations.dropped == []
+
+
 def test_boxes_of_many_regions_are_found_by_id() -> None:
     rng = np.random.default_rng(0)
     ids = rng.permutation(50_000)[:20_000].tolist()
@@ -284,6 +293,20 @@ def test_coco_boxes_and_captions(tmp_path: Path) -> None:
     boxes = [boxes[0] | {"id": 7, "bbox": sides} for sides in ([], [1, 2, 3, None], [1, 2, 3, 4])]
     write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": categories})
     assert reasons(read(tmp_path, COCO)) == {"bad field: bbox": 2}
+
+
+def test_images_of_one_base_name_keep_their_own_boxes(tmp_path: Path) -> None:
+    names = {1: "a/1.jpg", 2: "b/1.jpg"}
+    images = [{"id": i, "file_name": name, "width": 20, "height": 10} for i, name in names.items()]
+    boxes = [{"id": i, "image_id": 1 + i % 2, "category_id": 3, "bbox": [0, 0, 5, 5]} for i in range(4)]
+    categories = [{"id": 3, "name": "car"}]
+    write_json(tmp_path / "coco/i.json", {"images": images, "annotations": boxes, "categories": categories})
+    annotations = read(tmp_path, COCO | {"captions": None})
+    keys = {image.file_name: image.key for image in annotations.images}
+    assert set(keys) == set(names.values()) and len(set(keys.values())) == 2
+    assert {row["region_id"]: row["key"] for row in annotations.regions.table().to_pylist()} == {
+        f"box-{i}": keys[names[1 + i % 2]] for i in range(4)
+    }
 
 
 def test_jsonl(tmp_path: Path) -> None:

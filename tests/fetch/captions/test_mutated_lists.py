@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fetch.files import FLICKR8K, jpeg, samples, tar_bytes, write
+from tests.fetch.time_limit import ends_in_time
 
 from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
@@ -136,6 +137,7 @@ NAMES = b"".join(b"%d_abc.jpg\n" % image for image in range(4))
 
 @FUZZ
 @given(mutated(TOKENS), mutated(NAMES) | st.just(NAMES))
+@ends_in_time
 def test_flickr8k(folder: Path, tokens: bytes, names: bytes) -> None:
     source = Flickr8kSource.model_validate(FLICKR8K)
     write(folder / source.tokens, tokens)
@@ -152,6 +154,7 @@ def test_flickr8k(folder: Path, tokens: bytes, names: bytes) -> None:
 
 @FUZZ
 @given(mutated(b"".join(b"a dog %d\thttp://host/%d.jpg\n" % (number, number) for number in range(6))))
+@ends_in_time
 def test_cc3m(folder: Path, data: bytes) -> None:
     source = Cc3mTsvSource.model_validate({"kind": "cc3m_tsv", "name": "cc3m", "file": "x.tsv"})
     write(folder / "x.tsv", data)
@@ -161,18 +164,21 @@ def test_cc3m(folder: Path, data: bytes) -> None:
 
 @FUZZ
 @given(mutated(b"".join(b"%064x  cc3m-%04d.tar\n" % (number, number) for number in range(4))))
+@ends_in_time
 def test_check_sums(folder: Path, data: bytes) -> None:
     rows_or_message(lambda: read_checksums(write(folder / "sums", data), "sums"))
 
 
 @FUZZ
 @given(st.text(st.sampled_from("{}..0129,/a*?[]"), max_size=40))
+@ends_in_time
 def test_ranges(text: str) -> None:
     rows_or_message(lambda: expand_braces(text))
 
 
 @FUZZ
 @given(TARS)
+@ends_in_time
 def test_shards(folder: Path, data: bytes) -> None:
     shutil.rmtree(folder / "out", ignore_errors=True)
     path = write(folder / "raw/0.tar", data)
@@ -196,6 +202,7 @@ def test_shards(folder: Path, data: bytes) -> None:
 
 @FUZZ
 @given(TARS | mutated(zip_bytes()), st.booleans())
+@ends_in_time
 def test_archives_of_images(folder: Path, data: bytes, as_zip: bool) -> None:
     shutil.rmtree(folder / "im", ignore_errors=True)
     write(folder / ("im/x.zip" if as_zip else "im/x.tar"), data)

@@ -13,17 +13,19 @@ from pydantic import ValidationError
 from tests.fetch.files import FLICKR8K, flickr8k, jpeg, tar_bytes, write, write_json, write_zip
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.captions import flickr8k as flickr8k_source
 from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, read_tsv, rows_not_downloaded
 from pipeline.fetch.captions.coco import CocoSource
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
 from pipeline.fetch.captions.karpathy import KarpathySource
-from pipeline.fetch.packing.dropped import Ledger
+from pipeline.fetch.packing.dropped import CAPTION_TOO_LONG, Ledger
 from pipeline.fetch.packing.keys import file_key, file_keys, image_key
 from pipeline.fetch.packing.source import ListedImage, locate
 from pipeline.fetch.packing.units import even_slices
 from pipeline.fetch.raw.archive import ImageArchive, ImageReader
 from pipeline.fetch.raw.locations import expand_braces, find_files, require_file
 from pipeline.fetch.raw.tar_index import scan_tar
+from pipeline.fetch.raw.texts import MOST_CHARACTERS
 from pipeline.fetch.stages.pairs_params import FetchPairsParams
 
 
@@ -52,6 +54,21 @@ def test_a_location_is_a_file_a_folder_or_a_pattern(tmp_path: Path) -> None:
     for missing in ("none", "raw/c*.tar"):
         with pytest.raises(UserError, match="no files"):
             find_files(tmp_path, missing, ".tar")
+
+
+def test_a_caption_of_megabytes_is_dropped_without_being_cleaned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flickr8k(tmp_path / "data/raw/f8k", 3)
+    tokens = tmp_path / "data/raw/f8k/Flickr8k.token.txt"
+    tokens.write_text(f"{tokens.read_text()}0_abc.jpg#7\t{'a ' * MOST_CHARACTERS}\n")
+    cleaned: list[str] = []
+    monkeypatch.setattr(flickr8k_source, "clean_text", lambda text: cleaned.append(text) or text)
+    ledger = Ledger("flickr8k")
+    images = Flickr8kSource.model_validate(FLICKR8K).listed(tmp_path, ledger)
+    assert [len(image.captions) for image in images] == [2, 2, 2]
+    assert [row["reason"] for row in ledger.rows] == [CAPTION_TOO_LONG]
+    assert max(map(len, cleaned)) < 100
 
 
 def test_a_caption_that_is_no_utf8_is_dropped_alone(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from tests.fetch.files import jpeg, tar_bytes, write
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.raw import place as places
-from pipeline.fetch.raw.archive import ImageArchive, ImageReader
+from pipeline.fetch.raw.archive import ImageArchive, ImageReader, walk
+from pipeline.fetch.raw.place import Place
 
 
 def read(root: Path, name: str) -> bytes:
@@ -48,3 +51,28 @@ def test_a_zip_that_lies_about_a_size_gives_no_more_than_it_says(tmp_path: Path)
     write(tmp_path / "im/x.zip", data.replace(size.to_bytes(4, "little"), (500).to_bytes(4, "little")))
     with pytest.raises(UserError, match="cannot be read"):
         read(tmp_path, "a.jpg")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EMFILE, "Too many open files"), MemoryError(), PermissionError(errno.EACCES, "denied")]
+)
+def test_what_the_system_refuses_is_no_fault_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+
+    def refuse(_: Path) -> bytes:
+        raise error
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with ImageReader(tmp_path) as reader, pytest.raises(type(error)):
+        reader.read(Place("a.jpg"))
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(errno.EACCES, "denied", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="denied"):
+        walk(tmp_path, "images")

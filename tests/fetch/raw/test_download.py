@@ -112,6 +112,20 @@ def test_refusals_are_errors_at_once_and_failures_at_last(httpserver: HTTPServer
         PATIENT.fetch("http://127.0.0.1:9/x.tar", tmp_path / "y.tar")
 
 
+def test_a_file_for_others_is_refused_at_once(httpserver: HTTPServer, tmp_path: Path) -> None:
+    server = Server(failures=[401])
+    with pytest.raises(UserError, match="cannot be downloaded") as error:
+        PATIENT.fetch(serve(httpserver, server), tmp_path / "x.tar")
+    assert "401" in error.value.found
+    assert len(server.asked) == 1 and not list(tmp_path.iterdir())
+
+
+def test_a_server_that_was_asked_too_often_is_asked_again(httpserver: HTTPServer, tmp_path: Path) -> None:
+    server = Server(failures=[429])
+    assert PATIENT.fetch(serve(httpserver, server), tmp_path / "x.tar").read_bytes() == DATA
+    assert len(server.asked) == 2
+
+
 def test_shards_behind_an_address_are_packed_and_deleted(httpserver: HTTPServer, tmp_path: Path) -> None:
     httpserver.expect_request("/cc3m-0000.tar").respond_with_data(tar_bytes(samples(range(3))))
     httpserver.expect_request("/cc3m-0001.tar").respond_with_data(tar_bytes(samples(range(3, 6)))[:2000])

@@ -110,6 +110,14 @@ def test_a_connection_cut_without_a_length_is_tried_again(hostile: Callable[...,
     assert server.asked == 3
 
 
+def test_a_connection_closed_without_a_byte_is_tried_again(hostile: Callable[..., Hostile], tmp_path: Path) -> None:
+    server = hostile(lambda _: iter(()))
+    with pytest.raises(UserError, match="failed 4 times") as error:
+        PATIENT.fetch(server.url, tmp_path / "x.tar")
+    assert "without sending a response" in error.value.found
+    assert server.asked == 4 and not list(tmp_path.iterdir())
+
+
 def test_an_encoded_body_is_called_by_its_name(hostile: Callable[..., Hostile], tmp_path: Path) -> None:
     body = gzip.compress(DATA)
     server = hostile(answer("200 OK", body, Content_Length=len(body), Content_Encoding="gzip"))

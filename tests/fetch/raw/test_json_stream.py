@@ -156,6 +156,13 @@ def test_odd_numbers_are_read_and_the_items_before_them_come_once(tmp_path: Path
     assert dict(iterate_object(write(tmp_path / "y.json", f'{{"n": {odd}}}'), "y.json")) == {"n": last}
 
 
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path: Path) -> None:
+    item = r'{"a": "x \ud83d y"}'
+    assert list(iterate_list(write(tmp_path / "x.json", f"[{item}]"), "x.json")) == [{"a": "x ? y"}]
+    named = write(tmp_path / "y.json", f'{{"n": {item}}}')
+    assert list(iterate_object(named, "y.json")) == [("n", {"a": "x ? y"})]
+
+
 @pytest.mark.parametrize("content", [b'[{"a": "\xff"}]', b'[{"a": "\xed\xa0\x80"}]', "[]".encode("utf-16")])
 def test_what_is_not_utf8_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError, match="not whole"):

@@ -149,6 +149,15 @@ def test_a_region_that_comes_twice_is_dropped_and_counted(raw: Path) -> None:
     assert reasons(raw) == {"vg-0/region/0": "repeated id"}
 
 
+def half_red(orientation: int) -> bytes:
+    """A JPEG of 80 x 40 whose left half, as it lies in the file, is red, with an orientation in its EXIF."""
+    picture = Image.new("RGB", (80, 40), "blue")
+    picture.paste("red", (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(picture, "JPEG", exif=exif)
+
+
 @pytest.mark.parametrize(
     ("orientation", "size", "expected"),
     [
@@ -165,11 +174,7 @@ def test_a_region_that_comes_twice_is_dropped_and_counted(raw: Path) -> None:
 def test_boxes_are_turned_with_their_picture(
     tmp_path: Path, orientation: int, size: tuple[int, int], expected: list[float] | None
 ) -> None:
-    picture = Image.new("RGB", (80, 40), "blue")
-    picture.paste("red", (0, 0, 40, 40))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    write(tmp_path / "coco/1.jpg", encoded(picture, "JPEG", exif=exif))
+    write(tmp_path / "coco/1.jpg", half_red(orientation))
     box = [0, 0, 40, 40]  # the left half as it lay, the upper half as it stands
     boxes = [{"id": 1, "image_id": 1, "category_id": 3, "bbox": box}]
     images = [{"id": 1, "file_name": "1.jpg", "width": size[0], "height": size[1]}]
@@ -190,6 +195,24 @@ def test_boxes_are_turned_with_their_picture(
         middle = (expected[0] + expected[2]) / 2 * stored.width, (expected[1] + expected[3]) / 2 * stored.height
         red, _, blue = np.asarray(stored)[int(middle[1]), int(middle[0])]
         assert red > 200 > 50 > blue
+
+
+def test_boxes_of_regions_and_of_their_questions_are_turned_with_their_picture(tmp_path: Path) -> None:
+    box = {"x": 0, "y": 0, "width": 40, "height": 40}
+    contents = {
+        "image_data": [{"image_id": 1, "width": 80, "height": 40}],
+        "region_descriptions": [{"id": 1, "regions": [box | {"region_id": 11, "phrase": "red"}]}],
+        "question_answers": [{"id": 1, "qas": [{"qa_id": 5, "question": "What colour is it?", "answer": "Red."}]}],
+        "qa_to_region_mapping": {"5": 11},
+    }
+    for name, content in contents.items():
+        write_json(tmp_path / f"raw/vg/{name}.json", content)
+    write(tmp_path / "raw/vg/1.jpg", half_red(6))
+    fetch(tmp_path, sources=[VG | {name: f"raw/vg/{name}.json" for name in contents}])
+    for table in (REGIONS, QUESTIONS):
+        rows = table.read(tmp_path / f"out/{table.name}.parquet").to_pylist()
+        assert [(row["key"], row["box"]) for row in rows] == [("vg-1", [0, 0, 1, 0.5])]
+    assert reasons(tmp_path) == {}
 
 
 def test_one_photograph_is_in_one_split_however_its_id_is_written(raw: Path) -> None:

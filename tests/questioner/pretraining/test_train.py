@@ -119,23 +119,48 @@ def pretrain_until(root: Path, death: int | None) -> None:
     Pretraining(params(contrast={"width": 16, "token_wise": True}), Paths.of(root, "pretrain")).run()
 
 
+def run_until(paths: Paths, root: Path, death: int | None, *before: str, **variables: str) -> str:
+    """`pretrain_until` in a process of its own, after the words `before`; returns what it said."""
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", **variables}
+    code = "from pathlib import Path; from tests.questioner.pretraining.test_train import pretrain_until\n"
+    code += f"pretrain_until(Path({str(paths.root)!r}), {death})"
+    command = [*before, sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
+    return done.stdout
+
+
+def written(paths: Paths) -> dict[str, bytes]:
+    """All files of the model and of the results."""
+    return {p.name: p.read_bytes() for p in [*paths.pretrained.iterdir(), *paths.results.rglob("*.*")]}
+
+
+def pairs_below(folder: Path) -> Paths:
+    """The paths of a repository with pairs."""
+    paths = Paths.of(folder, "pretrain")
+    annotated.write_pairs(paths.pairs)
+    return paths
+
+
 def test_a_killed_pretraining_gives_the_same_bytes(tmp_path: Path, root: Path):
-    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
-    models, said = [], ""
-    for name, deaths in (("whole", []), ("killed", [3])):
-        paths = Paths.of(tmp_path / name, "pretrain")
-        annotated.write_pairs(paths.pairs)
-        for death in [*deaths, None]:
-            code = "from pathlib import Path; from tests.questioner.pretraining.test_train import pretrain_until\n"
-            code += f"pretrain_until(Path({str(paths.root)!r}), {death})"
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
-            )
-            assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
-            said = done.stdout
-        models.append({p.name: p.read_bytes() for p in [*paths.pretrained.iterdir(), *paths.results.rglob("*.*")]})
-    assert "going on from step 3" in said
-    assert models[0] == models[1]
+    whole, killed = pairs_below(tmp_path / "whole"), pairs_below(tmp_path / "killed")
+    run_until(whole, root, None)
+    run_until(killed, root, 3)
+    assert "going on from step 3" in run_until(killed, root, None)
+    assert written(killed) == written(whole)
+
+
+def test_threads_that_the_environment_names_change_no_byte(tmp_path: Path, root: Path):
+    found = []
+    for name, before, variables in (
+        ("as it is", (), {}),
+        ("one thread", (), {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}),
+        ("one core", ("taskset", "-c", "0"), {"OMP_NUM_THREADS": "3"}),
+    ):
+        paths = pairs_below(tmp_path / name)
+        run_until(paths, root, None, *before, **variables)
+        found.append(written(paths))
+    assert found[0] == found[1] == found[2]
 
 
 def test_two_processes_train_the_model_of_one(paths: Paths, root: Path):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fetch.time_limit import ends_in_time
 
 from pipeline.core.errors import UserError
 from pipeline.storage.boxes import location_steps
@@ -139,6 +140,7 @@ ODD = st.sampled_from(
 @given(
     st.dictionaries(st.sampled_from(list(ENTRY)), ODD, max_size=3), st.sets(st.sampled_from(list(ENTRY)), max_size=1)
 )
+@ends_in_time
 def test_a_mutated_file_ends_in_rows_or_in_a_message(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any], left_out: set[str]
 ) -> None:

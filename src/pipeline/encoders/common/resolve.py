@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import hash_file, hash_json, read_json
+from pipeline.core.files import hash_file, hash_json, kind_of, read_json
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
 from pipeline.encoders.common.errors import missing_weights, unknown_encoder
 from pipeline.encoders.common.hub import TEXT_MODEL_FILES, hub_file, hub_folder
@@ -73,7 +73,7 @@ class ResolvedEncoder:
             digest = hash_file(self.weights) if self.weights else RANDOM
             return digest if self.params.blocks is None else f"{digest} blocks {self.params.blocks}"
         assert self.folder is not None
-        files = sorted({path for pattern in TEXT_MODEL_FILES for path in self.folder.glob(pattern)})
+        files = sorted({path for pattern in TEXT_MODEL_FILES for path in self.folder.glob(pattern) if path.is_file()})
         digest = hash_json([self.weights is None, [[path.name, hash_file(path)] for path in files]])
         return digest if self.params.layers is None else f"{digest} layers {self.params.layers}"
 
@@ -154,9 +154,10 @@ def published_by_timm(full_name: str, name: str) -> Published:
 
 
 def existing(kind: str, name: str, path: Path) -> Path:
-    """`path` if something is there, else the error for missing weights."""
-    if not path.exists():
-        raise missing_weights(kind, name, path, "no such file or folder")
+    """`path` if it is a file, else the error for missing weights: a folder cannot be read, and a pipe would hang."""
+    if not path.is_file():
+        found = kind_of(path)
+        raise missing_weights(kind, name, path, "no such file or folder" if found == "nothing" else found)
     return path
 
 

@@ -14,11 +14,11 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.fetch.captions.sources import CaptionedSource
-from pipeline.fetch.packing.dropped import BAD_LINE, NO_CAPTION, Ledger
+from pipeline.fetch.packing.dropped import BAD_LINE, CAPTION_TOO_LONG, NO_CAPTION, Ledger
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError
-from pipeline.fetch.raw.texts import clean_text
+from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean_text
 
 NOT_UTF8 = "\ufffd"
 """Stands for bytes that are no UTF-8."""
@@ -60,7 +60,10 @@ def read_tokens(path: Path, where: str, ledger: Ledger) -> dict[str, list[str]]:
         if not line.strip():
             continue
         match = TOKEN.fullmatch(line.rstrip("\r"))
-        if match and match["caption"].strip() and NOT_UTF8 not in line:
+        if match and len(match["caption"]) > MOST_CHARACTERS:
+            expected, found = f"at most {MOST_CHARACTERS:,} characters", f"{len(match['caption']):,}"
+            ledger.drop_record(RecordError(CAPTION_TOO_LONG, where, expected, found), f"line {number}")
+        elif match and match["caption"].strip() and NOT_UTF8 not in line:
             captions[match["name"]].append((int(match["number"]), clean_text(match["caption"])))
         else:
             error = RecordError(BAD_LINE, where, "<image>#<number><TAB><caption>", repr(line[:120]))

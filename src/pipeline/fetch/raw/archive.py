@@ -18,6 +18,7 @@ from types import TracebackType
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, kind_of
+from pipeline.core.system_errors import system_error
 from pipeline.fetch.raw.locations import other_files, refuse_links
 from pipeline.fetch.raw.place import Place, check_size, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar
@@ -134,7 +135,10 @@ class ImageReader:
             archive.close()
 
     def read(self, place: Place) -> bytes:
-        """The bytes at a place. Raises UserError if they cannot be read whole."""
+        """The bytes at a place. Raises UserError if they cannot be read whole.
+
+        What the system refuses (memory, open files, permission) is no fault of the image and is raised as it is.
+        """
         try:
             if place.file.endswith(".zip"):
                 if place.file not in self._zips:
@@ -149,6 +153,8 @@ class ImageReader:
         except UserError:
             raise
         except Exception as error:  # zipfile and its decoders raise whatever they stumble over
+            if system_error(error):
+                raise
             raise UserError(
                 "An image cannot be read.", where=place, found=f"{type(error).__name__}: {error}", fix="copy it again"
             ) from None
@@ -158,11 +164,16 @@ def walk(top: Path, where: str) -> list[Path]:
     """Images and archives below a folder, sorted; for a file, the file itself.
 
     Raises UserError if a folder below it is a link: DVC does not look behind it, so a change there would go unnoticed.
+    Raises OSError for a folder that may not be read.
     """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
     if top.is_file():
         return [top]
     paths: list[Path] = []
-    for folder, folders, names in os.walk(top):
+    for folder, folders, names in os.walk(top, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         refuse_links([Path(folder, name) for name in folders], top, where)
         paths += [Path(folder, name) for name in names if is_wanted(name, (*IMAGE_SUFFIXES, ".tar", ".zip"))]

@@ -97,10 +97,14 @@ class DownstreamTask(Params):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of the model's folder.")
     task: Literal["questions", "captions", "retrieval"] = Field(
-        description="questions (VQA), captions or retrieval (contrast)."
+        description="Task: questions (VQA), captions or retrieval (contrast)."
     )
-    train_on: Folder = Field(description="pairs or annotations (split train), or benchmarks/<name> (all of it).")
-    validate_on: Folder = Field(description="pairs or annotations (split val), or benchmarks/<name> (all of it).")
+    train_on: Folder = Field(
+        description="Source: pairs or annotations (split train), or benchmarks/<name> (all of it)."
+    )
+    validate_on: Folder = Field(
+        description="Held-out source: pairs or annotations (split val), or benchmarks/<name> (all of it)."
+    )
     most: int | None = Field(
         default=None,
         ge=1,
