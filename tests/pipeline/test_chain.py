@@ -16,7 +16,7 @@ from scripts.check_reproducibility import living
 from tests.core.demo import wait_for
 from tests.pipeline.conftest import Clone, make_clone
 
-AFTER_FILTER = {"filter", "align", "evaluate", "evaluate_data", "report"}
+AFTER_FILTER = {"filter", "align", "finetune", "evaluate", "evaluate_data", "report"}
 
 
 def metrics(clone: Clone, stage: str) -> dict:
@@ -25,7 +25,7 @@ def metrics(clone: Clone, stage: str) -> dict:
 
 def test_every_stage_gives_figures(smoke: Clone) -> None:
     stages = sorted(path.stem for path in (smoke.root / "stages").glob("*.py"))
-    assert len(stages) == 14
+    assert len(stages) == 15
     for stage in stages:
         assert metrics(smoke, stage), stage
     for benchmark in metrics(smoke, "evaluate")["retrieval"].values():
@@ -71,23 +71,6 @@ def test_an_edit_of_the_filter_without_effect_runs_only_the_filter(smoke: Clone)
     assert smoke.repro() == ["filter"]
 
 
-AFTER_PRETRAIN = {"pretrain", "train_generator", "train_filter", "generate", *AFTER_FILTER}
-
-
-def test_an_edit_of_the_pretraining_runs_what_starts_from_it(smoke: Clone) -> None:
-    smoke.edit(pretrain__training__seed=7)
-    assert set(smoke.repro("--dry")) == AFTER_PRETRAIN
-    smoke.run("git", "checkout", "--", ".")
-    smoke.edit(
-        inputs__pretrained="data/raw/pretrained/none",
-        train_generator__model__init_from=None,
-        train_filter__model__init_from=None,
-        pretrain__training__seed=7,
-    )
-    assert "pretrain" not in smoke.repro("--dry", "train_filter")
-    smoke.run("git", "checkout", "--", ".")
-
-
 def test_an_edit_of_the_filter_runs_what_learns_from_it_and_experiments_compare(smoke: Clone) -> None:
     smoke.commit("Baseline")
     out = smoke.run(
@@ -97,6 +80,27 @@ def test_an_edit_of_the_filter_runs_what_learns_from_it_and_experiments_compare(
     assert set(ran) == AFTER_FILTER
     changes = json.loads(smoke.run("dvc", "metrics", "diff", "--json"))
     assert any("R@" in figure for figure in changes["results/evaluate/metrics.json"])
+    smoke.run("git", "checkout", "--", ".")
+    smoke.run("dvc", "checkout")
+
+
+def test_an_edit_of_the_pretraining_runs_what_starts_from_it(smoke: Clone) -> None:
+    smoke.edit(pretrain__training__seed=7)
+    assert smoke.repro("train_generator") == ["pretrain", "train_generator"]
+    smoke.run("git", "checkout", "--", ".")
+    smoke.run("dvc", "checkout")
+    smoke.edit(
+        inputs__pretrained="data/raw/pretrained/none",
+        train_generator__model__init_from=None,
+        pretrain__training__seed=7,
+    )
+    assert smoke.repro("--dry", "train_generator") == ["train_generator"]
+    smoke.run("git", "checkout", "--", ".")
+
+
+def test_an_edit_of_the_fine_tuning_runs_only_that(smoke: Clone) -> None:
+    smoke.edit(finetune__temperature=0.08)
+    assert smoke.repro() == ["finetune"]
     smoke.run("git", "checkout", "--", ".")
     smoke.run("dvc", "checkout")
 
