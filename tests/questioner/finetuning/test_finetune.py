@@ -24,9 +24,10 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.sampler import Sampler
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.finetuning.params import FinetuneParams
-from pipeline.questioner.finetuning.sources import at_most, read_source, shards_of
+from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
 from pipeline.questioner.finetuning.train import Finetuning
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.pretraining.train import Pretraining
@@ -151,7 +152,7 @@ def test_fewer_samples_are_a_part_of_more(made: Paths, source: str, task: str):
     whole = read(source, made)
 
     def texts(most: int | None, seed: int = 0) -> set[tuple[str, str]]:
-        part = at_most(whole, task, most, seed, PROMPTS, LIMITS)
+        part = samples_of_task(whole, task, most, seed, PROMPTS, LIMITS)
         of_task = part.questions if task == "questions" else part.captions
         found = {
             (part.keys[image], PROMPTS.text(of_task.pieces[row]))
@@ -164,6 +165,24 @@ def test_fewer_samples_are_a_part_of_more(made: Paths, source: str, task: str):
     assert len(texts(None)) == len(texts(1000)) == 10
     assert len(texts(3)) == 3 and texts(3) < texts(7) < texts(None)
     assert len({frozenset(texts(3, seed)) for seed in range(5)}) > 1
+
+
+def test_an_update_draws_only_images_with_something_for_the_task(made: Paths):
+    """Of the annotated images most have regions, which no downstream task learns from."""
+    two = samples_of_task(read("annotations", made), "questions", 2, 0, PROMPTS, LIMITS)
+    assert len(two.regions.phrases) == len(two.captions.pieces) == 0
+    sampler = Sampler(two, PARAMS.tasks[0].samples.sample_params(30), 3, 0, "annotations")
+    assert all(item.questions for step in range(20) for item in sampler.batch(step))
+
+
+def test_every_parameter_of_the_stage_decides_its_trainings(made: Paths, tmp_path: Path):
+    """A training that finished with another temperature is not taken for this one."""
+    models = []
+    for temperature in (0.07, 0.5):
+        params = FinetuneParams.model_validate({"temperature": temperature, "tasks": [PARAMS.tasks[2].model_dump()]})
+        Finetuning(params, elsewhere(made, tmp_path)).run()
+        models.append((tmp_path / "models" / "retrieval" / "model.safetensors").read_bytes())
+    assert models[0] != models[1]
 
 
 def test_a_source_without_what_a_task_needs_is_refused(made: Paths, tmp_path: Path):

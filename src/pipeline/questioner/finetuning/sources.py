@@ -73,32 +73,33 @@ def read_benchmark(folder: Path, shards: ImageShards, prompts: Prompts, limits: 
     return replace(samples, captions=captions, too_long={**samples.too_long, "captions": too_long})
 
 
-def at_most(samples: Samples, task: str, most: int | None, seed: int, prompts: Prompts, limits: Limits) -> Samples:
-    """The samples with at most so many questions (task questions) or captions, drawn by `seed`.
+def samples_of_task(
+    samples: Samples, task: str, most: int | None, seed: int, prompts: Prompts, limits: Limits
+) -> Samples:
+    """The questions alone (task `questions`) or the captions alone, at most so many of them, drawn by `seed`.
 
-    A smaller number draws a part of what a larger one draws.
+    An update then draws only images that have something for the task. A smaller number draws a part of what a larger
+    one draws.
     """
-    if most is None:
-        return samples
+    regions = samples.regions.table.slice(0, 0)
     if task == "questions":
         table = samples.questions.table
-        names = list(zip(table["key"].to_pylist(), table["question_id"].to_pylist(), strict=True))
-        kept = table.filter(pa.array(drawn([stream(seed, key, number) for key, number in names], most)))
-        regions = samples.regions.table
-        fewer = samples_of_tables(samples.keys, regions, kept, prompts, limits)
-        return replace(fewer, captions=samples.captions)
+        names = zip(table["key"].to_pylist(), table["question_id"].to_pylist(), strict=True)
+        kept = table.filter(pa.array(drawn([stream(seed, *name) for name in names], most)))
+        return samples_of_tables(samples.keys, regions, kept, prompts, limits)
     captions = samples.captions
     image = np.repeat(np.arange(len(samples.keys)), np.diff(captions.first))
     order = np.arange(len(image)) - captions.first[image]
-    names = [(samples.keys[i], int(number)) for i, number in zip(image, order, strict=True)]
-    keep = drawn([stream(seed, key, number) for key, number in names], most)
+    names = zip((samples.keys[i] for i in image), order.tolist(), strict=True)
+    keep = drawn([stream(seed, *name) for name in names], most)
     counts = np.bincount(image[keep], minlength=len(samples.keys))
     pieces = Ragged.of([captions.pieces[int(row)] for row in np.flatnonzero(keep)])
-    return replace(samples, captions=CaptionSet(np.concatenate([[0], counts.cumsum()]), pieces))
+    alone = samples_of_tables(samples.keys, regions, samples.questions.table.slice(0, 0), prompts, limits)
+    return replace(alone, captions=CaptionSet(np.concatenate([[0], counts.cumsum()]), pieces))
 
 
-def drawn(numbers: list[int], most: int) -> np.ndarray:
-    """Which items are among the `most` with the smallest random numbers, bool."""
+def drawn(numbers: list[int], most: int | None) -> np.ndarray:
+    """Which items are among the `most` (None: all) with the smallest random numbers, bool."""
     keep = np.zeros(len(numbers), dtype=bool)
     keep[np.argsort(np.array(numbers, dtype=np.uint64), kind="stable")[:most]] = True
     return keep

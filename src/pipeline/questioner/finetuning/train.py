@@ -35,7 +35,7 @@ from pipeline.questioner.finetuning.params import (
     FinetuneParams,
     TaskSampleParams,
 )
-from pipeline.questioner.finetuning.sources import at_most, read_source, require_task, shards_of
+from pipeline.questioner.finetuning.sources import read_source, require_task, samples_of_task, shards_of
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, QuestionerModules, load_model, save_model
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
@@ -70,6 +70,10 @@ class Finetuning:
             metrics[task.name] = self.learn(task, start)
         return metrics
 
+    def decisive(self, part: ContinuedParams | DownstreamTask) -> dict[str, Any]:
+        """The parameters of one training: its own, and those that all of them share."""
+        return self.params.model_dump(exclude={"continued", "tasks"}) | part.model_dump()
+
     def go_on(self, params: ContinuedParams, start: Path) -> dict[str, Any]:
         """Pre-training that goes on; returns its metrics."""
         step = Step(self.paths, start, CONTINUED, params.samples, self.params.image_learning_rate_scale)
@@ -81,22 +85,19 @@ class Finetuning:
         tasks = Tasks(params.weights.model_dump(), params.samples.masked_words_prob, self.params.temperature)
         train_mixture = step.mixture(train_sets, params.training, params.mixing)
         objective = step.objective(tasks, train_mixture, val_sets, params.images_while_training, params.training)
-        history = step.train(objective, params.training, params.model_dump())
+        history = step.train(objective, params.training, self.decisive(params))
         samples = {data.where: size_of(data.samples) for data in train_sets}
         return {"best_step": history.best_step, "samples": samples}
 
     def learn(self, task: DownstreamTask, start: Path) -> dict[str, Any]:
         """Fine-tune on one task and measure it; returns its metrics."""
         step = Step(self.paths, start, task.name, task.samples, self.params.image_learning_rate_scale)
-        train_set, val_set = step.data_set(task.train_on, "train"), step.data_set(task.validate_on, "val")
-        fewer = at_most(train_set.samples, task.task, task.most, task.training.seed, step.prompts, step.limits)
-        train_set = replace(train_set, samples=fewer)
-        for data in (train_set, val_set):
-            require_task(data.samples, task.task, data.where)
+        train_set = step.task_set(task, task.train_on, "train", task.most)
+        val_set = step.task_set(task, task.validate_on, "val", None)
         tasks = Tasks(LEARNED[task.task], task.samples.masked_words_prob, self.params.temperature)
         mixture = step.mixture([train_set], task.training)
         objective = step.objective(tasks, mixture, [val_set], task.validation.images_while_training, task.training)
-        history = step.train(objective, task.training, task.model_dump())
+        history = step.train(objective, task.training, self.decisive(task))
         found = step.measure(task, train_set, val_set)
         return {"validation": found, "best_step": history.best_step, "samples": size_of(train_set.samples)}
 
@@ -129,6 +130,14 @@ class Step:
             self.inputs[place] = image_inputs(encoder, store, per_box, self.device)
         return DataSet(samples, self.inputs[place], f"{source}, split {split}", weight)
 
+    def task_set(self, task: DownstreamTask, source: str, split: str, most: int | None) -> DataSet:
+        """What a downstream task learns from, or is measured on. Raises UserError if the source has nothing for it."""
+        data = self.data_set(source, split)
+        seed = task.training.seed
+        samples = samples_of_task(data.samples, task.task, most, seed, self.prompts, self.limits)
+        require_task(samples, task.task, data.where)
+        return replace(data, samples=samples)
+
     def mixture(
         self, data_sets: Sequence[DataSet], training: TrainingParams, mixing: Mixing = "one_per_update"
     ) -> Mixture:
@@ -150,7 +159,7 @@ class Step:
             objective,
             training,
             name=f"{STAGE}-{self.name}",
-            fingerprint=training_fingerprint(Path(__file__), [parameters, self.image_lr_scale], self.files),
+            fingerprint=training_fingerprint(Path(__file__), [parameters, self.config.json()], self.files),
             scratch=self.paths.scratch,
             device=str(self.device),
         )
