@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
 from tests.questioner import annotated, toy
 from tests.questioner.finetuning.two_processes import CONTINUED, CONTINUED_PARAMS, PARAMS
+from tests.questioner.killed import contents, die_before, in_process
 from tests.questioner.pretraining import two_processes as pretrained_by
 from tests.training.objectives import in_two_processes
 
@@ -32,7 +27,6 @@ from pipeline.questioner.finetuning.train import Finetuning
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
-from pipeline.training import loop
 
 PROMPTS, LIMITS = toy.prompts(), Limits(30, 5)
 
@@ -89,37 +83,22 @@ def test_without_more_pretraining_tasks_start_from_the_pretrained_model(made: Pa
     assert [folder.name for folder in (tmp_path / "models").iterdir()] == ["retrieval"]
 
 
-def finetune_until(root: Path, training: str, death: int | None) -> None:
+def finetune_until(root: str, training: str, death: int | None) -> None:
     """Fine-tune; before update `death` of a training this process kills itself."""
-    update = loop.Run.update
-
-    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
-        if self.step == death and self.name == training:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return update(self, micros)
-
-    loop.Run.update = mortal
-    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
-    Finetuning(PARAMS, Paths.of(root, "finetune")).run()
+    die_before(death, training)
+    Finetuning(PARAMS, Paths.of(Path(root), "finetune")).run()
 
 
 def test_a_killed_finetuning_gives_the_same_bytes(tmp_path: Path, root: Path):
-    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
     write_data(Paths.of(tmp_path / "whole", "finetune"))
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
     models, said = [], []
     for name, deaths in (("whole", []), ("killed", [("finetune-continued", 2), ("finetune-captions", 1)])):
         paths = Paths.of(tmp_path / name, "finetune")
         for training, death in [*deaths, ("", None)]:
-            code = "from pathlib import Path; from tests.questioner.finetuning.test_finetune import finetune_until\n"
-            code += f"finetune_until(Path({str(paths.root)!r}), {training!r}, {death})"
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
-            )
-            assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
-            said.append(done.stdout)
-        files = [path for folder in (paths.finetuned, paths.results) for path in folder.rglob("*.*")]
-        models.append({path.relative_to(paths.root): path.read_bytes() for path in files})
+            call = f"{__name__}.finetune_until({str(paths.root)!r}, {training!r}, {death})"
+            said.append(in_process(root, call, death is not None))
+        models.append(contents(paths.finetuned, paths.results))
     assert "finetune-continued: going on from step 2" in said[2]
     assert "finetune-captions: going on from step 1" in said[3]
     assert models[0] == models[1]

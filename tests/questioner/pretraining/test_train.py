@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from tests.questioner import annotated
+from tests.questioner.killed import contents, die_before, in_process
 from tests.questioner.pretraining.two_processes import PARAMS
 from tests.training.objectives import in_two_processes
 
@@ -26,7 +22,6 @@ from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.questioner.training.params import TrainGeneratorParams
 from pipeline.questioner.training.train import QuestionerTraining
 from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
-from pipeline.training import loop
 
 
 def params(**changed: Any) -> PretrainParams:
@@ -105,34 +100,16 @@ def test_a_pretraining_goes_on_from_another_one(paths: Paths):
         Pretraining(params(model=other), paths)
 
 
-def pretrain_until(root: Path, death: int | None) -> None:
+def pretrain_until(root: str, death: int | None) -> None:
     """Train; before update `death` this process kills itself."""
-    update = loop.Run.update
-
-    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
-        if self.step == death:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return update(self, micros)
-
-    loop.Run.update = mortal
-    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
-    Pretraining(params(contrast={"width": 16, "token_wise": True}), Paths.of(root, "pretrain")).run()
+    die_before(death)
+    Pretraining(params(contrast={"width": 16, "token_wise": True}), Paths.of(Path(root), "pretrain")).run()
 
 
 def run_until(paths: Paths, root: Path, death: int | None, *before: str, **variables: str) -> str:
     """`pretrain_until` in a process of its own, after the words `before`; returns what it said."""
-    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", **variables}
-    code = "from pathlib import Path; from tests.questioner.pretraining.test_train import pretrain_until\n"
-    code += f"pretrain_until(Path({str(paths.root)!r}), {death})"
-    command = [*before, sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-    assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
-    return done.stdout
-
-
-def written(paths: Paths) -> dict[str, bytes]:
-    """All files of the model and of the results."""
-    return {p.name: p.read_bytes() for p in [*paths.pretrained.iterdir(), *paths.results.rglob("*.*")]}
+    call = f"{__name__}.pretrain_until({str(paths.root)!r}, {death})"
+    return in_process(root, call, death is not None, *before, **variables)
 
 
 def pairs_below(folder: Path) -> Paths:
@@ -147,7 +124,7 @@ def test_a_killed_pretraining_gives_the_same_bytes(tmp_path: Path, root: Path):
     run_until(whole, root, None)
     run_until(killed, root, 3)
     assert "going on from step 3" in run_until(killed, root, None)
-    assert written(killed) == written(whole)
+    assert contents(killed.pretrained, killed.results) == contents(whole.pretrained, whole.results)
 
 
 def test_threads_that_the_environment_names_change_no_byte(tmp_path: Path, root: Path):
@@ -159,7 +136,7 @@ def test_threads_that_the_environment_names_change_no_byte(tmp_path: Path, root:
     ):
         paths = pairs_below(tmp_path / name)
         run_until(paths, root, None, *before, **variables)
-        found.append(written(paths))
+        found.append(contents(paths.pretrained, paths.results))
     assert found[0] == found[1] == found[2]
 
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +10,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from tests.questioner import annotated
+from tests.questioner.killed import contents, die_before, in_process
 from tests.questioner.two_processes import PARAMS
 from tests.training.objectives import in_two_processes
 
@@ -24,7 +20,6 @@ from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.train import QuestionerTraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
-from pipeline.training import loop
 
 EARLIER = "data/raw/encoders/earlier"
 
@@ -63,37 +58,22 @@ def test_training_goes_on_from_an_earlier_model(paths: Paths):
         QuestionerTraining(params(init_from="data/raw/encoders/nowhere"), paths)
 
 
-def train_until(root: Path, task: str, death: int | None) -> None:
+def train_until(root: str, task: str, death: int | None) -> None:
     """Train; before update `death` this process kills itself."""
-    update = loop.Run.update
-
-    def mortal(self: loop.Run, micros: Sequence[Any]) -> dict[str, float]:
-        if self.step == death:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return update(self, micros)
-
-    loop.Run.update = mortal
-    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
-    QuestionerTraining(params(task=task), Paths.of(root, f"train_{task}")).run()
+    die_before(death)
+    QuestionerTraining(params(task=task), Paths.of(Path(root), f"train_{task}")).run()
 
 
 @pytest.mark.parametrize("task", ["generator", "filter"])
 def test_a_killed_training_gives_the_same_bytes(tmp_path: Path, root: Path, task: str):
-    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
     models, said = [], ""
-    for name, deaths in (("whole", []), ("killed", [3])):
+    for name, deaths in (("whole", [None]), ("killed", [3, None])):
         paths = Paths.of(tmp_path / name, f"train_{task}")
         annotated.write_annotations(paths.annotations)
-        for death in [*deaths, None]:
-            code = "from pathlib import Path; from tests.questioner.training.test_train import train_until\n"
-            code += f"train_until(Path({str(paths.root)!r}), {task!r}, {death})"
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
-            )
-            assert done.returncode == (0 if death is None else -signal.SIGKILL), done.stderr
-            said = done.stdout
-        folder = paths.generator if task == "generator" else paths.filter_model
-        models.append({path.name: path.read_bytes() for path in [*folder.iterdir(), *paths.results.rglob("*.*")]})
+        for death in deaths:
+            call = f"{__name__}.train_until({str(paths.root)!r}, {task!r}, {death})"
+            said = in_process(root, call, death is not None)
+        models.append(contents(paths.generator if task == "generator" else paths.filter_model, paths.results))
     assert "going on from step 3" in said
     assert models[0] == models[1]
 
