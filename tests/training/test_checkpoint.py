@@ -7,6 +7,7 @@ import pickle
 import random
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,20 +107,21 @@ def test_a_damaged_checkpoint_is_said_and_the_training_starts_anew(
     assert "going on from step 12 of 12" in capsys.readouterr().out
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 4 kB, as on a full disk."""
+    """No file may grow beyond 4 kB, as on a full disk; lifted before pytest itself writes to its own output."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(path, {"step": 1})
-    request.getfixturevalue("small_files")
-    with pytest.raises(UserError, match="cannot be written") as error:
+    with small_files(), pytest.raises(UserError, match="cannot be written") as error:
         checkpoint.save(path, {"step": 2, "weights": torch.zeros(10_000)})
     assert error.value.where == str(path)
     assert error.value.found.startswith("The disk is full") and error.value.found.endswith("GB are free")
