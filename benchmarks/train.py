@@ -51,8 +51,8 @@ from pipeline.encoders.image.token_grid import pool_tokens
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST
+from pipeline.training.batches.grad_cache import backward, micro_batches
 from pipeline.training.distributed import World
-from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.loop import Run, train
 
 SHARDS, PICTURES, VAL = 4, 1024, 8

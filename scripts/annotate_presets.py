@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from pipeline.cli.params import Section, load_section, section_names
-from pipeline.core.describe_params import Row, describe
 from pipeline.core.files import write_text
-from pipeline.core.params_listing import wrapped
+from pipeline.core.parameters.describe import Row, describe
+from pipeline.core.parameters.listing import wrapped
 
 WIDTH = 120
 LONGEST_BESIDE = 36

@@ -11,8 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.cli.params import list_params, load_section, section_names
-from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
+from pipeline.core.parameters.describe import describe
 
 
 def test_one_stage_lists_its_keys_below_its_purpose_and_paper(root: Path) -> None:

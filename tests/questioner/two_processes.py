@@ -5,24 +5,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tests.questioner.small import FEW_IMAGES, ONE_LAYER, shared_training
+
 from pipeline.core.stage import Paths
 from pipeline.questioner.training.params import TrainGeneratorParams
 from pipeline.questioner.training.train import QuestionerTraining
 
 PARAMS = TrainGeneratorParams.model_validate(
     {
-        "model": {"train_image_encoder": False, "text": {"layers": 1}},
+        "model": ONE_LAYER,
         "samples": {"mask_prob": 0.6},
-        "validation": {"images_while_training": 2},
-        "training": {
-            "seed": 0,
-            "steps": 4,
-            "batch_size": 4,
-            "micro_batch_size": 2,
-            # AdamW makes full steps of gradients that are nothing but rounding, so steps are small.
-            "learning_rate": 3e-4,
-            "eval_every": 2,
-        },
+        "validation": FEW_IMAGES,
+        "training": shared_training(4),
     }
 )
 

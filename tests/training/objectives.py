@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.core.errors import UserError
+from pipeline.training.batches.grad_cache import backward, micro_batches
 from pipeline.training.distributed import World
-from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.loop import train
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
@@ -91,6 +92,32 @@ def update_gradient(
     processes = world or World()
     micros = [objective.collate(part, step) for part in micro_batches(objective, step, params, processes)]
     return backward(objective, micros, step, params, processes, torch.device("cpu"))
+
+
+def assert_slow_version_agrees(fast: Objective, slow: dict[str, Tensor], step: int) -> None:
+    """The losses of one update, and the gradients of their sum, equal those of a slow version."""
+    named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
+    expected = torch.autograd.grad(torch.stack(list(slow.values())).sum(), list(named.values()), allow_unused=True)
+    found = fast.losses(fast.outputs(fast.collate(fast.batch(step), step)))
+    assert set(found) == set(slow)
+    for name, loss in slow.items():
+        assert found[name].item() == pytest.approx(loss.item(), rel=1e-6), name
+    torch.stack(list(found.values())).sum().backward()
+    for (name, parameter), gradient in zip(named.items(), expected, strict=True):
+        reference = torch.zeros_like(parameter) if gradient is None else gradient
+        actual = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        assert torch.allclose(actual, reference, atol=2e-7, rtol=1e-4), name
+
+
+def assert_micro_batches_change_nothing(whole: Objective, parts: Objective, batch_size: int, micro: int) -> None:
+    """The training loop's gradient in parts of `micro` samples is that of the whole batch; both are one model."""
+    found = []
+    for objective, size in ((whole, None), (parts, micro)):
+        update_gradient(objective.eval(), 0, settings(batch_size=batch_size, micro_batch_size=size))
+        found.append(gradients(objective))
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        assert torch.allclose(gradient, found[1][name], atol=1e-6), name
 
 
 def in_two_processes(root: Path, module: str, *arguments: object) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
+from pipeline.core.parameters.bounds import LearningRateScale, LossWeight, Share, SmallCount, Temperature
 from pipeline.core.settings import Params
 from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
 from pipeline.training.params import TrainingParams
@@ -15,49 +16,37 @@ from pipeline.training.params import TrainingParams
 class LossWeights(Params):
     """Weights of the losses; 0 switches a loss off, and nothing is computed for it."""
 
-    contrastive: float = Field(
-        default=1.0, ge=0, le=1000, description="Contrastive loss (InfoNCE, L_ITC) between images and texts."
+    contrastive: LossWeight = Field(
+        default=1.0, description="Contrastive loss (InfoNCE, L_ITC) between images and texts."
     )
-    distillation: float = Field(
-        default=1.0,
-        ge=0,
-        le=1000,
-        description="Distillation loss (L_KD) from stored teacher embeddings into both branches.",
+    distillation: LossWeight = Field(
+        default=1.0, description="Distillation loss (L_KD) from stored teacher embeddings into both branches."
     )
-    regions: float = Field(
-        default=1.0, ge=0, le=1000, description="Contrastive loss between the regions of an image and their phrases."
+    regions: LossWeight = Field(
+        default=1.0, description="Contrastive loss between the regions of an image and their phrases."
     )
-    questions: float = Field(
-        default=1.0, ge=0, le=1000, description="Contrastive loss of answered questions against wrongly answered ones."
+    questions: LossWeight = Field(
+        default=1.0, description="Contrastive loss of answered questions against wrongly answered ones."
     )
-    answers: float = Field(
-        default=0.0,
-        ge=0,
-        le=1000,
-        description="Masked-answer loss: predict answer words from image and question together.",
+    answers: LossWeight = Field(
+        default=0.0, description="Masked-answer loss: predict answer words from image and question together."
     )
 
 
 class ContrastiveParams(Params):
     """Contrastive loss: temperature, and the texts that an image is paired with."""
 
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
-    texts_per_image: int = Field(default=1, ge=1, le=1000, description="Texts per image in a batch.")
-    synthetic_caption_prob: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="Probability of a synthetic text: region captions and answered questions.",
+    temperature: Temperature = Field(default=0.07, description="Initial temperature τ, learned from there.")
+    texts_per_image: SmallCount = Field(default=1, description="Texts per image in a batch.")
+    synthetic_caption_prob: Share = Field(
+        default=0.0, description="Probability of a synthetic text: region captions and answered questions."
     )
-    synthetic_captions: int = Field(default=4, ge=1, le=1000, description="Synthetic texts prepared per image.")
-    max_parts: int = Field(
-        default=4, ge=1, le=1000, description="Maximum region captions and answered questions in a synthetic text."
+    synthetic_captions: SmallCount = Field(default=4, description="Synthetic texts prepared per image.")
+    max_parts: SmallCount = Field(
+        default=4, description="Maximum region captions and answered questions in a synthetic text."
     )
-    location_phrase_prob: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="Probability that a region caption in a synthetic text says where its box lies.",
+    location_phrase_prob: Share = Field(
+        default=0.0, description="Probability that a region caption in a synthetic text says where its box lies."
     )
 
 
@@ -74,7 +63,7 @@ class DistillationParams(Params):
         le=65_536,
         description="Maximum entries of the memory bank (S-SMKE: 65,536); 0: the batch alone.",
     )
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Temperature τ (S-SMKE: 0.07).")
+    temperature: Temperature = Field(default=0.07, description="Temperature τ (S-SMKE: 0.07).")
     learn_temperature: bool = Field(
         default=False, description="Learn the temperature; false: it is fixed, as in S-SMKE."
     )
@@ -84,29 +73,33 @@ class RegionParams(Params):
     """Region loss: regions of one image against each other's phrases."""
 
     per_image: int = Field(default=4, ge=2, le=1000, description="Regions per image in a batch.")
-    temperature: float = Field(default=0.07, ge=0.01, le=1, description="Initial temperature τ, learned from there.")
+    temperature: Temperature = Field(default=0.07, description="Initial temperature τ, learned from there.")
 
 
 class QuestionParams(Params):
     """Question losses: statements against wrong answers, and masked answers."""
 
-    per_image: int = Field(
-        default=2, ge=1, le=1000, description="Answered questions per image in a batch, for each of the two losses."
+    per_image: SmallCount = Field(
+        default=2, description="Answered questions per image in a batch, for each of the two losses."
     )
-    wrong_answers: int = Field(default=2, ge=1, le=1000, description="Wrong answers per answered question.")
+    wrong_answers: SmallCount = Field(default=2, description="Wrong answers per answered question.")
 
 
-Share = Annotated[int, Field(ge=1, le=1000)] | Literal["all"] | None
+TrainedBlocks = Annotated[int, Field(ge=1, le=1000)] | Literal["all"] | None
 """How much of an encoder is trained: its last blocks, all of it, or nothing."""
 
 
 class TrainEncodersParams(Params):
     """Fine-tuning of the encoders, end to end; all null: frozen, on cached tokens."""
 
-    image: Share = Field(default=None, description="Last blocks of the image encoder to train, or all; null: none.")
-    text: Share = Field(default=None, description="Last layers of the text encoder to train, or all; null: none.")
-    learning_rate_scale: float = Field(
-        default=1.0, gt=0, le=1000, description="Learning rate of the encoders, relative to that of the rest."
+    image: TrainedBlocks = Field(
+        default=None, description="Last blocks of the image encoder to train, or all; null: none."
+    )
+    text: TrainedBlocks = Field(
+        default=None, description="Last layers of the text encoder to train, or all; null: none."
+    )
+    learning_rate_scale: LearningRateScale = Field(
+        default=1.0, description="Learning rate of the encoders, relative to that of the rest."
     )
 
     @property

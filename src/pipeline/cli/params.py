@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from pipeline.cli.doctor import stage_command
-from pipeline.core.describe_params import describe, one_line
 from pipeline.core.errors import UserError
-from pipeline.core.params_listing import listing, terminal_width
+from pipeline.core.parameters.describe import describe, one_line
+from pipeline.core.parameters.listing import listing, terminal_width
 from pipeline.core.settings import Inputs, Needs
 
 GENERAL = {"needs": Needs, "inputs": Inputs}

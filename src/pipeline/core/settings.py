@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file
+from pipeline.core.parameters.read_yaml import read_yaml
 from pipeline.core.process.environment import invalid, whole_number
-from pipeline.core.read_yaml import read_yaml
 
 
 class Params(BaseModel):

@@ -27,17 +27,17 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperCommand
 
-from pipeline.core.describe_params import describe
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, temporary_folder, write_json
-from pipeline.core.params_listing import listing, terminal_width
-from pipeline.core.permissions import require_writable
+from pipeline.core.parameters.describe import describe
+from pipeline.core.parameters.listing import listing, terminal_width
 from pipeline.core.process.environment import check_environment, read_ranks
 from pipeline.core.process.interruption import end_on_signals
 from pipeline.core.process.leftovers import sweep
 from pipeline.core.process.lock import publishing, stage_lock
+from pipeline.core.process.permissions import require_writable
+from pipeline.core.process.system_errors import system_error
 from pipeline.core.settings import check_inputs, check_sections, load_params, machine, read_params
-from pipeline.core.system_errors import system_error
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, temporary_path
+from pipeline.core.process.system_errors import system_error
 from pipeline.core.samples import at_sample, names_kept_in, read_name, sample_of
-from pipeline.core.system_errors import system_error
 from pipeline.execution.finished import write_list
 from pipeline.execution.step import Shard, Step
 

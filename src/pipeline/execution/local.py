@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from pipeline.core.errors import UserError
-from pipeline.core.system_errors import FEWER_FILES, LESS_MEMORY
+from pipeline.core.process.system_errors import FEWER_FILES, LESS_MEMORY
 from pipeline.execution.closure import SOURCE
 from pipeline.execution.job import Job, Unexpected, attempt, explained, set_up
 from pipeline.execution.process import fixed_threads

@@ -20,8 +20,8 @@ import torch
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path, hash_bytes, hash_file, hash_json, remove
-from pipeline.core.machine_limits import free_disk_bytes
-from pipeline.core.system_errors import system_error
+from pipeline.core.process.machine_limits import free_disk_bytes
+from pipeline.core.process.system_errors import system_error
 from pipeline.execution.closure import code_hash
 from pipeline.execution.step import library_versions
 

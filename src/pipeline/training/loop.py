@@ -23,13 +23,13 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import progress
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.training import checkpoint
-from pipeline.training.batch_memory import check_memory
+from pipeline.training.batches.grad_cache import backward, micro_batches
+from pipeline.training.batches.memory import check_memory
+from pipeline.training.batches.prefetch import ahead
 from pipeline.training.distributed import World, world
-from pipeline.training.grad_cache import backward, micro_batches
 from pipeline.training.history import History
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
-from pipeline.training.prefetch import ahead
 from pipeline.training.schedule import learning_rate
 
 SECONDS_BETWEEN_CHECKPOINTS = 15.0

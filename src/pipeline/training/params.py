@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.core.parameters.bounds import PartialShare
 from pipeline.core.settings import Params, Seed
 
 
@@ -22,11 +23,8 @@ class TrainingParams(Params):
         description="Samples per forward pass, to save memory; same gradient; null: batch_size.",
     )
     learning_rate: float = Field(gt=0, le=1, description="Peak learning rate.")
-    warmup_ratio: float = Field(
-        default=0.1,
-        ge=0,
-        lt=1,
-        description="Share of the updates in which the learning rate rises linearly to its peak.",
+    warmup_ratio: PartialShare = Field(
+        default=0.1, description="Share of the updates in which the learning rate rises linearly to its peak."
     )
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="Shape of the learning rate after the warm-up."

@@ -8,8 +8,8 @@ import torch
 from tests.questioner import slow, toy
 from torch import Tensor
 
+from pipeline.core.counter_rng import stream, uniforms
 from pipeline.encoders.bert.layers import KeysValues
-from pipeline.questioner.decoding.counter_rng import stream, uniforms
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.storage.boxes import FULL_IMAGE

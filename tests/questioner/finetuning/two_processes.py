@@ -6,21 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.questioner.small import FEW_IMAGES, shared_training
+
 from pipeline.core.stage import Paths
 from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.train import Finetuning
-
-
-def training(steps: int) -> dict[str, Any]:
-    """A short training; AdamW makes full steps of gradients that are nothing but rounding, so steps are small."""
-    return {
-        "seed": 0,
-        "steps": steps,
-        "batch_size": 4,
-        "micro_batch_size": 2,
-        "learning_rate": 3e-4,
-        "eval_every": steps,
-    }
 
 
 def task(name: str, source: str, validate_on: str, **more: Any) -> dict[str, Any]:
@@ -30,8 +20,8 @@ def task(name: str, source: str, validate_on: str, **more: Any) -> dict[str, Any
         "task": name,
         "train_on": source,
         "validate_on": validate_on,
-        "validation": {"images_while_training": 2},
-        "training": training(2),
+        "validation": FEW_IMAGES,
+        "training": shared_training(2),
         **more,
     }
 
@@ -40,7 +30,7 @@ CONTINUED = {
     "data": {"pairs": 1, "triplets": 1, "annotations": 1},
     "mixing": "mixed",
     "images_while_training": 2,
-    "training": training(4),
+    "training": shared_training(4, eval_every=4),
 }
 PARAMS = FinetuneParams.model_validate(
     {

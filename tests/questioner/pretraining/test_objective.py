@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.questioner import annotated, slow, toy
-from tests.training.objectives import update_gradient
+from tests.training.objectives import assert_micro_batches_change_nothing, assert_slow_version_agrees
 from torch import Tensor
 
 from pipeline.questioner.data.dataset import Samples, read_samples
@@ -30,7 +30,6 @@ from pipeline.questioner.training.batch import MaskedSequence, collate
 from pipeline.questioner.training.objective import GROUNDING
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.storage.shards import ImageShards
-from pipeline.training.params import TrainingParams
 
 PROMPTS = toy.prompts()
 FULL_BOX = torch.tensor([FULL_IMAGE], dtype=torch.float64)
@@ -222,34 +221,15 @@ def test_losses_and_gradients_equal_the_slow_version(
     mixing: Mixing | None,
 ):
     fast = objective(folder, token_wise, region_prompt, masking, weights, mixing=mixing)
-    named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
-    expected_losses = slow_losses(fast, 4)
-    total = torch.stack(list(expected_losses.values())).sum()
-    expected = torch.autograd.grad(total, list(named.values()), allow_unused=True)
-    found = fast.losses(fast.outputs(fast.collate(fast.batch(4), 4)))
-    assert set(found) == set(expected_losses)
-    for name, loss in expected_losses.items():
-        assert found[name].item() == pytest.approx(loss.item(), rel=1e-6), name
-    torch.stack(list(found.values())).sum().backward()
-    for (name, parameter), gradient in zip(named.items(), expected, strict=True):
-        reference = torch.zeros_like(parameter) if gradient is None else gradient
-        actual = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        assert torch.allclose(actual, reference, atol=2e-7, rtol=1e-4), name
+    assert_slow_version_agrees(fast, slow_losses(fast, 4), 4)
 
 
 @pytest.mark.parametrize(("token_wise", "mixing"), [(False, None), (True, None), (True, "mixed")])
 def test_micro_batches_change_nothing(folder: Path, token_wise: bool, mixing: Mixing | None):
     """The training loop's gradient in parts is that of the whole batch, of the contrastive loss too."""
-    gradients = []
-    for micro in (None, 2):
-        part = objective(folder, token_wise, batch_size=4, mixing=mixing).eval()
-        given = TrainingParams(seed=0, steps=1, batch_size=4, micro_batch_size=micro, learning_rate=0.1)
-        update_gradient(part, 0, given)
-        gradients.append({name: p.grad for name, p in part.named_parameters() if p.grad is not None})
-    assert gradients[0].keys() == gradients[1].keys()
-    for name, gradient in gradients[0].items():
-        assert torch.allclose(gradient, gradients[1][name], atol=1e-6), name
+    whole, parts = (objective(folder, token_wise, batch_size=4, mixing=mixing) for _ in range(2))
+    assert_micro_batches_change_nothing(whole, parts, batch_size=4, micro=2)
 
 
 def test_masked_words_see_both_sides_and_captions_only_what_stands_before(folder: Path):

@@ -10,6 +10,7 @@ import torch
 from tests.questioner import annotated
 from tests.questioner.killed import contents, die_before, in_process
 from tests.questioner.pretraining.two_processes import PARAMS
+from tests.questioner.small import FEW_IMAGES, ONE_LAYER, training
 from tests.training.objectives import in_two_processes
 
 from pipeline.core.errors import UserError
@@ -27,11 +28,11 @@ from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
 def params(**changed: Any) -> PretrainParams:
     return PretrainParams.model_validate(
         {
-            "model": {"train_image_encoder": False, "text": {"layers": 1}},
+            "model": ONE_LAYER,
             "contrast": {"width": 16},
             "samples": {"max_tokens": 30},
-            "validation": {"images_while_training": 2},
-            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "eval_every": 2},
+            "validation": FEW_IMAGES,
+            "training": training(6),
             **changed,
         }
     )

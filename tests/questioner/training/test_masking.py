@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.questioner import toy
 
-from pipeline.questioner.decoding.counter_rng import stream, uniforms
+from pipeline.core.counter_rng import stream, uniforms
 from pipeline.questioner.model.attention_mask import four_part_mask, positions
 from pipeline.questioner.training.masking import choose_masked, full_mask, partial_mask
 

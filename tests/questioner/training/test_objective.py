@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.questioner import annotated, slow, toy
-from tests.training.objectives import update_gradient
+from tests.training.objectives import assert_micro_batches_change_nothing, assert_slow_version_agrees
 from torch import Tensor
 
 from pipeline.core.errors import UserError
@@ -26,7 +26,6 @@ from pipeline.questioner.training.batch import MaskedSequence, collate
 from pipeline.questioner.training.objective import GROUNDING, MaskedLMObjective
 from pipeline.questioner.training.tasks import FilterObjective, GeneratorObjective
 from pipeline.storage.shards import ImageShards
-from pipeline.training.params import TrainingParams
 
 PROMPTS = toy.prompts()
 PARAMS = SampleParams(mask_prob=0.6, questions_per_image=2, regions_per_image=2, label_smoothing=0.1)
@@ -167,32 +166,13 @@ def test_losses_and_gradients_equal_slow_version(
     folder: Path, region_prompt: str, trained: bool, task: str, grounding: float, masking: str
 ):
     fast = objective(folder, region_prompt, trained, task, grounding, masking)
-    named = {name: parameter for name, parameter in fast.named_parameters() if parameter.requires_grad}
     fast.train()
-    slow = slow_losses(fast, 4)
-    expected = torch.autograd.grad(torch.stack(list(slow.values())).sum(), list(named.values()), allow_unused=True)
-    found = fast.losses(fast.outputs(fast.collate(fast.batch(4), 4)))
-    assert set(found) == set(slow)
-    for name in slow:
-        assert found[name].item() == pytest.approx(slow[name].item(), rel=1e-6), name
-    torch.stack(list(found.values())).sum().backward()
-    for (name, parameter), gradient in zip(named.items(), expected, strict=True):
-        reference = torch.zeros_like(parameter) if gradient is None else gradient
-        actual = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        assert torch.allclose(actual, reference, atol=2e-7, rtol=1e-4), name
+    assert_slow_version_agrees(fast, slow_losses(fast, 4), 4)
 
 
 def test_micro_batches_change_nothing(folder: Path):
     """The training loop's gradient in two parts is that of the whole batch."""
-    gradients = []
-    for micro in (None, 1):
-        part = objective(folder).eval()
-        params = TrainingParams(seed=0, steps=1, batch_size=5, micro_batch_size=micro, learning_rate=0.1)
-        update_gradient(part, 0, params)
-        gradients.append({name: p.grad for name, p in part.named_parameters() if p.grad is not None})
-    assert gradients[0].keys() == gradients[1].keys()
-    for name, gradient in gradients[0].items():
-        assert torch.allclose(gradient, gradients[1][name], atol=1e-6), name
+    assert_micro_batches_change_nothing(objective(folder), objective(folder), batch_size=5, micro=1)
 
 
 def test_label_smoothing_counts_in_training_only(folder: Path):

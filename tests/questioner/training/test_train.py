@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from tests.questioner import annotated
 from tests.questioner.killed import contents, die_before, in_process
+from tests.questioner.small import FEW_IMAGES, training
 from tests.questioner.two_processes import PARAMS
 from tests.training.objectives import in_two_processes
 
@@ -29,8 +30,8 @@ def params(layers: int = 1, task: str = "generator", **model: Any) -> TrainGener
         {
             "model": {"train_image_encoder": False, "text": {"layers": layers}, **model},
             "samples": {"mask_prob": 0.6},
-            "validation": {"images_while_training": 2},
-            "training": {"seed": 0, "steps": 6, "batch_size": 3, "learning_rate": 0.01, "eval_every": 2},
+            "validation": FEW_IMAGES,
+            "training": training(6),
         }
     )
 

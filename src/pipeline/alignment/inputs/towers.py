@@ -22,8 +22,8 @@ from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.params import AlignParams
 from pipeline.encoders.common.blocks import image_blocks, text_blocks
 from pipeline.encoders.image.encoder import ImageEncoder
-from pipeline.training.grad_cache import autocast
-from pipeline.training.prefetch import ahead
+from pipeline.training.batches.grad_cache import autocast
+from pipeline.training.batches.prefetch import ahead
 
 BATCH = 64
 AHEAD = 8

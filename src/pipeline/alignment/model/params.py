@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.core.parameters.bounds import PartialShare
 from pipeline.core.settings import Params
 
 
@@ -64,10 +65,10 @@ class SharedEncoderParams(Params):
         le=1000,
         description="Initial weight of the Transformer readout against the pooled skip path.",
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability inside the blocks.")
-    skip_dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability on the skip path.")
-    token_dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the encoders' tokens that are dropped in training."
+    dropout: PartialShare = Field(default=0.1, description="Dropout probability inside the blocks.")
+    skip_dropout: PartialShare = Field(default=0.1, description="Dropout probability on the skip path.")
+    token_dropout: PartialShare = Field(
+        default=0.0, description="Share of the encoders' tokens that are dropped in training."
     )
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.core.parameters.bounds import TextLength
 from pipeline.core.settings import Params
 
 Size = Field(ge=-16_384, le=16_384)
@@ -70,4 +71,4 @@ class TextEncoderParams(Params):
         exclude_if=lambda layers: layers is None,
         description="Keep the embeddings and the first n layers; null: all layers.",
     )
-    max_length: int = Field(default=32, ge=3, le=512, description="Longest text in tokens, [CLS] and [SEP] included.")
+    max_length: TextLength = Field(default=32, description="Longest text in tokens, [CLS] and [SEP] included.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from pipeline.core.parameters.bounds import Share
 from pipeline.core.settings import Params
 from pipeline.fetch.packing.image_format import ImageFormat
 
@@ -15,8 +16,8 @@ class PackingParams(Params):
 
     shard_size: int = Field(default=1000, ge=1, le=1_000_000, description="Maximum images per packed shard.")
     image_format: ImageFormat = Field(default_factory=ImageFormat)
-    max_dropped_share: float = Field(
-        default=0.05, ge=0, le=1, description="Share of a source's samples that may be damaged; more is an error."
+    max_dropped_share: Share = Field(
+        default=0.05, description="Share of a source's samples that may be damaged; more is an error."
     )
 
 

@@ -18,7 +18,7 @@ from types import TracebackType
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, kind_of
-from pipeline.core.system_errors import system_error
+from pipeline.core.process.system_errors import system_error
 from pipeline.fetch.raw.locations import other_files, refuse_links
 from pipeline.fetch.raw.place import Place, check_size, read_slice
 from pipeline.fetch.raw.tar_index import scan_tar

@@ -29,7 +29,7 @@ import httpx
 from pydantic import Field
 
 from pipeline.core.errors import UserError
-from pipeline.core.machine_limits import free_disk_bytes, require
+from pipeline.core.process.machine_limits import free_disk_bytes, require
 from pipeline.core.settings import Params
 
 TEMPORARY_STATUS = {408, 425, 429, 500, 502, 503, 504}

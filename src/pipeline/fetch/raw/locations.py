@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, kind_of
-from pipeline.core.permissions import require_readable
+from pipeline.core.process.permissions import require_readable
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")

@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pipeline.core.counter_rng import caption_stream, question_stream
 from pipeline.core.settings import machine
 from pipeline.encoders.bert.layers import KeysValues
-from pipeline.questioner.decoding.counter_rng import caption_stream, question_stream
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, GeneratedQA, regroup
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import DecodedText

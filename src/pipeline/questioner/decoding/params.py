@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from pipeline.core.parameters.bounds import TextLength
 from pipeline.core.settings import Params, Seed
 
 
@@ -15,6 +16,6 @@ class SamplingParams(Params):
     temperature: float = Field(
         default=1.0, ge=0.001, le=1000, description="Temperature: divides the logits before drawing."
     )
-    max_tokens: int = Field(
-        default=30, ge=3, le=512, description="Longest text in word pieces; question and answer count together."
+    max_tokens: TextLength = Field(
+        default=30, description="Longest text in word pieces; question and answer count together."
     )

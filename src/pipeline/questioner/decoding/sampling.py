@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.questioner.decoding.counter_rng import uniforms
+from pipeline.core.counter_rng import uniforms
 from pipeline.questioner.decoding.kv_cache import DecoderState
 
 DROP_SHARE = 1 / 8

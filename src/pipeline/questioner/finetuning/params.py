@@ -6,6 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.core.parameters.bounds import (
+    LearningRateScale,
+    LossWeight,
+    PartialShare,
+    PositiveShare,
+    SmallCount,
+    Temperature,
+)
 from pipeline.core.settings import Params
 from pipeline.questioner.data.params import Masking, Mixing, SampleParams
 from pipeline.questioner.pretraining.params import PairWeights
@@ -30,33 +38,33 @@ class DataWeights(Params):
 class TaskWeights(PairWeights):
     """Weights of the losses; a task of weight 0 is left out."""
 
-    answer: float = Field(default=1.0, ge=0, le=1000, description="Answers to questions about the whole image (JADE).")
-    region_caption: float = Field(default=1.0, ge=0, le=1000, description="Captions of regions (JADE).")
+    answer: LossWeight = Field(default=1.0, description="Answers to questions about the whole image (JADE).")
+    region_caption: LossWeight = Field(default=1.0, description="Captions of regions (JADE).")
 
 
 class TaskSampleParams(Params):
     """Samples of an image in one update: their number and masking."""
 
-    questions_per_image: int = Field(
-        default=1, ge=1, le=1000, description="Questions per image and update, drawn with repetition."
+    questions_per_image: SmallCount = Field(
+        default=1, description="Questions per image and update, drawn with repetition."
     )
     regions_per_image: int = Field(
         default=1, ge=0, le=1000, description="Maximum region captions per image and update."
     )
     max_answer_tokens: int = Field(default=5, ge=1, le=512, description="Longest answer in word pieces (VALOR: 5).")
-    answer_mask_prob: float = Field(default=0.99, gt=0, le=1, description="Mask probability of answers (VALOR: 0.99).")
-    caption_mask_prob: float = Field(default=0.6, gt=0, le=1, description="Mask probability of captions (VALOR: 0.6).")
-    masked_words_prob: float = Field(
-        default=0.15, gt=0, le=1, description="Mask probability of the task masked_words (VALOR: 0.15)."
+    answer_mask_prob: PositiveShare = Field(default=0.99, description="Mask probability of answers (VALOR: 0.99).")
+    caption_mask_prob: PositiveShare = Field(default=0.6, description="Mask probability of captions (VALOR: 0.6).")
+    masked_words_prob: PositiveShare = Field(
+        default=0.15, description="Mask probability of the task masked_words (VALOR: 0.15)."
     )
     masking: Masking = Field(
         default="partial", description="Masking of captions and answers: partial or full (VALOR's full masker)."
     )
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Label smoothing: probability that is spread over all words."
+    label_smoothing: PartialShare = Field(
+        default=0.0, description="Label smoothing: probability that is spread over all words."
     )
-    grounding_weight: float = Field(
-        default=0.0, ge=0, le=1000, description="Weight of the grounding loss, where the data has boxes."
+    grounding_weight: LossWeight = Field(
+        default=0.0, description="Weight of the grounding loss, where the data has boxes."
     )
 
     def sample_params(self, max_tokens: int) -> SampleParams:
@@ -122,14 +130,11 @@ class FinetuneParams(Params):
     continued: ContinuedParams | None = Field(
         default=None, description="Pre-training that goes on first; null: the tasks start from the pre-trained model."
     )
-    temperature: float = Field(
-        default=0.07, ge=0.01, le=1, description="Temperature of the contrastive loss at the start; it is learned."
+    temperature: Temperature = Field(
+        default=0.07, description="Temperature of the contrastive loss at the start; it is learned."
     )
-    image_learning_rate_scale: float = Field(
-        default=0.1,
-        gt=0,
-        le=1000,
-        description="Learning rate of the image encoder, if it was trained, relative to that of the rest.",
+    image_learning_rate_scale: LearningRateScale = Field(
+        default=0.1, description="Learning rate of the image encoder, if it was trained, relative to that of the rest."
     )
     tasks: list[DownstreamTask] = Field(description="Tasks, each learned from the same start and measured.")
 

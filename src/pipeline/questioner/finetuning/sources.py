@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline.core.counter_rng import stream
 from pipeline.core.errors import UserError
 from pipeline.core.files import require_folder
 from pipeline.core.stage import Paths
@@ -21,7 +22,6 @@ from pipeline.questioner.data.dataset import (
 )
 from pipeline.questioner.data.pairs import read_captions, read_pairs
 from pipeline.questioner.data.triplets import read_triplet_samples
-from pipeline.questioner.decoding.counter_rng import stream
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.core.parameters.bounds import LearningRateScale, PartialShare
 from pipeline.core.settings import Params
 from pipeline.encoders.common.params import ImageEncoderParams
 
@@ -20,7 +21,7 @@ class TextModelParams(Params):
     )
     weights: str | None = Field(default=None, description="Weights: published (null) or untrained (random).")
     layers: int | None = Field(default=None, ge=1, le=1000, description="Keep the first n layers; null: all layers.")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout probability, everywhere in the text model.")
+    dropout: PartialShare = Field(default=0.1, description="Dropout probability, everywhere in the text model.")
 
 
 class QuestionerParams(Params):
@@ -30,8 +31,8 @@ class QuestionerParams(Params):
     train_image_encoder: bool = Field(
         description="Train the image encoder too; false: frozen, its tokens are computed once."
     )
-    image_learning_rate_scale: float = Field(
-        default=0.1, gt=0, le=1000, description="Learning rate of the image encoder, relative to that of the rest."
+    image_learning_rate_scale: LearningRateScale = Field(
+        default=0.1, description="Learning rate of the image encoder, relative to that of the rest."
     )
     text: TextModelParams = TextModelParams()
     init_from: str | None = Field(

@@ -27,12 +27,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.core.counter_rng import Pass, masking_stream, stream
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs
 from pipeline.questioner.data.mixture import Mixture
 from pipeline.questioner.data.params import SampleParams
 from pipeline.questioner.data.sampler import DrawnImage
-from pipeline.questioner.decoding.counter_rng import Pass, masking_stream, stream
 from pipeline.questioner.model.checkpoint import QuestionerModules
 from pipeline.questioner.model.contrast import EmbeddedTexts, similarities, text_states
 from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK, Prompts

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from pipeline.core.parameters.bounds import LossWeight, PartialShare, PositiveShare, Temperature, TextLength
 from pipeline.core.settings import Params
 from pipeline.questioner.data.params import Masking, SampleParams
 from pipeline.questioner.model.params import QuestionerParams, RegionPrompt
@@ -20,18 +21,16 @@ class ContrastParams(Params):
     token_wise: bool = Field(
         default=False, description="Compare every word with the image, weighted (VALOR's fine); false: [CLS] alone."
     )
-    temperature: float = Field(
-        default=0.07, ge=0.01, le=1, description="Temperature at the start; it is learned (VALOR: 0.07)."
-    )
+    temperature: Temperature = Field(default=0.07, description="Temperature at the start; it is learned (VALOR: 0.07).")
 
 
 class PairWeights(Params):
     """Weights of the losses; a task of weight 0 is left out."""
 
-    contrastive: float = Field(default=1.5, ge=0, le=1000, description="Images against captions (VALOR: 1.5).")
-    caption: float = Field(default=1.0, ge=0, le=1000, description="Captions, word by word (VALOR: 1).")
-    masked_words: float = Field(
-        default=1.0, ge=0, le=1000, description="Masked words of captions, read in both directions (VALOR: 1)."
+    contrastive: LossWeight = Field(default=1.5, description="Images against captions (VALOR: 1.5).")
+    caption: LossWeight = Field(default=1.0, description="Captions, word by word (VALOR: 1).")
+    masked_words: LossWeight = Field(
+        default=1.0, description="Masked words of captions, read in both directions (VALOR: 1)."
     )
 
     @model_validator(mode="after")
@@ -44,18 +43,18 @@ class PairWeights(Params):
 class PairSampleParams(Params):
     """Captions in one update: their length and masking."""
 
-    max_tokens: int = Field(default=40, ge=3, le=512, description="Longest caption in word pieces (VALOR: 40).")
-    caption_mask_prob: float = Field(
-        default=0.6, gt=0, le=1, description="Mask probability of the task caption (VALOR: 0.6)."
+    max_tokens: TextLength = Field(default=40, description="Longest caption in word pieces (VALOR: 40).")
+    caption_mask_prob: PositiveShare = Field(
+        default=0.6, description="Mask probability of the task caption (VALOR: 0.6)."
     )
-    masked_words_prob: float = Field(
-        default=0.15, gt=0, le=1, description="Mask probability of the task masked_words (VALOR: 0.15)."
+    masked_words_prob: PositiveShare = Field(
+        default=0.15, description="Mask probability of the task masked_words (VALOR: 0.15)."
     )
     masking: Masking = Field(
         default="partial", description="Masking of the task caption: partial (words become [MASK]) or full (VALOR)."
     )
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Label smoothing: probability that is spread over all words."
+    label_smoothing: PartialShare = Field(
+        default=0.0, description="Label smoothing: probability that is spread over all words."
     )
 
     def sample_params(self) -> SampleParams:

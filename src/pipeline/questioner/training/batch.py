@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.core.counter_rng import uniforms
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.encoders.bert.tokenizer import Tokenizer
 from pipeline.questioner.data.params import Masking
-from pipeline.questioner.decoding.counter_rng import uniforms
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.training.masking import DRAWS_PER_TOKEN, choose_masked, full_mask, partial_mask
 

@@ -7,7 +7,7 @@ and captions every box greedily. All of it goes batch by batch of images. Metric
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,15 @@ class HeldOut:
         self.questions = samples.questions.table.slice(0, int(samples.questions.first[images]))
         self.regions = samples.regions.table.slice(0, int(samples.regions.first[images]))
 
+    def question_batches(self) -> Iterator[tuple[range, range, list[int]]]:
+        """The batches with a question: their images, their questions' rows, and each row's image in the batch."""
+        first = self.samples.questions.first
+        for images in self.batches:
+            rows = rows_of(first, images)
+            if rows:
+                of_image = [rows_of(first, range(image, image + 1)) for image in images]
+                yield images, rows, [number for number, asked in enumerate(of_image) for _ in asked]
+
     def encoded(self, model: Generator | FilterModel, images: range) -> Tensor:
         """The images after the model's image encoder (see `VisionTower.encode`)."""
         return model.vision.encode(select_images(self.inputs, list(images)).to(model.decoder.device))
@@ -73,13 +82,10 @@ def measure_generator(
 def answer_questions(model: FilterModel, held_out: HeldOut) -> list[str]:
     """The filter model's answer to every question, in the order of the table."""
     questions, answers = held_out.samples.questions, []
-    for images in held_out.batches:
-        rows = rows_of(questions.first, images)
-        if rows:
-            encoded = held_out.encoded(model, images)
-            pieces = [questions.pieces[row] for row in rows]
-            generated = model.answers(encoded, pieces, image_of_rows(questions.first, images))
-            answers += [answer.text for answer in generated]
+    for images, rows, image_of_row in held_out.question_batches():
+        pieces = [questions.pieces[row] for row in rows]
+        generated = model.answers(held_out.encoded(model, images), pieces, image_of_row)
+        answers += [answer.text for answer in generated]
     return answers
 
 
@@ -87,16 +93,13 @@ def answer_questions(model: FilterModel, held_out: HeldOut) -> list[str]:
 def answer_boxed_questions(model: Generator, held_out: HeldOut) -> list[str]:
     """The generator's answer to every question, given its box and its region's caption, in the order of the table."""
     questions, answers = held_out.samples.questions, []
-    for images in held_out.batches:
-        rows = rows_of(questions.first, images)
-        if rows:
-            boxes = [questions.boxes[row].tolist() for row in rows]
-            captions = [questions.caption(row) for row in rows]
-            asked = [DecodedText(questions.pieces[row], [1.0], ended=True) for row in rows]
-            encoded, image_of_row = held_out.encoded(model, images), image_of_rows(questions.first, images)
-            cross = model.decoder.cross_keys_values(model.vision, encoded, image_of_row, boxes)
-            generated = model.answers(cross, boxes, captions, asked, range(len(rows)), model.config.max_tokens)
-            answers += [answer.text for answer in generated]
+    for images, rows, image_of_row in held_out.question_batches():
+        boxes = [questions.boxes[row].tolist() for row in rows]
+        captions = [questions.caption(row) for row in rows]
+        asked = [DecodedText(questions.pieces[row], [1.0], ended=True) for row in rows]
+        cross = model.decoder.cross_keys_values(model.vision, held_out.encoded(model, images), image_of_row, boxes)
+        generated = model.answers(cross, boxes, captions, asked, range(len(rows)), model.config.max_tokens)
+        answers += [answer.text for answer in generated]
     return answers
 
 
@@ -118,11 +121,6 @@ def caption_boxes(model: Generator, held_out: HeldOut) -> list[str]:
 def rows_of(first: np.ndarray, images: range) -> range:
     """The rows of some successive images; `first` as in `RegionSet`."""
     return range(int(first[images.start]), int(first[images.stop]))
-
-
-def image_of_rows(first: np.ndarray, images: range) -> list[int]:
-    """The index in the batch of each row's image."""
-    return [image - images.start for image in images for _ in rows_of(first, range(image, image + 1))]
 
 
 def write_answers(held_out: HeldOut, answers: Sequence[str], folder: Path) -> None:

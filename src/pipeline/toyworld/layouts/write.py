@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.core.files import read_json, remove, write_json, write_text
-from pipeline.core.machine_limits import free_disk_bytes, memory_bytes, require
+from pipeline.core.process.machine_limits import free_disk_bytes, memory_bytes, require
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
 from pipeline.toyworld.layouts import records

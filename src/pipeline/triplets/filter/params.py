@@ -4,15 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.core.parameters.bounds import PositiveShare, Share, SmallCount
 from pipeline.core.settings import Params
 
 
 class RuleParams(Params):
     """Rules that drop pairs before the filter model is asked."""
 
-    min_question_words: int = Field(ge=1, le=1000, description="Minimum number of words in a question.")
-    min_answer_confidence: float = Field(
-        ge=0, le=1, description="Minimum confidence of the generator in its answer; it must also be above 0."
+    min_question_words: SmallCount = Field(description="Minimum number of words in a question.")
+    min_answer_confidence: Share = Field(
+        description="Minimum confidence of the generator in its answer; it must also be above 0."
     )
 
 
@@ -42,9 +43,7 @@ class SecondAnswerParams(Params):
     """Round-trip check: the filter model answers the question too."""
 
     agreement: Agreement = Field(description="When the answers of generator and filter model agree.")
-    min_filter_confidence: float = Field(
-        ge=0, le=1, description="Minimum confidence of the filter model in its own answer."
-    )
+    min_filter_confidence: Share = Field(description="Minimum confidence of the filter model in its own answer.")
     images_per_batch: int = Field(
         ge=1, le=65_536, description="Images answered together; a batch never crosses a shard's border."
     )
@@ -64,9 +63,9 @@ class LimitParams(Params):
 class CaptionFilterParams(Params):
     """Filter of region captions, which no second model checks (as in JADE)."""
 
-    min_confidence: float = Field(ge=0, le=1, description="Minimum mean confidence of the generator in the words.")
-    duplicate_iou: float = Field(gt=0, le=1, description="Minimum IoU of the boxes of two duplicates.")
-    duplicate_token_f1: float = Field(gt=0, le=1, description="Minimum token F1 of the captions of two duplicates.")
+    min_confidence: Share = Field(description="Minimum mean confidence of the generator in the words.")
+    duplicate_iou: PositiveShare = Field(description="Minimum IoU of the boxes of two duplicates.")
+    duplicate_token_f1: PositiveShare = Field(description="Minimum token F1 of the captions of two duplicates.")
 
 
 class FilterParams(Params):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.core.parameters.bounds import Share
 from pipeline.core.settings import Params
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.tables.questions import QuestionType
@@ -43,7 +44,7 @@ class DetectorBoxes(Params):
     ] = Field(description="Name of the model in torchvision.")
     weights: str = Field(min_length=1, description="Path to the weights, below the repository's root.")
     top_n: int = Field(ge=1, le=10_000, description="Boxes per image, best scores first.")
-    min_score: float = Field(ge=0, le=1, description="Minimum score of a box that is used.")
+    min_score: Share = Field(description="Minimum score of a box that is used.")
 
 
 BoxSourceParams = Annotated[GridBoxes | FileBoxes | DetectorBoxes, Field(discriminator="kind")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.questioner.decoding.counter_rng import (
+from pipeline.core.counter_rng import (
     caption_stream,
     masking_stream,
     question_stream,

@@ -7,11 +7,11 @@ import pytest
 from pydantic import Field
 
 from pipeline.cli.params import load_section, section_names
-from pipeline.core.describe_params import describe
-from pipeline.core.params_listing import listing
+from pipeline.core.parameters.describe import describe
+from pipeline.core.parameters.listing import listing
 from pipeline.core.settings import Params
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Inner(Params):

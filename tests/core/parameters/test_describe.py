@@ -15,10 +15,10 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_mode
 from ruamel.yaml import YAML
 
 from pipeline.cli.params import load_section, section_names
-from pipeline.core.describe_params import GROUP, REQUIRED, Row, describe
+from pipeline.core.parameters.describe import GROUP, REQUIRED, Row, describe
 from pipeline.core.settings import Params
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SECTIONS = section_names(ROOT)
 
 

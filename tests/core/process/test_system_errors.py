@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import save_file
 
 from pipeline.core.errors import UserError
-from pipeline.core.system_errors import system_error
+from pipeline.core.process.system_errors import system_error
 
 NUMBERS = np.random.default_rng(0).random(500_000)
 """4 MB that do not compress."""
@@ -52,7 +52,7 @@ def test_a_full_disk(small_disk: Path, write: Callable[[Path], object]) -> None:
 ALLOCATE = """
 import resource, sys
 import numpy as np, torch
-from pipeline.core.system_errors import system_error
+from pipeline.core.process.system_errors import system_error
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 try:
     {statement}

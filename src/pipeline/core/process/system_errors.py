@@ -10,8 +10,8 @@ import errno
 import re
 
 from pipeline.core.errors import UserError
-from pipeline.core.permissions import DENIED
-from pipeline.core.permissions import FIX as PERMIT
+from pipeline.core.process.permissions import DENIED
+from pipeline.core.process.permissions import FIX as PERMIT
 
 DISK = (errno.ENOSPC, errno.EDQUOT)
 DISK_TEXT = re.compile(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.core.machine_limits import memory_bytes, require
+from pipeline.core.process.machine_limits import memory_bytes, require
 from pipeline.training.distributed import World
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams

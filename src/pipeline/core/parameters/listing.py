@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from pipeline.core.describe_params import REQUIRED, Row
+from pipeline.core.parameters.describe import REQUIRED, Row
 
 WIDEST = 120
 INDENT = "    "

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.training.objectives import Toy, settings
 
 from pipeline.core.errors import UserError
+from pipeline.training.batches.prefetch import ahead
 from pipeline.training.loop import train
-from pipeline.training.prefetch import ahead
 
 
 def threads_left() -> list[str]:

@@ -1,0 +1,1 @@
+"""The parameter file: reading YAML, describing parameter models, listing their keys for a reader."""

@@ -1,0 +1,1 @@
+"""Batches of a training: fetched ahead, fitted into memory, with cached gradients."""
