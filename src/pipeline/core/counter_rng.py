@@ -4,15 +4,6 @@ A stream is a 64-bit number derived from names (a seed, an image, a question typ
 SplitMix64 (Steele, Lea, Flood 2014) at position i, so whole batches of streams are drawn in one vectorised expression,
 and any number can be computed without those before it. Each text has a stream of its own; hence it does not depend on
 the batch in which it is computed.
-
-All streams of the questioner are named here:
-
-    purpose                               names
-    sampling a region caption             seed, "caption", image key, box
-    sampling a question                   seed, "question", image key, box, question type, ordinal among its type
-    masking words of a training sequence  its pass (a text), update, place in the batch, number, seed
-
-The first name of the third kind is a text, that of the others a number, so none of them coincide.
 """
 
 from __future__ import annotations
@@ -20,33 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-def caption_stream(seed: int, key: str, box: int) -> int:
-    """The stream from which the caption of an image's box (its number) is sampled."""
-    return stream(seed, "caption", key, box)
-
-
-def question_stream(seed: int, key: str, box: int, question_type: str, ordinal: int) -> int:
-    """The stream from which a box's question is sampled; `ordinal` is its number among those of its type."""
-    return stream(seed, "question", key, box, question_type, ordinal)
-
-
-Pass = Literal["caption", "question", "answer", "masked_words", "region_caption"]
-"""The passes of all trainings."""
-
-
-def masking_stream(text: Pass, step: int, position: int, number: int, seed: int) -> int:
-    """The stream that decides which words of a training sequence are masked, and how.
-
-    `position` is the image's in the batch of update `step`, `number` the text's among those of the image.
-    """
-    return stream(text, step, position, number, seed)
 
 
 def stream(*names: str | int) -> int:

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pipeline.core.counter_rng import caption_stream, question_stream
+from pipeline.core.counter_rng import stream
 from pipeline.core.settings import machine
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, GeneratedQA, regroup
@@ -69,7 +69,7 @@ class Generator:
         numbered = numbered_boxes(keys, boxes)
         if not numbered:
             return [[] for _ in boxes]
-        streams = [caption_stream(sampling.seed, key, number) for key, number, _ in numbered]
+        streams = [stream(sampling.seed, "caption", key, number) for key, number, _ in numbered]
         cross = self.cross_keys_values(images, boxes)
         texts = self.decoder.captions(cross, [box for *_, box in numbered], streams, sampling)
         captions = [
@@ -134,7 +134,7 @@ class Generator:
             prompt_of_row += [len(prompts) + distinct.index(name) for name in types]
             groups += [group] * len(distinct)
             prompts += [self.prompts.pair_prompt(name, box, caption) for name in distinct]
-            streams += [question_stream(sampling.seed, key, number, name, ordinal) for name, ordinal in names]
+            streams += [stream(sampling.seed, "question", key, number, name, ordinal) for name, ordinal in names]
         starts = [[self.prompts.tokenizer.cls]] * len(prompt_of_row)
         return self.decoder.questions(DecoderInput(cross, prompts, groups, prompt_of_row, starts), streams, sampling)
 

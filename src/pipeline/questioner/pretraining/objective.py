@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.core.counter_rng import Pass, masking_stream, stream
+from pipeline.core.counter_rng import stream
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs
 from pipeline.questioner.data.mixture import Mixture
@@ -37,6 +37,7 @@ from pipeline.questioner.model.checkpoint import QuestionerModules
 from pipeline.questioner.model.contrast import EmbeddedTexts, similarities, text_states
 from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK, Prompts
 from pipeline.questioner.training.batch import MaskedSequence
+from pipeline.questioner.training.masking import Pass, masking_stream
 from pipeline.questioner.training.objective import GROUNDING, MaskedLMObjective, Micro
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.contrastive import Scale, symmetric_loss

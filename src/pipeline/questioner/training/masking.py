@@ -11,7 +11,14 @@ probability, and at least one per row. There are two maskers:
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+
+from pipeline.core.counter_rng import stream
+
+Pass = Literal["caption", "question", "answer", "masked_words", "region_caption"]
+"""The passes of all trainings."""
 
 MASK_SHARE = 0.8
 RANDOM_SHARE = 0.1
@@ -54,3 +61,12 @@ def full_mask(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     appended = np.zeros((len(chosen), int(column.max(initial=-1)) + 1), dtype=np.int64)
     appended[row, column] = position
     return appended, column
+
+
+def masking_stream(text: Pass, step: int, position: int, number: int, seed: int) -> int:
+    """The stream of random numbers that decides which words of a training sequence are masked, and how.
+
+    `position` is the image's in the batch of update `step`, `number` the text's among those of the image. Streams of
+    decoding begin with a seed, those of masking with a text, so that none of them coincide.
+    """
+    return stream(text, step, position, number, seed)

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.core.counter_rng import Pass, masking_stream
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs, select_images
 from pipeline.questioner.data.mixture import Mixture
@@ -30,6 +29,7 @@ from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, by_length, collate, word_losses
+from pipeline.questioner.training.masking import Pass, masking_stream
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.batches.grad_cache import to_device
 from pipeline.training.objective import Objective, decay_groups

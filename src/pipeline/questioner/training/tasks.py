@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.core.counter_rng import masking_stream
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.sampler import DrawnImage
 from pipeline.questioner.training.batch import MaskedSequence
+from pipeline.questioner.training.masking import masking_stream
 from pipeline.questioner.training.objective import MaskedLMObjective
 from pipeline.storage.boxes import FULL_IMAGE
 
