@@ -12,6 +12,7 @@ REASONS = {
     "disagreement": "second answer differs",
     "low_filter_confidence": "second model unsure",
     "over_type_limit": "too many of one type",
+    "over_binary_share": "too many yes-or-no questions",
     "yes_no_balance": "yes and no out of balance",
     "low_confidence": "generator unsure",
 }

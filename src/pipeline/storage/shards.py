@@ -135,7 +135,17 @@ def listed_digests(tar: Path) -> dict[str, str]:
 
     Raises UserError if the manifest is missing or damaged.
     """
-    path, columns = tar.parent / MANIFEST_FILE, ["key", "sha256"]
+    return _listed(tar, "sha256")
+
+
+def listed_captions(tar: Path) -> dict[str, list[str]]:
+    """The captions of the images of a shard by their keys, as `listed_digests`."""
+    return _listed(tar, "captions")
+
+
+def _listed(tar: Path, column: str) -> dict[str, Any]:
+    """A column of a shard's rows in the manifest beside it, by the images' keys."""
+    path, columns = tar.parent / MANIFEST_FILE, ["key", column]
     try:
         rows = pq.read_table(path, columns=columns, filters=[("shard", "=", tar.stem)])
     except (pa.ArrowException, OSError) as error:
@@ -210,10 +220,13 @@ class ImageShards:
         """The manifest rows of one shard, in the order of the tar."""
         return self.manifest.filter(pc.field("shard") == shard)
 
-    def listed(self, shard: str) -> str:
-        """Digest of what the manifest says of a shard's images: a step's results stand or fall with it."""
+    def listed(self, shard: str, *more: str) -> str:
+        """Digest of what the manifest says of a shard's images: a step's results stand or fall with it.
+
+        more: further columns that the step reads.
+        """
         rows = self.rows(shard)
-        return hash_json([rows[name].to_pylist() for name in ("key", "offset", "size", "sha256")])
+        return hash_json([rows[name].to_pylist() for name in ("key", "offset", "size", "sha256", *more)])
 
     def path(self, shard: str) -> Path:
         """The tar of a shard."""

@@ -1,8 +1,9 @@
 """The tables of generated, kept and rejected training data.
 
 `pair_id` and `region_id` count within one image: `region_id` is the number of the box in the image's list
-of boxes, `pair_id` is that number times the questions per box plus the number of the question. They stay
-the same in the kept and rejected tables, so a row can be followed through the funnel.
+of boxes, `pair_id` is that number times the questions per box plus the number of the question; pairs by
+template come after those of the last box. They stay the same in the kept and rejected tables, so a row can be
+followed through the funnel.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ _QA = (
     Column("key", pa.string(), "The image."),
     Column("pair_id", pa.int32(), "Number of the pair within its image."),
     Column("box", BOX, "The region that the question is about."),
-    Column("region_caption", pa.string(), "The generated caption of the region, from which the question was asked."),
+    Column("region_caption", pa.string(), "The caption that the question was asked from."),
     Column("question", pa.string(), "The generated question."),
-    Column("answer", pa.string(), "The generator's answer."),
+    Column("answer", pa.string(), "The generator's answer, or that of a template."),
     Column("question_type", pa.string(), "what, how, where, who, why, when, binary or other."),
-    Column("answer_confidence", pa.float32(), "Mean probability of the answer's words, by the generator."),
+    Column(
+        "answer_confidence", pa.float32(), "The generator's mean probability of the answer's words; 1 for templates."
+    ),
 )
 _DC = (
     Column("key", pa.string(), "The image."),

@@ -123,6 +123,16 @@ def test_limits_keep_the_most_confident():
     assert judged(None, 1.0) == [None, None, None, "yes_no_balance", None, None]
 
 
+def test_yes_or_no_pairs_are_a_limited_share_of_an_images_others():
+    rows = [pair(question=f"what is {n} here?") for n in range(5)]
+    rows += [pair(question="is it?", answer="no", confidence=c, question_type="binary") for c in (0.5, 0.9, 0.7)]
+    rows += [pair(key="b", question="is it?", answer="no", question_type="binary")]
+    answers = {index: Generated(row["answer"], 1.0) for index, row in enumerate(rows)}
+    limits = LimitParams(per_type=None, yes_no_ratio=None, binary_share=0.4)
+    judged = judge_qa(rows, [None] * len(rows), answers, second(), limits)
+    assert judged == [*[None] * 5, "over_binary_share", None, None, "over_binary_share"]
+
+
 def test_captions_fall_for_words_confidence_and_repetition():
     def caption(text, confidence, box=(0.0, 0.0, 0.5, 0.5), key="a"):
         return {"key": key, "box": list(box), "caption": text, "confidence": confidence}

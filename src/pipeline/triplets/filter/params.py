@@ -55,6 +55,12 @@ class LimitParams(Params):
     per_type: int | None = Field(
         ge=1, le=1_000_000, description="Maximum pairs per question type and image; null: no limit."
     )
+    binary_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="Maximum ratio of an image's yes-or-no pairs to its others (JADE: 0.1); null: no limit.",
+    )
     yes_no_ratio: float | None = Field(
         ge=1, le=1_000_000, description="Maximum ratio of yes to no, and of no to yes, in a shard; null: no limit."
     )

@@ -21,6 +21,7 @@ Reason = Literal[
     "disagreement",
     "low_filter_confidence",
     "over_type_limit",
+    "over_binary_share",
     "yes_no_balance",
     "low_confidence",
 ]
@@ -39,6 +40,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     "low_filter_confidence": "The filter model's confidence in its answer is below "
     "`second_answer.min_filter_confidence`.",
     "over_type_limit": "The image has `limits.per_type` more confident questions of this type.",
+    "over_binary_share": "The image has enough more confident yes-or-no pairs, by `limits.binary_share`.",
     "yes_no_balance": "The shard has more `yes` than `no` answers, or the reverse, than `limits.yes_no_ratio` allows.",
     "low_confidence": "The generator's confidence in the region caption is below `captions.min_confidence`.",
 }
@@ -52,7 +54,7 @@ QA_STEPS: Steps = {
     "duplicates": ("duplicate",),
     "agreement": ("disagreement",),
     "filter confidence": ("low_filter_confidence",),
-    "limits": ("over_type_limit", "yes_no_balance"),
+    "limits": ("over_type_limit", "over_binary_share", "yes_no_balance"),
 }
 
 CAPTION_STEPS: Steps = {

@@ -8,7 +8,7 @@ this order,
 3. the search for duplicates within its image,
 4. the comparison of its answer with the filter model's,
 5. the threshold on the filter model's confidence,
-6. the limits per question type and on yes and no.
+6. the limits per question type, on yes-or-no pairs, and on the ratio of yes and no.
 
 The first reason that a row meets is the one recorded (`pipeline.triplets.filter.reasons`).
 """
@@ -22,7 +22,7 @@ from typing import Any
 from pipeline.metrics.token_f1 import token_f1
 from pipeline.metrics.vqa_accuracy import normalise_answer
 from pipeline.questioner.decoding.generated import Generated
-from pipeline.tables.questions import lowered
+from pipeline.tables.questions import BINARY, lowered
 from pipeline.triplets.filter.duplicates import by_confidence, repeated_captions, repeated_qa
 from pipeline.triplets.filter.params import (
     Agreement,
@@ -91,6 +91,7 @@ def judge_qa(
         for index, row in enumerate(rows)
     ]
     _limit_types(rows, judged, confidence, limits.per_type)
+    _limit_binary(rows, judged, confidence, limits.binary_share)
     _balance_yes_no(rows, judged, confidence, limits.yes_no_ratio)
     return judged
 
@@ -134,6 +135,16 @@ def _limit_types(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[flo
     for members in groups(remaining(reasons), names):
         for number in by_confidence([confidence[index] for index in members])[limit:]:
             reasons[members[number]] = "over_type_limit"
+
+
+def _limit_binary(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[float], share: float | None) -> None:
+    if share is None:
+        return
+    for members in groups(remaining(reasons), [row["key"] for row in rows]):
+        binary = [index for index in members if rows[index]["question_type"] == BINARY]
+        most = int(share * (len(members) - len(binary)))
+        for number in by_confidence([confidence[index] for index in binary])[most:]:
+            reasons[binary[number]] = "over_binary_share"
 
 
 def _balance_yes_no(rows: Sequence[Row], reasons: Reasons, confidence: Sequence[float], ratio: float | None) -> None:

@@ -57,6 +57,12 @@ class GenerateParams(Params):
     question_types: dict[QuestionType, Annotated[int, Field(ge=1, le=32)]] = Field(
         min_length=1, description="Questions per box, by type (JADE: ten, see presets/cc3m.yaml)."
     )
+    caption_questions: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Yes-or-no questions per image, whether a caption describes it (JADE: 5); 0: none.",
+    )
     captions: SamplingParams = Field(description="Top-K sampling of region captions (JADE: K = 3).")
     questions: SamplingParams = Field(description="Top-K sampling of questions (JADE: K = 10); answers are greedy.")
     images_per_batch: int = Field(

@@ -1,9 +1,9 @@
 """Questions, answers and region captions for every training image of a shard, from the generator.
 
 JADE's order, for each image: boxes, one sampled caption per box, then questions of the requested types about each box,
-sampled with its caption in the prompt, and a greedy answer to each. Images are decoded in batches whose composition
-follows from the shard alone. Sampling is seeded by image and box, so a row depends neither on the batch nor on the
-number of workers.
+sampled with its caption in the prompt, and a greedy answer to each; then yes-or-no questions by template, if there are
+to be any. Images are decoded in batches whose composition follows from the shard alone. Sampling is seeded by image and
+box, so a row depends neither on the batch nor on the number of workers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from pipeline.core.files import hash_folder, require_folder
 from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.images import decode_image
-from pipeline.storage.shards import ImageShards, stream_shard
+from pipeline.storage.shards import ImageShards, listed_captions, stream_shard
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
 from pipeline.triplets.generate.box_table import check_known, read_boxes
+from pipeline.triplets.generate.caption_questions import caption_questions
 from pipeline.triplets.generate.params import FileBoxes, GenerateParams
 
 if TYPE_CHECKING:
@@ -62,13 +63,15 @@ class GenerateStep(Step):
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
         tar = shard.files[0]
+        asked = self.params.caption_questions
+        by_template = caption_questions(listed_captions(tar), asked, self.params.questions.seed) if asked else {}
         stream = stream_shard(tar)
         while batch := list(islice(stream, self.params.images_per_batch)):
             keys = [key for key, _ in batch]
             with at_sample(tar, *keys):
                 images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
                 boxes = self.boxes.find(images, keys)
-                generated = generate_rows(self.generator, images, keys, boxes, self.params)
+                generated = generate_rows(self.generator, images, keys, boxes, by_template, self.params)
             qa_rows += generated[0]
             dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
@@ -82,7 +85,8 @@ class GenerateStep(Step):
         files = box_files(self.params.boxes, self.root)
         if isinstance(self.params.boxes, FileBoxes):
             check_known(read_boxes(files[0]), set(pairs.manifest["key"].to_pylist()), files[0])
-        return [Shard(name, (pairs.path(name), *files), pairs.listed(name)) for name in pairs.shards(SPLIT)]
+        read = ["captions"] if self.params.caption_questions else []
+        return [Shard(name, (pairs.path(name), *files), pairs.listed(name, *read)) for name in pairs.shards(SPLIT)]
 
 
 def generate_rows(
@@ -90,9 +94,13 @@ def generate_rows(
     images: Sequence[Image.Image],
     keys: Sequence[str],
     boxes: Sequence[Sequence[Sequence[float]]],
+    by_template: Mapping[str, Sequence[Mapping[str, Any]]],
     params: GenerateParams,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of question-answer pairs and of region captions for a batch of images."""
+    """Rows of question-answer pairs and of region captions for a batch of images.
+
+    by_template: more pairs of the images, by key, which come after those of the generator.
+    """
     encoded = generator.encode(images)
     described = generator.describe(encoded, boxes, keys, params.captions)
     captions = [[caption.text for caption in of_image] for of_image in described]
@@ -117,6 +125,8 @@ def generate_rows(
                 }
                 for number, pair in enumerate(asked[image][region])
             ]
+        first = len(boxes[image]) * len(types)
+        qa_rows += [{**row, "pair_id": number} for number, row in enumerate(by_template.get(key, ()), first)]
     return qa_rows, dc_rows
 
 

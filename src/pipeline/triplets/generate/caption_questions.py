@@ -1,0 +1,63 @@
+"""Yes-or-no questions that ask by templates whether a caption describes the image.
+
+This is JADE's second source of yes-or-no questions; the first is the generator itself, when it is asked for the type
+`binary`. Every question draws a coin, a template and a caption. With heads the caption is the image's own and the
+answer is yes; with tails it is that of another image of the shard, and the answer is no. The filter model answers these
+questions like all others.
+
+Source: `script.py` in JADE's published code, with seven templates, a fair coin and five questions an image. The first
+template is quoted from it; the wording of the others is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.core.counter_rng import stream
+from pipeline.storage.boxes import FULL_IMAGE
+from pipeline.tables.questions import BINARY, plain_text
+
+TEMPLATES = (
+    "does this picture match the description of '{}'?",
+    "is '{}' a fitting description of this picture?",
+    "does '{}' describe this picture?",
+    "can this picture be described as '{}'?",
+    "does the caption '{}' belong to this picture?",
+    "is this a picture of '{}'?",
+    "does this picture show '{}'?",
+)
+
+
+def caption_questions(captions: Mapping[str, Sequence[str]], count: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Rows of question-answer pairs, as in GENERATED_QA but for `pair_id`: `count` for every image, by its key.
+
+    captions: those of all images of a shard, of which the first counts. If no other image has another caption, every
+    question asks about the image's own. An image without a caption is asked nothing.
+    """
+    first = {key: plain_text(texts[0]) if texts else "" for key, texts in captions.items()}
+    distinct = sorted({caption for caption in first.values() if caption})
+    return {
+        key: [caption_question(key, own, distinct, stream(seed, "caption question", key, n)) for n in range(count)]
+        for key, own in first.items()
+        if own
+    }
+
+
+def caption_question(key: str, own: str, distinct: Sequence[str], drawn: int) -> dict[str, Any]:
+    """One row. distinct: all captions of the shard, once and in order, the own among them. drawn: 64 random bits."""
+    drawn, coin = divmod(drawn, 2)
+    drawn, template = divmod(drawn, len(TEMPLATES))
+    yes = coin == 1 or len(distinct) == 1
+    # The own caption's place in the order is left out by counting on from the place behind it.
+    other = (distinct.index(own) + 1 + drawn % max(1, len(distinct) - 1)) % len(distinct)
+    caption = own if yes else distinct[other]
+    return {
+        "key": key,
+        "box": list(FULL_IMAGE),
+        "region_caption": caption,
+        "question": TEMPLATES[template].format(caption),
+        "answer": "yes" if yes else "no",
+        "question_type": BINARY,
+        "answer_confidence": 1.0,
+    }
