@@ -9,7 +9,7 @@ Visual Genome has 5.4 million regions: pieces lie in flat int32 arrays, texts st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.errors import UserError
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.storage.boxes import FULL_IMAGE
@@ -106,16 +107,28 @@ class Samples:
     too_long: dict[str, int]
 
 
-def read_samples(folder: Path, shards: ImageShards, split: str, prompts: Prompts, limits: Limits) -> Samples:
-    """The samples of a split (`train`, `val`) of `data/annotations/`.
+def read_samples(
+    folder: Path,
+    shards: ImageShards,
+    split: str,
+    prompts: Prompts,
+    limits: Limits,
+    sources: Sequence[str] | None = None,
+) -> Samples:
+    """The samples of a split (`train`, `val`) of `data/annotations/`: of all sources, or of some and their images.
 
-    Raises UserError if a table names an image that the manifest lacks.
+    Raises UserError if a table names an image that the manifest lacks, or if nothing comes from one of the sources.
     """
-    manifest = shards.manifest.filter(pc.field("split") == split)
-    numbers = {key: index for index, key in enumerate(manifest["key"].to_pylist())}
-    region_table = by_image(REGIONS, folder / "regions.parquet", split, numbers, shards)
-    question_table = by_image(QUESTIONS, folder / "questions.parquet", split, numbers, shards)
-    return samples_of_tables(list(numbers), region_table, question_table, prompts, limits)
+    keys = shards.manifest.filter(pc.field("split") == split)["key"].to_pylist()
+    files = {REGIONS: folder / "regions.parquet", QUESTIONS: folder / "questions.parquet"}
+    tables = [rows_of_split(table, path, split, set(keys), shards) for table, path in files.items()]
+    if sources is not None:
+        tables = of_sources(tables, sources, folder)
+        annotated = {key for rows in tables for key in rows["key"].to_pylist()}
+        keys = [key for key in keys if key in annotated]
+    numbers = {key: index for index, key in enumerate(keys)}
+    regions, questions = (sorted_by_image(rows, numbers) for rows in tables)
+    return samples_of_tables(keys, regions, questions, prompts, limits)
 
 
 def samples_of_tables(
@@ -132,11 +145,25 @@ def samples_of_tables(
     return Samples(keys, sources, questions, regions, CaptionSet.none(len(keys)), too_long)
 
 
-def by_image(table: Table, path: Path, split: str, numbers: dict[str, int], shards: ImageShards) -> pa.Table:
-    """Rows of a split in the order of their images, with a column `image` of the images' numbers."""
+def rows_of_split(table: Table, path: Path, split: str, keys: Collection[str], shards: ImageShards) -> pa.Table:
+    """Rows of a split. Raises UserError if one of them is about another image than `keys` name."""
     rows = table.read(path).filter(pc.field("split") == split)
-    table.check_images(rows, numbers, path, f"{shards.folder / MANIFEST_FILE}, split {split}")
-    return sorted_by_image(rows, numbers)
+    table.check_images(rows, keys, path, f"{shards.folder / MANIFEST_FILE}, split {split}")
+    return rows
+
+
+def of_sources(tables: Sequence[pa.Table], sources: Sequence[str], folder: Path) -> list[pa.Table]:
+    """The rows of some sources. Raises UserError if nothing comes from one of them."""
+    found = sorted({name for table in tables for name in table["source"].unique().to_pylist()})
+    if unknown := sorted(set(sources) - set(found)):
+        raise UserError(
+            "Nothing comes from a source of annotations.",
+            where=f"annotation_sources, {folder}",
+            expected=f"some of {', '.join(found)}",
+            found=", ".join(unknown),
+            fix="name sources of fetch_annotations, or null for all of them",
+        )
+    return [table.filter(pc.field("source").isin(sources)) for table in tables]
 
 
 def sorted_by_image(rows: pa.Table, numbers: Mapping[str, int]) -> pa.Table:

@@ -22,21 +22,24 @@ class ValidationParams(Params):
     images_per_batch: int = Field(default=32, ge=1, le=65_536, description="Images answered together.")
 
 
-class TrainGeneratorParams(Params):
+class AnnotatedTrainingParams(Params):
+    """A training on `data/annotations/`."""
+
+    model: QuestionerParams
+    region_prompt: RegionPrompt = "roi_tokens"
+    annotation_sources: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Sources of annotations to learn from; null: all. Errors of models with different ones agree less.",
+    )
+    samples: SampleParams
+    validation: ValidationParams
+    training: TrainingParams
+
+
+class TrainGeneratorParams(AnnotatedTrainingParams):
     """Stage `train_generator`."""
 
-    model: QuestionerParams
-    region_prompt: RegionPrompt = "roi_tokens"
-    samples: SampleParams
-    validation: ValidationParams
-    training: TrainingParams
 
-
-class TrainFilterParams(Params):
+class TrainFilterParams(AnnotatedTrainingParams):
     """Stage `train_filter`: questions are about the whole image; region captions are learned beside them."""
-
-    model: QuestionerParams
-    region_prompt: RegionPrompt = "roi_tokens"
-    samples: SampleParams
-    validation: ValidationParams
-    training: TrainingParams

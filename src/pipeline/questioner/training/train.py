@@ -52,7 +52,8 @@ class QuestionerTraining(ModelTraining[TrainGeneratorParams | TrainFilterParams]
     def read_samples(self, split: str) -> Samples:
         """The annotated images of a split."""
         limits = Limits(self.config.max_tokens, self.config.max_answer_tokens)
-        return read_samples(self.data, self.shards, split, self.prompts, limits)
+        sources = self.params.annotation_sources if split == "train" else None
+        return read_samples(self.data, self.shards, split, self.prompts, limits, sources)
 
     def objective(self) -> MaskedLMObjective:
         """Model, losses and data of the training loop."""
