@@ -11,7 +11,7 @@ _URL = Column("url", pa.string(), "Where the image comes from.")
 
 HELD_OUT_ANSWERS = Table(
     name="held-out answers",
-    path="results/{train_generator,train_filter,finetune}/held_out/answers.parquet",
+    path="results/{train_generator/held_out,train_filter/held_out,finetune/held_out/<task>,evaluate_finetuned/details/<score>}/answers.parquet",
     description="A held-out question with the model's answer.",
     columns=(
         _KEY,
@@ -28,7 +28,7 @@ HELD_OUT_ANSWERS = Table(
 
 HELD_OUT_IMAGE_CAPTIONS = Table(
     name="held-out captions",
-    path="results/{pretrain,finetune}/held_out/captions.parquet",
+    path="results/{pretrain/held_out,finetune/held_out/<task>,evaluate_finetuned/details/<score>}/captions.parquet",
     description="A held-out image with the model's caption.",
     columns=(
         _KEY,
@@ -52,4 +52,19 @@ HELD_OUT_CAPTIONS = Table(
         Column("caption", pa.string(), "The model's caption; empty if it did not end."),
     ),
     key=("key", "region_id"),
+)
+
+HELD_OUT_RANKS = Table(
+    name="ranks of held-out queries",
+    path="results/evaluate_finetuned/details/<score>/ranks.parquet",
+    description="A caption or an image that asks, with the rank of its right answer.",
+    columns=(
+        Column("direction", pa.string(), "text_to_image or image_to_text."),
+        Column("query", pa.int32(), "Number of the caption or the image that asks."),
+        Column("key", pa.string(), "The query's image, or the image that its caption describes."),
+        Column("text", pa.string(), "The query's caption, as the model reads it; empty if the query is an image."),
+        Column("rank", pa.int32(), "Rank of the right answer by the contrastive heads, from 1."),
+        Column("reranked", pa.int32(), "Its rank after re-ranking; null: none was asked for."),
+    ),
+    key=("direction", "query"),
 )

@@ -81,6 +81,12 @@ def test_retrieval_metrics_of_every_benchmark(benchmarks, tmp_path):
     assert {row["candidates"][0]["text"] for row in rows if row["direction"] == "text_to_image"} == {""}
 
 
+def test_benchmarks_of_questions_are_named(benchmarks, tmp_path, capsys):
+    measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), colour_holds, [], tmp_path)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("evaluate: ")]
+    assert said == ["evaluate: no captions in questions; evaluate_finetuned asks questions"]
+
+
 def test_no_truth_no_bound(benchmarks, tmp_path):
     metrics = measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), lambda *_: None, [], tmp_path)
     assert "bound" not in metrics["colours"]

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
+from pipeline.evaluation.common.recalls import recall_metrics, rounded
 from pipeline.metrics.expected_recall import BoolArray, chance_recall, expected_recall
-from pipeline.metrics.retrieval import IntArray, Ranks, bootstrap_half_width, retrieval_metrics
+from pipeline.metrics.retrieval import IntArray, Ranks
 from pipeline.storage.shards import ImageShards
 
 
@@ -81,18 +82,11 @@ def benchmark_metrics(
     holds: [captions, images], whether a caption is true of an image.
     """
     images = len(benchmark.keys)
-    metrics = retrieval_metrics(ranks)
-    for direction, direction_ranks, groups in (
-        ("text_to_image", ranks.text_to_image, benchmark.owner),
-        ("image_to_text", ranks.image_to_text, np.arange(images)),
-    ):
-        half_width = bootstrap_half_width(100.0 * (direction_ranks == 1), groups, seed, samples)
-        metrics[direction] = {**rounded(metrics[direction]), "R@1_half_width": round(half_width, 2)}
     return {
         "split": benchmark.split,
         "images": images,
         "captions": len(benchmark.captions),
-        **rounded(metrics),
+        **recall_metrics(ranks, benchmark.owner, seed, samples),
         "chance": rounded(chance_recall(benchmark.owner, images)),
         **({} if holds is None else {"bound": rounded(expected_recall(holds, benchmark.owner))}),
     }
@@ -102,10 +96,3 @@ def shared_images(benchmark: Benchmark, training: Collection[str]) -> int:
     """How many of the benchmark's images are, byte for byte, among the training images; training: their `sha256`."""
     trained_on = set(training)
     return sum(digest in trained_on for digest in benchmark.sha256)
-
-
-def rounded(metrics: Any) -> Any:
-    """Nested metrics with floats at two decimals."""
-    if isinstance(metrics, dict):
-        return {name: rounded(value) for name, value in metrics.items()}
-    return round(metrics, 2) if isinstance(metrics, float) else metrics

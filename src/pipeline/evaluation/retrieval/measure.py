@@ -53,14 +53,18 @@ def measure_retrieval(
 ) -> dict[str, Any]:
     """Metrics by benchmark; writes `plots/recall_curve.csv` and `details/retrieval.parquet` below `results`.
 
+    Benchmarks of questions are named in a line, since this stage's model answers none.
+
     training_images: sha256 of the images trained on; those that a benchmark shares are counted.
     """
     metrics: dict[str, Any] = {}
     examples: list[dict[str, Any]] = []
     curves = ["benchmark,direction,k,recall"]
+    without_captions: list[str] = []
     for name, shards, split in benchmark_splits(benchmarks):
         benchmark = read_benchmark(shards, name, split)
         if benchmark is None:
+            without_captions.append(name)
             continue
         images, texts = embedder.images(shards, benchmark.keys), embedder.texts(benchmark.captions)
         ranks = retrieval_ranks(images, texts, benchmark.owner)
@@ -71,6 +75,8 @@ def measure_retrieval(
         }
         examples += retrieval_examples(benchmark, images, texts, ranks, truth, params.gallery, params.seed)
         curves += curve_rows(benchmark, ranks)
+    if without_captions:
+        print(f"evaluate: no captions in {', '.join(without_captions)}; evaluate_finetuned asks questions", flush=True)
     write_text(results / "plots" / "recall_curve.csv", "\n".join(curves) + "\n")
     RETRIEVAL_EXAMPLES.write(results / "details" / "retrieval.parquet", examples)
     return metrics

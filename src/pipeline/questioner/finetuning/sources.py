@@ -105,14 +105,17 @@ def drawn(numbers: list[int], most: int | None) -> np.ndarray:
     return keep
 
 
-def require_task(samples: Samples, task: str, where: object) -> None:
-    """Raise UserError if a source has nothing that a task learns from or is measured on."""
+def require_task(samples: Samples, task: str, where: object, parameter: str) -> None:
+    """Raise UserError if a source has nothing that a task learns from or is measured on.
+
+    parameter: the list of tasks in the parameters that names the source.
+    """
     found = len(samples.questions.pieces) if task == "questions" else len(samples.captions.pieces)
     if not found:
         raise UserError(
-            f"A source of fine-tuning has nothing for the task {task}.",
+            f"A source has nothing for the task {task}.",
             where=where,
             expected="questions" if task == "questions" else "captions",
             found=f"none on {len(samples.keys)} images",
-            fix="name another source in finetune.tasks",
+            fix=f"name another source in {parameter}",
         )

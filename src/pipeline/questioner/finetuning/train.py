@@ -21,7 +21,6 @@ from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.metrics.question_only import MostFrequentAnswer
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs
 from pipeline.questioner.data.mixture import DataSet, Mixture
@@ -40,7 +39,7 @@ from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, QuestionerModules, load_model, save_model
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_captions, measure_retrieval
-from pipeline.questioner.training.validate import HeldOut, measure_filter
+from pipeline.questioner.training.validate import HeldOut, measure_filter, most_frequent
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
@@ -135,7 +134,7 @@ class Step:
         data = self.data_set(source, split)
         seed = task.training.seed
         samples = samples_of_task(data.samples, task.task, most, seed, self.prompts, self.limits)
-        require_task(samples, task.task, data.where)
+        require_task(samples, task.task, data.where, "finetune.tasks")
         return replace(data, samples=samples)
 
     def mixture(
@@ -190,12 +189,6 @@ class Step:
         pairs = HeldOutPairs(samples, val_set.images, shards, most, validation.images_per_batch)
         model = PretrainedModel(loaded)
         return measure_captions(model, pairs, folder) if task.task == "captions" else measure_retrieval(model, pairs)
-
-
-def most_frequent(samples: Samples) -> MostFrequentAnswer:
-    """The baseline that never sees an image, from the questions that were learned from."""
-    names = ("question", "question_type", "answers")
-    return MostFrequentAnswer(*(samples.questions.table[name].to_pylist() for name in names))
 
 
 def size_of(samples: Samples) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Measure a pre-trained model on held-out pairs: its captions, and retrieval among them.
 
-Captions are greedy; retrieval ranks all captions of the measured images for each image, and the other way round. A
-caption that is too long for the model is not measured. The captions go to a held-out table (`tables/held_out.py`).
+Captions are greedy unless beams are asked for; retrieval ranks all captions of the measured images for each image, and
+the other way round. A caption that is too long for the model is not measured. The captions go to a held-out table
+(`tables/held_out.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.metrics.generated_texts import image_caption_metrics
-from pipeline.metrics.retrieval import ranks_of_scores, retrieval_metrics
+from pipeline.metrics.retrieval import FloatArray, ranks_of_scores, retrieval_metrics
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs, select_images
 from pipeline.questioner.decoding.pretrained import PretrainedModel
@@ -25,7 +26,10 @@ from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
 
 
 class HeldOutPairs:
-    """The held-out images that are measured: the first `most` that have a caption, in batches; `shards` hold them."""
+    """The held-out images that are measured: the first `most` that have a caption, in batches; `shards` hold them.
+
+    `owner` [captions] is the place of each caption's image among them.
+    """
 
     def __init__(
         self, samples: Samples, inputs: ImageInputs, shards: ImageShards, most: int, images_per_batch: int
@@ -35,6 +39,7 @@ class HeldOutPairs:
         images = np.flatnonzero(self.counts)[:most].tolist()
         self.batches = [images[start : start + images_per_batch] for start in range(0, len(images), images_per_batch)]
         self.images = images
+        self.owner = np.repeat(np.arange(len(images)), self.counts[images])
         manifest = shards.manifest.select(["key", "url", "captions"])
         row = {key: number for number, key in enumerate(manifest["key"].to_pylist())}
         chosen = manifest.take(pa.array([row[samples.keys[image]] for image in images], pa.int64()))
@@ -58,25 +63,33 @@ def measure_pretrained(model: PretrainedModel, held_out: HeldOutPairs, folder: P
     return metrics
 
 
-def measure_captions(model: PretrainedModel, held_out: HeldOutPairs, folder: Path) -> dict[str, Any]:
-    """Metrics of greedy captions, which are written to `folder`."""
+def measure_captions(model: PretrainedModel, held_out: HeldOutPairs, folder: Path, beams: int = 1) -> dict[str, Any]:
+    """Metrics of captions, greedy with one beam, which are written to `folder`."""
     captions = [
-        caption.text for images in held_out.batches for caption in model.captions(held_out.encoded(model, images))
+        caption.text
+        for images in held_out.batches
+        for caption in model.captions(held_out.encoded(model, images), beams)
     ]
     rows = [row | {"caption": caption} for row, caption in zip(held_out.table.to_pylist(), captions, strict=True)]
     HELD_OUT_IMAGE_CAPTIONS.write(folder / "captions.parquet", rows)
     return image_caption_metrics(captions, [row["references"] for row in rows])
 
 
-@torch.inference_mode()
 def measure_retrieval(model: PretrainedModel, held_out: HeldOutPairs) -> dict[str, Any]:
     """Recall among the measured images and their captions, in both directions."""
+    figures = retrieval_metrics(ranks_of_scores(retrieval_scores(model, held_out), held_out.owner))
+    return {"images": len(held_out.images), "captions": len(held_out.owner), **figures}
+
+
+@torch.inference_mode()
+def retrieval_scores(model: PretrainedModel, held_out: HeldOutPairs) -> FloatArray:
+    """Similarity of every measured image with every caption, float64 [images, captions].
+
+    Raises ValueError if the model was trained without contrast.
+    """
     images = [model.embed_images(held_out.encoded(model, batch)) for batch in held_out.batches]
     parts = []
     for batch in held_out.batches:
         texts = model.embed_pieces(held_out.pieces(batch))
         parts.append(torch.cat([similarities(of_batch, texts) for of_batch in images]))
-    scores = torch.cat(parts, dim=1).double().cpu().numpy()
-    owner = np.repeat(np.arange(len(held_out.images)), held_out.counts[held_out.images])
-    figures = retrieval_metrics(ranks_of_scores(scores, owner))
-    return {"images": len(held_out.images), "captions": len(owner), **figures}
+    return torch.cat(parts, dim=1).double().cpu().numpy()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.metrics.question_only import MostFrequentAnswer
 from pipeline.questioner.data.dataset import Samples, read_samples
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator
@@ -16,7 +15,7 @@ from pipeline.questioner.training.model_training import ModelTraining
 from pipeline.questioner.training.objective import MaskedLMObjective
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.tasks import FilterObjective, GeneratorObjective
-from pipeline.questioner.training.validate import HeldOut, measure_filter, measure_generator
+from pipeline.questioner.training.validate import HeldOut, measure_filter, measure_generator, most_frequent
 
 
 class QuestionerTraining(ModelTraining[TrainGeneratorParams | TrainFilterParams]):
@@ -73,8 +72,7 @@ class QuestionerTraining(ModelTraining[TrainGeneratorParams | TrainFilterParams]
         """Metrics on the held-out images; the model's texts of them go to `held_out/`."""
         per_batch = self.params.validation.images_per_batch
         held_out = HeldOut(self.val.samples, self.val.images, self.shards.urls, images, per_batch)
-        names = ("question", "question_type", "answers")
-        baseline = MostFrequentAnswer(*(self.train.samples.questions.table[name].to_pylist() for name in names))
+        baseline = most_frequent(self.train.samples)
         folder = self.paths.results / "held_out"
         if self.task == GENERATOR:
             return measure_generator(Generator(model), held_out, baseline, folder)

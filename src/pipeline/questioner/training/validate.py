@@ -55,6 +55,12 @@ class HeldOut:
         return model.vision.encode(select_images(self.inputs, list(images)).to(model.decoder.device))
 
 
+def most_frequent(samples: Samples) -> MostFrequentAnswer:
+    """The baseline that never sees an image, from the questions that were learned from."""
+    names = ("question", "question_type", "answers")
+    return MostFrequentAnswer(*(samples.questions.table[name].to_pylist() for name in names))
+
+
 def measure_filter(model: FilterModel, held_out: HeldOut, baseline: MostFrequentAnswer, folder: Path) -> dict[str, Any]:
     """Metrics of the filter model's answers, which are written to `folder`."""
     answers = answer_questions(model, held_out)

@@ -1,0 +1,1 @@
+"""The fine-tuned models on benchmarks: answers, captions, and retrieval with re-ranking."""

@@ -1,0 +1,73 @@
+"""Parameters of the stage `evaluate_finetuned`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.core.settings import Params, Seed
+from pipeline.questioner.finetuning.params import Folder
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class Score(Params):
+    """What every score names: a model, and what it is measured on."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of the score and of its folder of details.")
+    model: ModelName = Field(description="Model: a folder of models/finetuned, which is named after its task.")
+    source: Folder = Field(
+        description="Held-out source: benchmarks/<name> (all of it), pairs or annotations (split val)."
+    )
+
+
+class QuestionsScore(Score):
+    """Answers to questions: VQA accuracy, equality, and the figure without the image."""
+
+    task: Literal["questions"]
+
+
+class CaptionsScore(Score):
+    """Captions: CIDEr-D and BLEU-4."""
+
+    task: Literal["captions"]
+    beams: int = Field(default=1, ge=1, le=100, description="Beams of the search (VALOR: 3); 1 is greedy.")
+
+
+class RerankParams(Params):
+    """Second ranking of the first candidates, by how likely a captioner holds the caption (VisualGPTScore)."""
+
+    candidates: int = Field(ge=1, le=1000, description="Candidates of each query that are ranked again.")
+    model: ModelName = Field(
+        description="Captioner: a folder of models/finetuned; retrieval alone teaches no captions."
+    )
+
+
+class RetrievalScore(Score):
+    """Retrieval by the contrastive heads: recall in both directions, before and after re-ranking."""
+
+    task: Literal["retrieval"]
+    rerank: RerankParams | None = Field(
+        default=None,
+        description="Second ranking of the first candidates by a captioner's likelihood; null: none.",
+    )
+
+
+AnyScore = Annotated[QuestionsScore | CaptionsScore | RetrievalScore, Field(discriminator="task")]
+
+
+class EvaluateFinetunedParams(Params):
+    """Stage `evaluate_finetuned`."""
+
+    seed: Seed = Field(description="Seed of the bootstrap samples and of the noise images of re-ranking.")
+    images_per_batch: int = Field(default=32, ge=1, le=65_536, description="Images answered or captioned together.")
+    bootstrap_samples: int = Field(ge=100, le=100_000, description="Resamples for the interval of R@1.")
+    scores: list[AnyScore] = Field(description="What is measured: a fine-tuned model on a held-out source; may be [].")
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        names = [score.name for score in self.scores]
+        if len(set(names)) < len(names):
+            raise ValueError("scores need different names")
+        return self
