@@ -10,9 +10,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 from tests.questioner import annotated, toy
+from tests.questioner.finetuning.data import write_data
 from tests.questioner.finetuning.two_processes import CONTINUED, CONTINUED_PARAMS, PARAMS
 from tests.questioner.killed import contents, die_before, in_process
-from tests.questioner.pretraining import two_processes as pretrained_by
 from tests.training.objectives import in_two_processes
 
 from pipeline.core.errors import UserError
@@ -25,19 +25,9 @@ from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
 from pipeline.questioner.finetuning.train import Finetuning
 from pipeline.questioner.model.build import Limits
-from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
 
 PROMPTS, LIMITS = toy.prompts(), Limits(30, 5)
-
-
-def write_data(paths: Paths) -> None:
-    """Pairs, triplets, annotations, a benchmark with captions, and a pre-trained model."""
-    annotated.write_pairs(paths.pairs)
-    annotated.write_triplets(paths.triplets)
-    annotated.write_annotations(paths.annotations)
-    shutil.copytree(paths.pairs, paths.benchmarks / "captioned")
-    Pretraining(pretrained_by.PARAMS, replace(paths, results=paths.root / "results" / "pretrain")).run()
 
 
 def elsewhere(paths: Paths, folder: Path) -> Paths:
