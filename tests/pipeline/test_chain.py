@@ -16,7 +16,7 @@ from scripts.check_reproducibility import living
 from tests.core.demo import wait_for
 from tests.pipeline.conftest import Clone, make_clone
 
-AFTER_FILTER = {"filter", "align", "finetune", "evaluate", "evaluate_data", "report"}
+AFTER_FILTER = {"filter", "align", "finetune", "evaluate", "evaluate_data", "evaluate_finetuned", "report"}
 
 
 def metrics(clone: Clone, stage: str) -> dict:
@@ -25,7 +25,7 @@ def metrics(clone: Clone, stage: str) -> dict:
 
 def test_every_stage_gives_figures(smoke: Clone) -> None:
     stages = sorted(path.stem for path in (smoke.root / "stages").glob("*.py"))
-    assert len(stages) == 15
+    assert len(stages) == 16
     for stage in stages:
         assert metrics(smoke, stage), stage
     for benchmark in metrics(smoke, "evaluate")["retrieval"].values():
@@ -98,9 +98,9 @@ def test_an_edit_of_the_pretraining_runs_what_starts_from_it(smoke: Clone) -> No
     smoke.run("git", "checkout", "--", ".")
 
 
-def test_an_edit_of_the_fine_tuning_runs_only_that(smoke: Clone) -> None:
+def test_an_edit_of_the_fine_tuning_runs_only_that_and_its_evaluation(smoke: Clone) -> None:
     smoke.edit(finetune__temperature=0.08)
-    assert smoke.repro() == ["finetune"]
+    assert smoke.repro() == ["finetune", "evaluate_finetuned"]
     smoke.run("git", "checkout", "--", ".")
     smoke.run("dvc", "checkout")
 

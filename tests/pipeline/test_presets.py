@@ -33,6 +33,19 @@ def test_sections_stand_in_the_order_of_the_chain(sections: list[Section], file:
     assert list(YAML(typ="safe").load(ROOT / file)) == [section.name for section in sections]
 
 
+@pytest.mark.parametrize("file", FILES)
+def test_scores_name_what_the_other_stages_make(file: str) -> None:
+    content = YAML(typ="safe").load(ROOT / file)
+    benchmarks = {f"benchmarks/{benchmark['name']}" for benchmark in content["fetch_benchmarks"]["benchmarks"]}
+    tasks = {task["name"]: task["task"] for task in content["finetune"]["tasks"]}
+    scores = content["evaluate_finetuned"]["scores"]
+    assert {score["task"] for score in scores} == {"questions", "captions", "retrieval"}
+    for score in scores:
+        assert score["source"] in benchmarks | {"annotations", "pairs"}
+        assert tasks[score["model"]] == score["task"]
+        assert tasks[score.get("rerank", score)["model"]] in (score["task"], "captions")
+
+
 class Item(Params):
     """An item."""
 

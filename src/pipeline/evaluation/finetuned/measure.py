@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.evaluation.common.recalls import recall_metrics
+from pipeline.metrics.recalls import recall_metrics
 from pipeline.evaluation.finetuned.held_out import Measured, finetuned_model, learned_answers, read_measured
 from pipeline.evaluation.finetuned.params import (
     AnyScore,
