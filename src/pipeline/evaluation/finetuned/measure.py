@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.metrics.recalls import recall_metrics
 from pipeline.evaluation.finetuned.held_out import Measured, finetuned_model, learned_answers, read_measured
 from pipeline.evaluation.finetuned.params import (
     AnyScore,
@@ -20,6 +19,7 @@ from pipeline.evaluation.finetuned.params import (
 )
 from pipeline.evaluation.finetuned.reranking import reranked
 from pipeline.execution.process import CPU_THREADS, fixed_threads
+from pipeline.metrics.recalls import recall_metrics
 from pipeline.metrics.retrieval import IntArray, Ranks, ranks_of_scores
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.pretrained import PretrainedModel

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.metrics.recalls import recall_metrics, rounded
 from pipeline.metrics.expected_recall import BoolArray, chance_recall, expected_recall
+from pipeline.metrics.recalls import recall_metrics, rounded
 from pipeline.metrics.retrieval import IntArray, Ranks
 from pipeline.storage.shards import ImageShards
 
