@@ -98,9 +98,9 @@ def test_an_edit_of_the_pretraining_runs_what_starts_from_it(smoke: Clone) -> No
     smoke.run("git", "checkout", "--", ".")
 
 
-def test_an_edit_of_the_fine_tuning_runs_only_that_and_its_evaluation(smoke: Clone) -> None:
+def test_an_edit_of_the_fine_tuning_runs_only_that_and_its_figures(smoke: Clone) -> None:
     smoke.edit(finetune__temperature=0.08)
-    assert smoke.repro() == ["finetune", "evaluate_finetuned"]
+    assert smoke.repro() == ["finetune", "evaluate_finetuned", "report"]
     smoke.run("git", "checkout", "--", ".")
     smoke.run("dvc", "checkout")
 

@@ -36,6 +36,18 @@ PARAMS = ReportParams(
     region_captions=6,
     picture_pixels=256,
 )
+RECALLS = {name: {"R@1": 12.5, "R@1_half_width": 2.25} for name in ("text_to_image", "image_to_text")}
+FINETUNED = {
+    "vqa": {"questions": 1200, "vqa_accuracy": 61.24, "exact": 55.0, "blind_exact": 31.0},
+    "told_stories": {"images": 40, "cider": 139.04, "bleu4": 40.06},
+    "found": {
+        "images": 40,
+        "captions": 200,
+        **RECALLS,
+        "reranked": RECALLS | {"image_to_text": {"R@1": 20.0, "R@1_half_width": 3.0}},
+    },
+}
+"""Scores of fine-tuned models."""
 HOSTILE = '<script>alert("1 & 2")</script>\x00\x1b[2J\u202e'
 
 
@@ -203,6 +215,7 @@ def write_results(
         evaluate_data,
     )
     write_json(evaluate / "metrics.json", {"retrieval": retrieval})
+    write_json(results / "evaluate_finetuned" / "metrics.json", FINETUNED)
     write_json(evaluate_data / "metrics.json", {"data_quality": quality})
 
 

@@ -97,6 +97,21 @@ def test_it_tells_what_was_measured(judged):
     assert "rules" in text and "before and after" in text
 
 
+def test_it_tells_what_fine_tuned_models_reached(judged, tmp_path: Path):
+    text = re.sub(r"<[^>]*>|\s+", " ", judged[0].partition('<section id="finetuned">')[2].partition("</section>")[0])
+    text = " ".join(text.split()).replace(" ,", ",")
+    for words in (
+        "vqa 1,200 questions VQA accuracy 61.2 %, equal answers 55.0 %, guessed without the image 31.0 %",
+        "told stories 40 images CIDEr-D 139.0, BLEU-4 40.1",
+        "found 40 images, 200 captions text to image R@1 12.5 % ± 2.2 → 12.5 % ± 2.2",
+        "image to text R@1 12.5 % ± 2.2 → 20.0 % ± 3.0",
+    ):
+        assert words in text
+    write_results(tmp_path, images=12)
+    (tmp_path / "results" / "evaluate_finetuned" / "metrics.json").write_text("{}")
+    assert "Fine-tuned models" not in page(tmp_path)[0]
+
+
 def test_equal_results_give_equal_bytes(judged, tmp_path: Path):
     assert make(tmp_path)[0] == judged[0]
     assert str(tmp_path) not in judged[0]
@@ -122,6 +137,7 @@ def test_what_models_write_is_text_not_markup(tmp_path: Path):
     [
         ("evaluate/metrics.json", "evaluate"),
         ("evaluate_data/details/pairs.parquet", "evaluate_data"),
+        ("evaluate_finetuned/metrics.json", "evaluate_finetuned"),
         ("filter/metrics.json", "filter"),
         ("align/plots/training.csv", "align"),
     ],
@@ -178,6 +194,9 @@ def test_dvc_watches_the_settings_that_the_page_lists(root: Path):
         ("evaluate/metrics.json", b'{"retrieval": {"x": {"text_to_image": {"median_rank": -1.0}}}}'),
         ("evaluate/metrics.json", b'{"retrieval": {"\xed\xa0\x80": 3}}'),
         ("evaluate/metrics.json", b"[" * 100_000),
+        ("evaluate_finetuned/metrics.json", b'{"vqa": {"questions": 3, "vqa_accuracy": 101.0}}'),
+        ("evaluate_finetuned/metrics.json", b'{"vqa": {"questions": 3}}'),
+        ("evaluate_finetuned/metrics.json", b'{"vqa": 3}'),
         ("align/plots/training.csv", b"step,loss\n1,nan\n"),
         ("align/plots/validation.csv", b"step,recall\n1,1e999\n"),
         ("align/plots/training.csv", b"\0" * 512),

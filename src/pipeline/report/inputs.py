@@ -25,7 +25,7 @@ from pipeline.tables.table import Table
 
 SHARE = re.compile(
     r"(^|\.)(R@\d+(_half_width)?|mean_recall|keep_rate|correct|wrong|unanswerable|not_understood|true"
-    r"|distinct_questions|blind_accuracy)$"
+    r"|distinct_questions|blind_accuracy|vqa_accuracy|exact|blind_exact|bleu4)$"
 )
 """Keys whose values are percentages."""
 TRAININGS = ("pretrain", "train_generator", "train_filter", "align")
@@ -49,6 +49,7 @@ class Results:
     retrieval: Mapping[str, Any]
     data_quality: Mapping[str, Any]
     filter: Mapping[str, Any]
+    finetuned: Mapping[str, Any]
     curves: Mapping[str, Curves]
     recall: list[Row]
     retrieval_examples: list[Row]
@@ -63,6 +64,7 @@ def read_results(folder: Path) -> Results:
         retrieval=read_metrics(evaluate / "metrics.json", "retrieval")["retrieval"],
         data_quality=read_metrics(data / "metrics.json", "data_quality")["data_quality"],
         filter=read_metrics(folder / "filter" / "metrics.json", "pairs", "captions"),
+        finetuned=read_metrics(folder / "evaluate_finetuned" / "metrics.json"),
         curves={name: read_curves(folder / name / "plots") for name in TRAININGS},
         recall=read_recall(evaluate / "plots" / "recall_curve.csv"),
         retrieval_examples=read_examples(RETRIEVAL_EXAMPLES, evaluate / "details" / "retrieval.parquet"),

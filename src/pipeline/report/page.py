@@ -23,6 +23,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_text
 from pipeline.core.visible import visible
 from pipeline.report.content.curves import recall_panels, training_panels
+from pipeline.report.content.finetuned_rows import finetuned_rows
 from pipeline.report.content.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
 from pipeline.report.content.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
 from pipeline.report.content.headline import chain_counts, headline
@@ -56,7 +57,7 @@ def write_page(
             "The results do not fit each other, or are not what the stages write.",
             where=results,
             found=f"{type(error).__name__}: {error}",
-            fix="run the stages filter, evaluate_data and evaluate again (`dvc repro -f -s <stage>`)",
+            fix="run the stages filter and evaluate, evaluate_data, evaluate_finetuned again (`dvc repro -f -s …`)",
         ) from error
     write_text(page / "index.html", text)
     return {
@@ -89,6 +90,7 @@ def page_view(
         "chain": chain_counts(results, images),
         "trainings": training_panels(results.curves),
         "recalls": recall_panels(results.recall, results.retrieval),
+        "finetuned": finetuned_rows(results.finetuned),
         "funnels": funnels(results.filter),
         "verdicts": verdict_rows(quality),
         "verdict_names": [(name, VERDICT_COLOURS[key]) for key, name in VERDICTS.items()],
