@@ -7,16 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params, Seed
-from pipeline.questioner.finetuning.params import Folder
-
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+from pipeline.questioner.finetuning.params import Folder, Name
 
 
 class Score(Params):
     """What every score names: a model, and what it is measured on."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of the score and of its folder of details.")
-    model: ModelName = Field(description="Model: a folder of models/finetuned, which is named after its task.")
+    name: Name = Field(description="Name of the score and of its folder of details.")
+    model: Name = Field(description="Model: a folder of models/finetuned, which is named after its task.")
     source: Folder = Field(
         description="Held-out source: benchmarks/<name> (all of it), pairs or annotations (split val)."
     )
@@ -39,9 +37,7 @@ class RerankParams(Params):
     """Second ranking of the first candidates, by how likely a captioner holds the caption (VisualGPTScore)."""
 
     candidates: int = Field(ge=1, le=1000, description="Candidates of each query that are ranked again.")
-    model: ModelName = Field(
-        description="Captioner: a folder of models/finetuned; retrieval alone teaches no captions."
-    )
+    model: Name = Field(description="Captioner: a folder of models/finetuned; retrieval alone teaches no captions.")
 
 
 class RetrievalScore(Score):

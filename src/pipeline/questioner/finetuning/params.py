@@ -97,13 +97,15 @@ class ContinuedParams(Params):
     training: TrainingParams
 
 
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+"""The name of a task or of a score, which is that of a folder."""
 Folder = Annotated[str, Field(pattern=r"^(pairs|annotations|benchmarks/[^/]+)$")]
 
 
 class DownstreamTask(Params):
     """A task that the model is fine-tuned on, and measured."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of the model's folder.")
+    name: Name = Field(description="Name of the model's folder.")
     task: Literal["questions", "captions", "retrieval"] = Field(
         description="Task: questions (VQA), captions or retrieval (contrast)."
     )
