@@ -13,13 +13,17 @@ from tests.questioner import annotated
 from tests.questioner.finetuning.data import write_data
 from tests.questioner.finetuning.two_processes import PARAMS as FINETUNED
 from tests.questioner.killed import contents
+from tests.questioner.pretraining.two_processes import PARAMS as PRETRAINED
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.evaluation.finetuned.measure import FinetunedEvaluation
 from pipeline.evaluation.finetuned.params import EvaluateFinetunedParams
 from pipeline.questioner.decoding.pretrained import PretrainedModel
+from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.train import Finetuning
+from pipeline.questioner.pretraining.params import PairWeights
+from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS, HELD_OUT_RANKS
 
 QUESTIONS = {"name": "vqa", "task": "questions", "model": "questions", "source": "benchmarks/asked"}
@@ -133,6 +137,17 @@ def test_nothing_to_measure_is_allowed(paths: Paths) -> None:
 def test_what_does_not_fit_is_refused(paths: Paths, score: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         measured(paths, score)
+
+
+def test_retrieval_needs_contrastive_heads(tmp_path: Path) -> None:
+    paths = Paths.of(tmp_path, "evaluate_finetuned")
+    annotated.write_pairs(paths.pairs)
+    blind = PRETRAINED.model_copy(update={"weights": PairWeights(contrastive=0.0)})
+    Pretraining(blind, replace(paths, results=tmp_path / "pretrain")).run()
+    captions = FinetuneParams(tasks=[FINETUNED.tasks[1].model_copy(update={"validate_on": "pairs"})])
+    Finetuning(captions, replace(paths, results=tmp_path / "finetune")).run()
+    with pytest.raises(UserError, match="without contrastive heads"):
+        measured(paths, RETRIEVAL | {"model": "captions", "source": "pairs"})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import read_json, require_folder
@@ -86,18 +87,27 @@ def learned_answers(name: str, model: LoadedModel, paths: Paths) -> MostFrequent
 
     Raises UserError if it was not fine-tuned on questions, or its training data is no longer there.
     """
-    path: Path = paths.finetuned / name / PROVENANCE
-    parameters = read_json(path)["parameters"]
-    if parameters.get("task") != "questions":
-        raise UserError(
-            "Questions are asked of a model that was not fine-tuned on questions.",
-            where=path,
-            expected="task questions",
-            found=parameters.get("task", "no task of finetune.tasks"),
-            fix="name another model in evaluate_finetuned.scores",
-        )
-    task = DownstreamTask.model_validate({key: parameters[key] for key in DownstreamTask.model_fields})
+    task = learned_task(paths.finetuned / name)
     limits = Limits(model.config.max_tokens, model.config.max_answer_tokens)
     shards = shards_of(task.train_on, paths)
     everything, _ = read_source(task.train_on, "train", shards, paths, model.prompts, limits)
     return most_frequent(samples_of_task(everything, task.task, task.most, task.training.seed, model.prompts, limits))
+
+
+def learned_task(folder: Path) -> DownstreamTask:
+    """The task of questions that the model in `folder` was fine-tuned on. Raises UserError if there was none."""
+    path = folder / PROVENANCE
+    parameters = read_json(path).get("parameters", {})
+    try:
+        task = DownstreamTask.model_validate({key: parameters.get(key) for key in DownstreamTask.model_fields})
+    except ValidationError:
+        task = None
+    if task is None or task.task != "questions":
+        raise UserError(
+            "Questions are asked of a model that was not fine-tuned on questions.",
+            where=path,
+            expected="parameters of a task questions",
+            found=task.task if task else "no task of finetune.tasks",
+            fix="name another model in evaluate_finetuned.scores",
+        )
+    return task

@@ -24,7 +24,7 @@ from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.model.prompts import IMAGE_CAPTION_TASK
 from pipeline.questioner.training.batch import MaskedSequence, collate, word_losses
 from pipeline.storage.boxes import FULL_IMAGE
-from pipeline.training.grad_cache import to_device
+from pipeline.training.batches.grad_cache import to_device
 
 NULL_IMAGES = 3
 PAIRS_PER_PASS = 64
