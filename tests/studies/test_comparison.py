@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.metrics.retrieval import Ranks
+from pipeline.storage.ranks import QueryRanks, read_ranks, write_ranks
 from pipeline.studies.comparison.comparison import Runs, compare, delta, markdown, write_comparison
-from pipeline.studies.study.ranks import QueryRanks, read_ranks, write_ranks
 from pipeline.studies.study.study import StudyPaths
 
 IMAGES, CAPTIONS = 200, 1_000
@@ -76,7 +76,7 @@ def test_a_study_is_compared_only_when_all_its_trainings_are_there(tmp_path: Pat
             with pytest.raises(UserError, match="is missing"):
                 write_comparison(where)
             ranks = Ranks(rng.integers(1, 20, IMAGES), rng.integers(1, 20, CAPTIONS))
-            write_ranks(where.ranks(variant, seed), ranks, OWNER)
+            write_ranks(where.items(variant, seed), ranks, OWNER)
     write_comparison(where)
     assert where.table.read_text().count("\n") == 4
     figures = json.loads(where.comparison.read_text())

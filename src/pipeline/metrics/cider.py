@@ -33,7 +33,13 @@ class Weighted:
 
 
 def cider(captions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """CIDEr-D of captions, times 100. references: those of each caption, at least one each.
+    """CIDEr-D of captions, times 100: the mean of `cider_scores`, which says what is given and raised."""
+    scores = cider_scores(captions, references)
+    return math.fsum(scores) / len(scores)
+
+
+def cider_scores(captions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """CIDEr-D of each caption, times 100. references: those of each caption, at least one each.
 
     Raises ValueError if there are no captions, or a caption has no reference.
     """
@@ -49,8 +55,8 @@ def cider(captions: Sequence[str], references: Sequence[Sequence[str]]) -> float
     for caption, texts in zip(captions, counted, strict=True):
         candidate = weighted(grams(caption), weight, items)
         similarities = [similarity(candidate, weighted(text, weight, items)) for text in texts]
-        scores.append(math.fsum(similarities) / len(similarities))
-    return 1000 * math.fsum(scores) / len(scores)
+        scores.append(1000 * math.fsum(similarities) / len(similarities))
+    return scores
 
 
 def grams(text: str) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""What a study keeps of one training: the rank of every query of a benchmark."""
+"""Retrieval in detail: the rank of every query's right answer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pyarrow as pa
 from pipeline.tables.table import Column, Table
 
 RANKS = Table(
-    name="ranks of a benchmark's queries",
-    path="studies/data/<study>/<variant>-<seed>.parquet",
+    name="ranks of queries",
+    path="results/{pretrain,finetune}/held_out/ranks.parquet and studies/data/ablations/<variant>-<seed>.parquet",
     description="A query with the rank of its right answer.",
     columns=(
         Column("direction", pa.string(), "text_to_image or image_to_text."),

@@ -55,6 +55,7 @@ class Finetuning:
 
     def __init__(self, params: FinetuneParams, paths: Paths) -> None:
         self.params, self.paths = params, paths
+        self.inputs: dict[tuple[Path, str], ImageInputs] = {}
 
     @fixed_threads(CPU_THREADS)
     def run(self) -> dict[str, Any]:
@@ -73,9 +74,13 @@ class Finetuning:
         """The parameters of one training: its own, and those that all of them share."""
         return self.params.model_dump(exclude={"continued", "tasks"}) | part.model_dump()
 
+    def step(self, start: Path, name: str, samples: TaskSampleParams) -> Step:
+        """One training. All trainings share the images' inputs: tokens are only those of a frozen encoder."""
+        return Step(self.paths, start, name, samples, self.params.image_learning_rate_scale, self.inputs)
+
     def go_on(self, params: ContinuedParams, start: Path) -> dict[str, Any]:
         """Pre-training that goes on; returns its metrics."""
-        step = Step(self.paths, start, CONTINUED, params.samples, self.params.image_learning_rate_scale)
+        step = self.step(start, CONTINUED, params.samples)
         weights = {name: weight for name, weight in params.data.model_dump().items() if weight}
         train_sets = [step.data_set(name, "train", weight) for name, weight in weights.items()]
         validated = ["pairs"] * (params.data.pairs + params.data.triplets > 0)
@@ -90,7 +95,7 @@ class Finetuning:
 
     def learn(self, task: DownstreamTask, start: Path) -> dict[str, Any]:
         """Fine-tune on one task and measure it; returns its metrics."""
-        step = Step(self.paths, start, task.name, task.samples, self.params.image_learning_rate_scale)
+        step = self.step(start, task.name, task.samples)
         train_set = step.task_set(task, task.train_on, "train", task.most)
         val_set = step.task_set(task, task.validate_on, "val", None)
         tasks = Tasks(LEARNED[task.task], task.samples.masked_words_prob, self.params.temperature)
@@ -102,9 +107,20 @@ class Finetuning:
 
 
 class Step:
-    """One training that starts from the model in a folder, and writes one. `samples`: what it draws of an image."""
+    """One training that starts from the model in a folder, and writes one. `samples`: what it draws of an image.
 
-    def __init__(self, paths: Paths, start: Path, name: str, samples: TaskSampleParams, image_lr_scale: float) -> None:
+    `inputs` are those of images that were needed before, by folder and split; it adds its own.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        start: Path,
+        name: str,
+        samples: TaskSampleParams,
+        image_lr_scale: float,
+        inputs: dict[tuple[Path, str], ImageInputs],
+    ) -> None:
         self.paths, self.start, self.name = paths, start, name
         self.device = torch.device(machine().device)
         loaded = load_model(start, PRETRAINED, paths.root)
@@ -113,7 +129,7 @@ class Step:
         self.config = replace(loaded.config, max_answer_tokens=samples.max_answer_tokens)
         self.limits = Limits(self.config.max_tokens, samples.max_answer_tokens)
         self.samples = samples.sample_params(self.config.max_tokens)
-        self.inputs: dict[tuple[Path, str], ImageInputs] = {}
+        self.inputs = inputs
         self.files: list[Path] = [start / WEIGHTS]
 
     def data_set(self, source: str, split: str, weight: float = 1.0) -> DataSet:
@@ -188,7 +204,8 @@ class Step:
             return measure_filter(FilterModel(loaded), held_out, most_frequent(train_set.samples), folder)
         pairs = HeldOutPairs(samples, val_set.images, shards, most, validation.images_per_batch)
         model = PretrainedModel(loaded)
-        return measure_captions(model, pairs, folder) if task.task == "captions" else measure_retrieval(model, pairs)
+        measure = measure_captions if task.task == "captions" else measure_retrieval
+        return measure(model, pairs, folder)
 
 
 def size_of(samples: Samples) -> dict[str, int]:

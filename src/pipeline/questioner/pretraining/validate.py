@@ -2,7 +2,7 @@
 
 Captions are greedy unless beams are asked for; retrieval ranks all captions of the measured images for each image, and
 the other way round. A caption that is too long for the model is not measured. The captions go to a held-out table
-(`tables/held_out.py`).
+(`tables/held_out.py`), and the ranks to one of their own (`tables/ranks.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs, select_images
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.model.contrast import similarities
+from pipeline.storage.ranks import write_ranks
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
 
@@ -56,10 +57,10 @@ class HeldOutPairs:
 
 
 def measure_pretrained(model: PretrainedModel, held_out: HeldOutPairs, folder: Path) -> dict[str, Any]:
-    """Metrics of captions, which are written to `folder`, and of retrieval if the model learned it."""
+    """Metrics of captions, and of retrieval if the model learned it; both are written to `folder` in detail."""
     metrics: dict[str, Any] = {"captions": measure_captions(model, held_out, folder)}
     if model.contrast is not None and held_out.images:
-        metrics["retrieval"] = measure_retrieval(model, held_out)
+        metrics["retrieval"] = measure_retrieval(model, held_out, folder)
     return metrics
 
 
@@ -75,10 +76,11 @@ def measure_captions(model: PretrainedModel, held_out: HeldOutPairs, folder: Pat
     return image_caption_metrics(captions, [row["references"] for row in rows])
 
 
-def measure_retrieval(model: PretrainedModel, held_out: HeldOutPairs) -> dict[str, Any]:
-    """Recall among the measured images and their captions, in both directions."""
-    figures = retrieval_metrics(ranks_of_scores(retrieval_scores(model, held_out), held_out.owner))
-    return {"images": len(held_out.images), "captions": len(held_out.owner), **figures}
+def measure_retrieval(model: PretrainedModel, held_out: HeldOutPairs, folder: Path) -> dict[str, Any]:
+    """Recall among the measured images and their captions, in both directions; the ranks are written to `folder`."""
+    ranks = ranks_of_scores(retrieval_scores(model, held_out), held_out.owner)
+    write_ranks(folder / "ranks.parquet", ranks, held_out.owner)
+    return {"images": len(held_out.images), "captions": len(held_out.owner), **retrieval_metrics(ranks)}
 
 
 @torch.inference_mode()

@@ -1,1 +1,1 @@
-"""What a study is, and the ranks that its trainings end in."""
+"""What a study is."""

@@ -6,14 +6,17 @@ the rest is the chain's own `params.yaml`, so a study is always one about the pr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import Params, Seed, load_params
+
+T = TypeVar("T")
 
 
 class Variant(Params):
@@ -66,8 +69,8 @@ class StudyPaths:
         """One training's metrics."""
         return self.root / "studies" / "results" / self.study / f"{variant}-{seed}.json"
 
-    def ranks(self, variant: str, seed: int) -> Path:
-        """One training's ranks of all queries."""
+    def items(self, variant: str, seed: int) -> Path:
+        """What one training got, item by item: the ranks of its queries, for one."""
         return self.root / "studies" / "data" / self.study / f"{variant}-{seed}.parquet"
 
     def load(self) -> Study:
@@ -76,12 +79,15 @@ class StudyPaths:
 
     def variant(self, name: str) -> Variant:
         """One variant of the study. Raises UserError if it is not in the study's section."""
-        variants = self.load().variants
-        if name not in variants:
+        return self.chosen(self.load().variants, "variant", name)
+
+    def chosen(self, found: Mapping[str, T], kind: str, name: str) -> T:
+        """What has a name in the study's block `<kind>s`. Raises UserError if nothing has."""
+        if name not in found:
             raise UserError(
-                f"The study '{self.study}' has no variant '{name}'.",
+                f"The study '{self.study}' has no {kind} '{name}'.",
                 where=self.params,
-                expected=", ".join(variants),
-                fix=f"add it below {self.study}.variants",
+                expected=", ".join(found),
+                fix=f"add it below {self.study}.{kind}s",
             )
-        return variants[name]
+        return found[name]

@@ -20,7 +20,7 @@ from pipeline.core.stage import Paths
 from pipeline.evaluation.retrieval.benchmark import Benchmark, benchmark_metrics, benchmark_splits, read_benchmark
 from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
 from pipeline.metrics.retrieval import Ranks, retrieval_ranks
-from pipeline.studies.study.ranks import write_ranks
+from pipeline.storage.ranks import write_ranks
 from pipeline.studies.study.study import StudyPaths, Variant
 from pipeline.studies.training.teachers import teacher_folder
 from pipeline.studies.training.variants import align_params
@@ -52,7 +52,7 @@ def train_variant(where: StudyPaths, name: str, seed: int) -> None:
         benchmark, ranks = benchmark_ranks(paths)
         remove(lab)
         metrics = benchmark_metrics(benchmark, ranks, None, seed=0, samples=BOOTSTRAP_SAMPLES)
-        write_ranks(where.ranks(name, seed), ranks, benchmark.owner)
+        write_ranks(where.items(name, seed), ranks, benchmark.owner)
         write_json(where.metrics(name, seed), {"retrieval": {benchmark.name: metrics}})
 
 

@@ -1,4 +1,4 @@
-"""The table that a study keeps of one training: the rank of every query of a benchmark, in both directions."""
+"""Writes and reads the table of ranks: the rank of every query's right answer, in both directions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class QueryRanks:
 
 
 def write_ranks(path: Path, ranks: Ranks, image_of_caption: IntArray) -> None:
-    """Write the ranks of one benchmark; image_of_caption: [captions]."""
+    """Write the ranks of images and their captions; image_of_caption: [captions]."""
     images = np.arange(len(ranks.image_to_text))
     parts = [
         rows(TEXT_TO_IMAGE, image_of_caption, ranks.text_to_image),

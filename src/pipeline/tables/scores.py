@@ -1,0 +1,24 @@
+"""What the study of few labels keeps of one cell: what its models got on every held-out item."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pipeline.tables.table import Column, Table
+
+VQA_ACCURACY, CIDER = "vqa_accuracy", "cider"
+"""Measures beside the two directions of the table of ranks."""
+
+SCORES = Table(
+    name="scores of held-out items",
+    path="studies/data/few_labels/<start>-<seed>.parquet",
+    description="A held-out question, caption or query with what a model got on it.",
+    columns=(
+        Column("task", pa.string(), "The task, a hyphen, and the number of labels that were learned from, or all."),
+        Column("measure", pa.string(), "vqa_accuracy, cider, text_to_image or image_to_text."),
+        Column("item", pa.int32(), "Number of the question, caption or query."),
+        Column("image", pa.int32(), "Number of the image that the item belongs to."),
+        Column("value", pa.float64(), "VQA accuracy in percent; CIDEr-D times 100; rank of the right answer, from 1."),
+    ),
+    key=("task", "measure", "item"),
+)
