@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.metrics.cider import cider
+from pipeline.metrics.cider import cider, cider_scores
 
 CAPTIONS = [
     "a small red star",
@@ -30,11 +30,7 @@ def test_official_figures():
 
 
 def test_each_caption_scores_as_officially():
-    """An item's score shows when the others' captions say nothing that their references do."""
-    for number, expected in enumerate(OFFICIAL):
-        alone = ["zzz"] * len(CAPTIONS)
-        alone[number] = CAPTIONS[number]
-        assert cider(alone, REFERENCES) * len(CAPTIONS) == pytest.approx(expected, abs=1e-5)
+    assert cider_scores(CAPTIONS, REFERENCES) == pytest.approx(OFFICIAL, abs=1e-5)
 
 
 @pytest.mark.parametrize(("captions", "references"), [([], []), (["a"], []), (["a"], [[]])])

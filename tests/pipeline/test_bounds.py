@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipeline.cli.params import load_section, section_names
 from pipeline.core.errors import UserError
 from pipeline.core.settings import load_params
+from pipeline.studies.few_labels.params import FewLabels
 from pipeline.studies.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ def unbounded(schema: Any, place: str = "") -> Iterator[str]:
             yield from unbounded(value, f"{place}/{number}")
 
 
-@pytest.mark.parametrize("model", [*MODELS.values(), Study], ids=[*MODELS, "study"])
+@pytest.mark.parametrize("model", [*MODELS.values(), Study, FewLabels], ids=[*MODELS, "study", "few_labels"])
 def test_every_number_has_bounds(model: type[BaseModel]) -> None:
     assert list(unbounded(model.model_json_schema())) == []
 

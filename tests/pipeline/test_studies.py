@@ -10,7 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 from tests.pipeline.conftest import Clone
 
+from pipeline.core.settings import load_params
 from pipeline.execution.closure import import_closure
+from pipeline.studies.few_labels.params import FewLabels
 from pipeline.studies.study.study import StudyPaths
 
 FILE = "studies/dvc.yaml"
@@ -21,6 +23,7 @@ UNTRAINED = (
     "save_vit(file, builtin_vit(batch_norm=True, num_classes=6))"
 )
 STEPS = 3
+STARTS = ["pairs", "none", "unfiltered", "filtered"]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,11 @@ def test_the_matrices_run_the_variants_that_the_parameters_describe(root: Path, 
     assert teachers == set(stages["teacher"]["matrix"]["name"])
 
 
+def test_the_matrix_runs_the_starts_that_the_parameters_describe(root: Path, stages: dict[str, Any]) -> None:
+    study = load_params(root / "studies" / "params.yaml", "few_labels", FewLabels)
+    assert stages["few_labels"]["matrix"]["start"] == list(study.starts)
+
+
 def edit(path: Path, change: Any) -> None:
     yaml = YAML()
     content = yaml.load(path)
@@ -61,7 +69,7 @@ def edit(path: Path, change: Any) -> None:
 
 @pytest.fixture(scope="module")
 def clone(smoke: Clone) -> Clone:
-    """The smoke clone with three variants, one seed, few steps, and a classifier that was never trained."""
+    """The smoke clone with a few variants and starts, one seed, few steps, and an untrained classifier."""
 
     def fewer_stages(content: Any) -> None:
         stages = content["stages"]
@@ -69,12 +77,16 @@ def clone(smoke: Clone) -> Clone:
         stages["teacher"]["matrix"]["name"] = ["supervised_classes"]
         stages["ablation"]["matrix"]["variant"] = ["default", "no_questions"]
         stages["teacher_ablation"]["matrix"]["variant"] = ["kl_supervised_teacher"]
+        stages["few_labels"]["matrix"]["start"] = STARTS
 
     def fewer_variants(content: Any) -> None:
         study = content["ablations"]
         study["seeds"] = [2]
         kept = ("default", "no_questions", "kl_supervised_teacher")
         study["variants"] = {name: study["variants"][name] for name in kept}
+        few_labels = content["few_labels"]
+        few_labels |= {"seeds": [0], "labels": [20, None], "steps": {"continued": STEPS, "tasks": STEPS}}
+        few_labels["starts"] = {name: few_labels["starts"][name] for name in STARTS}
 
     edit(smoke.root / FILE, fewer_stages)
     edit(smoke.root / "studies/params.yaml", fewer_variants)
@@ -98,6 +110,9 @@ def test_a_study_runs_what_is_missing_and_a_second_time_nothing(clone: Clone) ->
         f"{FILE}:ablation@no_questions-2",
         f"{FILE}:ablation_table",
         f"{FILE}:classifier",
+        *sorted(f"{FILE}:few_labels@{start}-0" for start in STARTS),
+        f"{FILE}:few_labels_table",
+        f"{FILE}:pretrained@0",
         f"{FILE}:teacher@supervised_classes",
         f"{FILE}:teacher_ablation@kl_supervised_teacher-2",
     ]
@@ -113,6 +128,8 @@ def test_metrics_show_lists_every_training_and_the_comparison(clone: Clone) -> N
         assert 0 < found["text_to_image"]["R@10"] <= 100 and found["images"] == 100
     compared = shown["studies/results/ablations.json"]["data"]
     assert "R@1_difference" in compared["no_questions"]["text_to_image"]
+    starts = shown["studies/results/few_labels.json"]["data"]["questions-20"]["vqa_accuracy"]
+    assert list(starts) == STARTS and set(starts["filtered"]["difference"]) == {"pairs", "unfiltered"}
 
 
 def test_one_variant_that_is_edited_runs_alone_and_renews_the_table(clone: Clone) -> None:
@@ -124,7 +141,15 @@ def test_one_variant_that_is_edited_runs_alone_and_renews_the_table(clone: Clone
     assert clone.repro(FILE) == [f"{FILE}:ablation_table"]
 
 
-def test_an_edit_of_the_table_trains_nothing(clone: Clone) -> None:
+def test_one_start_that_is_edited_runs_alone_and_renews_the_table(clone: Clone) -> None:
+    def other_weight(content: Any) -> None:
+        content["few_labels"]["starts"]["filtered"]["data"]["triplets"] = 2.0
+
+    edit(clone.root / "studies/params.yaml", other_weight)
+    assert clone.repro(FILE) == [f"{FILE}:few_labels@filtered-0", f"{FILE}:few_labels_table"]
+
+
+def test_an_edit_of_the_tables_trains_nothing(clone: Clone) -> None:
     module = clone.root / "src/pipeline/studies/comparison/comparison.py"
     module.write_text(module.read_text() + "\n# a remark\n")
-    assert clone.repro(FILE) == [f"{FILE}:ablation_table"]
+    assert sorted(clone.repro(FILE)) == [f"{FILE}:ablation_table", f"{FILE}:few_labels_table"]
