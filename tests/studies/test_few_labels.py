@@ -143,6 +143,7 @@ def test_scores_are_those_that_the_metrics_sum_up(ran: Paths) -> None:
         metrics = json.loads(where.metrics(start, 1).read_text())
         assert [name for name in metrics if name != "continued"] == TASKS
         assert ("continued" in metrics) == (start != "none")
+        assert metrics["questions-2"]["samples"]["questions"] == 2 < metrics["questions-all"]["samples"]["questions"]
         scores = pl.DataFrame(SCORES.read(where.items(start, 1)))
         for task in TASKS:
             found, of_task = metrics[task]["validation"], scores.filter(pl.col("task") == task)
@@ -155,7 +156,6 @@ def test_scores_are_those_that_the_metrics_sum_up(ran: Paths) -> None:
             else:
                 for direction in ("text_to_image", "image_to_text"):
                     assert found[direction]["R@1"] == pytest.approx(100 * np.mean(of_measure[direction] == 1))
-    assert metrics["questions-2"]["samples"]["questions"] == 2 < metrics["questions-all"]["samples"]["questions"]
 
 
 def test_starts_begin_with_what_they_name(ran: Paths) -> None:

@@ -18,9 +18,12 @@ from tests.training.objectives import in_two_processes
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
+from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.questioner.data.dataset import Samples
+from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs
 from pipeline.questioner.data.sampler import Sampler
 from pipeline.questioner.decoding.pretrained import PretrainedModel
+from pipeline.questioner.finetuning import train
 from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
 from pipeline.questioner.finetuning.train import Finetuning
@@ -71,6 +74,19 @@ def test_without_more_pretraining_tasks_start_from_the_pretrained_model(made: Pa
     retrieval = FinetuneParams.model_validate({"tasks": [PARAMS.tasks[2].model_dump()]})
     assert set(Finetuning(retrieval, elsewhere(made, tmp_path)).run()) == {"retrieval"}
     assert [folder.name for folder in (tmp_path / "models").iterdir()] == ["retrieval"]
+
+
+def test_trainings_share_the_tokens_of_images(made: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    encoded: list[tuple[Path, tuple[str, ...]]] = []
+
+    def counted(encoder: ImageEncoder, store: PixelStore, per_box: bool, device: torch.device) -> ImageInputs:
+        encoded.append((store.shards.folder, tuple(store.keys)))
+        return image_inputs(encoder, store, per_box, device)
+
+    monkeypatch.setattr(train, "image_inputs", counted)
+    params = PARAMS.model_copy(update={"tasks": PARAMS.tasks[:2]})
+    Finetuning(params, elsewhere(made, tmp_path)).run()
+    assert len(encoded) == len(set(encoded)) == 5  # pairs and annotations, both splits; the benchmark
 
 
 def finetune_until(root: str, training: str, death: int | None) -> None:
