@@ -139,6 +139,13 @@ def test_what_does_not_fit_is_refused(paths: Paths, score: dict[str, Any], messa
         measured(paths, score)
 
 
+def test_a_wrong_name_is_told_before_anything_is_measured(paths: Paths) -> None:
+    wrong = {"name": "wrong", "rerank": {"candidates": 2, "model": "none"}}
+    with pytest.raises(UserError, match="no fine-tuned model of this name"):
+        measured(paths, CAPTIONS, RETRIEVAL | wrong)
+    assert not (paths.results / "details").exists()
+
+
 def test_retrieval_needs_contrastive_heads(tmp_path: Path) -> None:
     paths = Paths.of(tmp_path, "evaluate_finetuned")
     annotated.write_pairs(paths.pairs)

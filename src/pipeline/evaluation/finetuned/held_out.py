@@ -49,8 +49,8 @@ class Measured:
         return HeldOutPairs(self.samples, self.images, self.shards, len(self.samples.keys), images_per_batch)
 
 
-def finetuned_model(name: str, paths: Paths) -> LoadedModel:
-    """A model of `finetune`, on the machine's device. Raises UserError if there is none of this name."""
+def finetuned_folder(name: str, paths: Paths) -> Path:
+    """The folder of a model of `finetune`. Raises UserError if there is none of this name."""
     folders = require_folder(paths.finetuned, "finetune")
     if not (folders / name).is_dir():
         raise UserError(
@@ -60,7 +60,12 @@ def finetuned_model(name: str, paths: Paths) -> LoadedModel:
             found=name,
             fix="name another one in evaluate_finetuned.scores, or add the task to finetune.tasks",
         )
-    return load_model(folders / name, PRETRAINED, paths.root).to(machine().device)
+    return folders / name
+
+
+def finetuned_model(name: str, paths: Paths) -> LoadedModel:
+    """A model of `finetune`, on the machine's device. Raises UserError as `finetuned_folder` does."""
+    return load_model(finetuned_folder(name, paths), PRETRAINED, paths.root).to(machine().device)
 
 
 def read_measured(source: str, task: str, model: LoadedModel, paths: Paths) -> Measured:
@@ -87,7 +92,7 @@ def learned_answers(name: str, model: LoadedModel, paths: Paths) -> MostFrequent
 
     Raises UserError if it was not fine-tuned on questions, or its training data is no longer there.
     """
-    task = learned_task(paths.finetuned / name)
+    task = learned_task(finetuned_folder(name, paths))
     limits = Limits(model.config.max_tokens, model.config.max_answer_tokens)
     shards = shards_of(task.train_on, paths)
     everything, _ = read_source(task.train_on, "train", shards, paths, model.prompts, limits)

@@ -9,7 +9,14 @@ import pyarrow as pa
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
-from pipeline.evaluation.finetuned.held_out import Measured, finetuned_model, learned_answers, read_measured
+from pipeline.evaluation.finetuned.held_out import (
+    Measured,
+    finetuned_folder,
+    finetuned_model,
+    learned_answers,
+    learned_task,
+    read_measured,
+)
 from pipeline.evaluation.finetuned.params import (
     AnyScore,
     CaptionsScore,
@@ -23,6 +30,7 @@ from pipeline.metrics.recalls import recall_metrics
 from pipeline.metrics.retrieval import IntArray, Ranks, ranks_of_scores
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.pretrained import PretrainedModel
+from pipeline.questioner.finetuning.sources import shards_of
 from pipeline.questioner.model.checkpoint import LoadedModel
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_captions, retrieval_scores
 from pipeline.questioner.training.validate import measure_filter
@@ -38,9 +46,20 @@ class FinetunedEvaluation:
     @fixed_threads(CPU_THREADS)
     def run(self) -> dict[str, Any]:
         """Metrics by name of the score; what the models said goes to `details/<name>/`."""
+        self.check()
         details = self.paths.results / "details"
         details.mkdir(parents=True, exist_ok=True)
         return {score.name: self.measure(score, details / score.name) for score in self.params.scores}
+
+    def check(self) -> None:
+        """Raise UserError for a model or a source that is missing, before hours go into the scores ahead of it."""
+        for score in self.params.scores:
+            folder = finetuned_folder(score.model, self.paths)
+            shards_of(score.source, self.paths)
+            if isinstance(score, QuestionsScore):
+                learned_task(folder)
+            if isinstance(score, RetrievalScore) and score.rerank:
+                finetuned_folder(score.rerank.model, self.paths)
 
     def measure(self, score: AnyScore, folder: Path) -> dict[str, Any]:
         """Metrics of one score."""
