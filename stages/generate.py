@@ -23,14 +23,17 @@ from pipeline.triplets.generate.params import GenerateParams
 def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
+    from pipeline.triplets.generate.box_check import check_boxes
     from pipeline.triplets.generate.step import GenerateStep
     from pipeline.triplets.statistics.generated import generated_metrics
 
     pairs = ImageShards(paths.pairs)
+    dropped_boxes = check_boxes(params.boxes, paths.root, pairs.keys)
     step = GenerateStep(params, paths.generator, paths.root)
     shards = step.shards(pairs)
     map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
-    return generated_metrics(paths.generated, images=sum(pairs.rows(shard.name).num_rows for shard in shards))
+    images = sum(pairs.rows(shard.name).num_rows for shard in shards)
+    return generated_metrics(paths.generated, images, dropped_boxes)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class Table:
         """
         if not paths:
             raise UserError(f"No file of the table '{self.name}' was found.", fix="run the stage that writes it")
-        parts = [self._read_one(path) for path in paths]
+        parts = [self.read_unchecked(path) for path in paths]
         table = pa.concat_tables(parts)
         self.check_key(table, where=paths[0] if len(paths) == 1 else f"{paths[0]} … {paths[-1]}")
         return table.select(columns) if columns else table
@@ -140,7 +140,11 @@ class Table:
                 fix="run the stage that writes the table again, so that both come from the same images",
             )
 
-    def _read_one(self, path: Path) -> pa.Table:
+    def read_unchecked(self, path: Path) -> pa.Table:
+        """The rows of one file, whose keys may repeat.
+
+        Raises UserError if the file is missing or damaged, or has another schema.
+        """
         try:
             table = pq.ParquetFile(path).read()
         except FileNotFoundError:

@@ -45,6 +45,16 @@ def test_the_fingerprint_follows_the_weights_and_not_the_provenance(tmp_path: Pa
     assert step.parameters() != before
 
 
+def test_the_share_of_bad_boxes_that_is_accepted_computes_nothing_again(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"weights")
+
+    def parameters(**changes: object) -> dict[str, object]:
+        boxes = {"kind": "file", "path": "boxes.parquet", "top_n": 4} | changes
+        return GenerateStep(GenerateParams.model_validate(GENERATE | {"boxes": boxes}), tmp_path, tmp_path).parameters()
+
+    assert parameters() == parameters(max_dropped_share=0.5) != parameters(top_n=5)
+
+
 def test_an_error_names_the_batch(shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("a bug")

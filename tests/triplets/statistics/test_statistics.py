@@ -45,7 +45,7 @@ def test_entropy_in_bits() -> None:
 
 
 def test_generated_rows_are_counted_by_type(generated: Path) -> None:
-    metrics = generated_metrics(generated, images=4)
+    metrics = generated_metrics(generated, images=4, dropped_boxes={})
     assert metrics["pairs"]["count"] == 45
     assert metrics["images_without_boxes"] == 1
     assert metrics["pairs"]["by_type"] == {"binary": 15, "what": 30}

@@ -108,10 +108,11 @@ class Ledger:
         return {reason: count for reason, count in counts.most_common() if reason in self.examples or reason in FAULTS}
 
 
-def check_faults(ledger: Ledger, kept: int, where: object, max_share: float, stage: str) -> None:
+def check_faults(ledger: Ledger, kept: int, where: object, max_share: float, option: str) -> None:
     """Raise UserError if nothing of a source is left, or if more than the share `max_share` of its items is damaged.
 
     One damaged item is always accepted, unless `max_share` is 0. Items that a filter left out count as sound.
+    option: the parameter or option that gives `max_share`.
     """
     reasons = ledger.faults()
     faults, total = sum(reasons.values()), kept + len(ledger.rows)
@@ -125,7 +126,7 @@ def check_faults(ledger: Ledger, kept: int, where: object, max_share: float, sta
     raise UserError(
         f"{faults} of {total} samples of source '{ledger.source}' are damaged.",
         where=where,
-        expected=f"at most {max_share:.1%} ({stage}.max_dropped_share)",
+        expected=f"at most {max_share:.1%} ({option})",
         found="; ".join(examples) + (" …" if len(reasons) > MOST_REASONS else ""),
-        fix="mend the source or fetch it again, or raise max_dropped_share if that many are known to be damaged",
+        fix=f"mend the source or fetch it again, or raise {option} if that many are known to be damaged",
     )

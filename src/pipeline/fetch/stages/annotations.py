@@ -26,7 +26,7 @@ from pipeline.fetch.stages.splits import val_source_images
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
-STAGE = "fetch_annotations"
+OPTION = "fetch_annotations.max_dropped_share"
 
 
 def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
     for source, images, ledger in zip(params.sources, located, ledgers, strict=True):
         ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
         kept = len(images) - packed.dropped.filter(pc.field("source") == source.name).num_rows
-        check_faults(ledger, kept, source.listed_in, params.max_dropped_share, STAGE)
+        check_faults(ledger, kept, source.listed_in, params.max_dropped_share, OPTION)
     boxes = stored_boxes(packed, parts)
     regions = pa.concat_tables([boxes.apply(part.regions.table(), "region", part.ledger) for part in parts])
     questions = pa.concat_tables([boxes.apply(part.questions.table(), "question", part.ledger) for part in parts])
@@ -57,7 +57,7 @@ def read_source(source: AnnotationSource, root: Path, max_dropped_share: float) 
     """All annotations of a source. Raises UserError if too many of its records are damaged."""
     part = source.read(root, Ledger(source.name))
     kept = part.regions.table().num_rows + part.questions.table().num_rows
-    check_faults(part.ledger, kept, source.listed_in, max_dropped_share, STAGE)
+    check_faults(part.ledger, kept, source.listed_in, max_dropped_share, OPTION)
     return part
 
 

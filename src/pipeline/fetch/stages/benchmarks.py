@@ -62,7 +62,7 @@ def fetch_benchmark(
 
 def check(benchmark: AnyBenchmark, ledger: Ledger, kept: int, params: FetchBenchmarksParams) -> None:
     """Raise UserError if too much of a benchmark is damaged."""
-    check_faults(ledger, kept, benchmark.listed_in, params.max_dropped_share, "fetch_benchmarks")
+    check_faults(ledger, kept, benchmark.listed_in, params.max_dropped_share, "fetch_benchmarks.max_dropped_share")
 
 
 def write_questions(annotations: Annotations, packed: Packed, split: str, into: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from pipeline.fetch.raw.place import Place
 from pipeline.fetch.stages.pairs_params import FetchPairsParams, ListSource
 from pipeline.tables.pairs import DROPPED, MANIFEST
 
-STAGE = "fetch_pairs"
+OPTION = "fetch_pairs.max_dropped_share"
 
 
 def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
 def list_rows(source: Cc3mTsvSource, root: Path, ledger: Ledger, max_dropped_share: float) -> pa.Table:
     """The rows of a list of addresses, as dropped rows. Raises UserError if too many lines are damaged."""
     rows = rows_not_downloaded(source, root, ledger)
-    check_faults(ledger, rows.num_rows, source.file, max_dropped_share, STAGE)
+    check_faults(ledger, rows.num_rows, source.file, max_dropped_share, OPTION)
     return rows
 
 
@@ -93,9 +93,9 @@ def plan(
         downloader = Downloader(params.download)
         return PackShards(root, scratch / "downloads", params.image_format, params.filters, downloader).units(source)
     listed = source.read(root, ledger)
-    check_faults(ledger, len(listed), source.listed_in, params.max_dropped_share, STAGE)
+    check_faults(ledger, len(listed), source.listed_in, params.max_dropped_share, OPTION)
     images = locate(source, listed, root, ledger)
-    check_faults(ledger, len(images), source.listed_in, params.max_dropped_share, STAGE)
+    check_faults(ledger, len(images), source.listed_in, params.max_dropped_share, OPTION)
     places |= {image.key: image.place for image in images}
     return PackImages(root, params.image_format, params.filters).units(source, images, source.split, params.shard_size)
 
@@ -120,7 +120,7 @@ def check_sources(units: Sequence[Unit], manifest: pa.Table, ledgers: Mapping[st
     kept = Counter(names[number_of(shard)] for shard in manifest["shard"].to_pylist())
     for name in dict.fromkeys(names):
         where = next(unit.where for unit in units if unit.source == name)
-        check_faults(ledgers[name], kept[name], where, max_share, STAGE)
+        check_faults(ledgers[name], kept[name], where, max_share, OPTION)
 
 
 def check_splits(manifest: pa.Table, params: FetchPairsParams) -> None:

@@ -1,4 +1,7 @@
-"""The source of boxes that the parameters choose: grid, table, or detector. An image that a table lacks gets no box."""
+"""The source of boxes that the parameters choose: grid, table, or detector.
+
+An image without a sound box in a table gets none.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class TableSource:
     top_n: int
 
     def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
-        """The best boxes of every image; none for an image that the table lacks."""
+        """The best boxes of every image; none for an image without a sound box in the table."""
         return [self.table.get(key, [])[: self.top_n] for key in keys]
 
 
@@ -68,7 +71,8 @@ def box_files(params: BoxSourceParams, root: Path) -> tuple[Path, ...]:
 def box_source(params: BoxSourceParams, root: Path) -> BoxSource:
     """The source that the parameters choose. Raises UserError if its file is missing or damaged."""
     if isinstance(params, FileBoxes):
-        return TableSource(read_boxes(box_table(params, root)), params.top_n)
+        table, _ = read_boxes(box_table(params, root))
+        return TableSource(table, params.top_n)
     if isinstance(params, DetectorBoxes):
         from pipeline.core.settings import machine
         from pipeline.triplets.generate.detector import Detector

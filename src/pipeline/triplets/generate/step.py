@@ -22,9 +22,8 @@ from pipeline.storage.shards import ImageShards, listed_captions, stream_shard
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
-from pipeline.triplets.generate.box_table import check_known, read_boxes
 from pipeline.triplets.generate.caption_questions import caption_questions
-from pipeline.triplets.generate.params import FileBoxes, GenerateParams
+from pipeline.triplets.generate.params import GenerateParams
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,10 +45,12 @@ class GenerateStep(Step):
     def parameters(self) -> dict[str, Any]:
         """All parameters and a digest of the generator's folder, without the note on its provenance.
 
+        How many boxes of a table may be bad changes no output.
         Raises UserError if there is no generator.
         """
         folder = require_folder(self.model, "train_generator")
-        return {"params": self.params.model_dump(), "generator": hash_folder(folder, leave_out=("provenance.json",))}
+        params = self.params.model_dump(exclude={"boxes": {"max_dropped_share"}})
+        return {"params": params, "generator": hash_folder(folder, leave_out=("provenance.json",))}
 
     def setup(self) -> None:
         """Load the generator and the source of boxes."""
@@ -80,11 +81,9 @@ class GenerateStep(Step):
     def shards(self, pairs: ImageShards) -> list[Shard]:
         """The work: every shard of training images, with the file that the boxes depend on.
 
-        Raises UserError if that file is missing, damaged, or knows none of the images.
+        Raises UserError if that file is missing.
         """
         files = box_files(self.params.boxes, self.root)
-        if isinstance(self.params.boxes, FileBoxes):
-            check_known(read_boxes(files[0]), set(pairs.manifest["key"].to_pylist()), files[0])
         read = ["captions"] if self.params.caption_questions else []
         return [Shard(name, (pairs.path(name), *files), pairs.listed(name, *read)) for name in pairs.shards(SPLIT)]
 
