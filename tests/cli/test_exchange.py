@@ -108,7 +108,7 @@ def test_triplets_there_and_back_are_the_same_rows(root: Path) -> None:
     KEPT_QA.write(triplets / "train-00001-qa.parquet", [])
     KEPT_DC.write(triplets / "train-00001-dc.parquet", [caption("c", 0)])
     export_jade(root, root / "published")
-    message = import_jade(root, root / "published", "again")
+    message = import_jade(root, root / "published", "again", 0.05)
     assert "Wrote 3 question-answer pairs and 3 region captions of 3 images" in message
     imported = root / "data" / "raw" / "triplets" / "again"
     assert sorted(path.name for path in imported.iterdir()) == sorted(path.name for path in triplets.iterdir())
@@ -122,7 +122,7 @@ def test_triplets_there_and_back_are_the_same_rows(root: Path) -> None:
 
 def test_images_that_no_training_pair_has_are_counted(root: Path) -> None:
     write_layout(root / "published", [image_id(url("a")), image_id(url("v")), 12345])
-    message = import_jade(root, root / "published", "few")
+    message = import_jade(root, root / "published", "few", 0.05)
     assert "of 1 images" in message and "2 images that are not among the training pairs" in message
 
 
@@ -133,25 +133,54 @@ def test_images_whose_number_is_shared_are_counted(root: Path) -> None:
     shared = {"a": "plumless", "b": "buckeroo"}
     MANIFEST.write(path, [{**row, "url": shared.get(row["key"], row["url"])} for row in rows])
     write_layout(root / "published", [image_id("plumless"), image_id(url("c"))])
-    message = import_jade(root, root / "published", "few")
+    message = import_jade(root, root / "published", "few", 0.05)
     assert "of 1 images" in message and "1 whose CRC-32 several urls share" in message
 
 
 def test_what_cannot_be_imported_is_named(root: Path) -> None:
     published = root / "published"
     with pytest.raises(UserError, match=r"missing or empty[\s\S]*QA"):
-        import_jade(root, published, "name")
+        import_jade(root, published, "name", 0.05)
     write_layout(published, [1])
     with pytest.raises(UserError, match="None of the published images"):
-        import_jade(root, published, "name")
+        import_jade(root, published, "name", 0.05)
     with pytest.raises(UserError, match="cannot name a folder"):
-        import_jade(root, published, "../name")
+        import_jade(root, published, "../name", 0.05)
     path = published / "DC" / f"{image_id(url('a'))}.json"
     path.write_text(json.dumps([{"object": [0, 0, 5, 5]}]))
-    with pytest.raises(UserError, match="lacks a field"):
-        import_jade(root, published, "name")
+    with pytest.raises(UserError, match=r"1 of 1 samples[\s\S]*bad field: region_description"):
+        import_jade(root, published, "name", 0.05)
     assert not (root / "data" / "raw" / "triplets" / "name").exists()
     path.write_text("[]")
-    import_jade(root, published, "name")
+    import_jade(root, published, "name", 0.05)
     with pytest.raises(UserError, match="of this name"):
-        import_jade(root, published, "name")
+        import_jade(root, published, "name", 0.05)
+
+
+def entry(number: int) -> dict[str, Any]:
+    qa = {"question": "what is it?", "answer": "dog", "prob": 0.5, "type": "what", "question_id": number}
+    return qa | {"object": [56, 0, 112, 223], "region_description": "a dog"}
+
+
+def test_damaged_entries_and_files_are_left_out_and_counted_up_to_a_share(root: Path) -> None:
+    published, a, b = root / "published", image_id(url("a")), image_id(url("b"))
+    write_layout(published, [a, b])
+    entries = [entry(number) for number in range(16)]
+    entries[3]["answer"], entries[5]["object"] = " \0", [0, 0, float("nan"), 5]
+    (published / "QA" / f"{a}.json").write_text(json.dumps([*entries, "no entry"]))
+    (published / "DC" / f"{a}.json").write_text(json.dumps([entry(0)]))
+    (published / "DC" / f"{b}.json").write_text("[")
+    (published / "DC" / "._7.json").write_text("[]")
+    with pytest.raises(UserError, match="5 of 20 samples") as error:
+        import_jade(root, published, "few", 0.2)
+    assert error.value.expected == "at most 20.0% (--max-dropped-share)"
+    assert not (root / "data/raw/triplets/few").exists()
+    message = import_jade(root, published, "few", 0.25)
+    assert "Wrote 14 question-answer pairs and 1 region captions of 2 images" in message
+    assert "Left out: 5 damaged entries or files: " in message
+    assert f"1 × empty text: answer (such as {published}/QA/{a}.json, 3: nothing that can be seen)" in message
+    assert f"1 × bad field: object (such as {published}/QA/{a}.json, 5: [0, 0, nan, 5])" in message
+    assert f"1 × file not named by the number of its image (such as {published}/DC/._7.json)" in message
+    assert f"1 × file that is no JSON list (such as {published}/DC/{b}.json, whole file: Expecting value" in message
+    kept = KEPT_QA.read(root / "data/raw/triplets/few/train-00000-qa.parquet")["pair_id"].to_pylist()
+    assert kept == [number for number in range(16) if number not in (3, 5)]

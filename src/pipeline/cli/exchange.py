@@ -13,6 +13,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import remove, require_folder
 from pipeline.core.progress import progress
 from pipeline.core.stage import Paths
+from pipeline.fetch.packing.dropped import check_faults
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, SPLIT, files_of_shards
@@ -63,40 +64,51 @@ def _kept(table: Table, folder: Path, suffix: str, pairs: ImageShards) -> pa.Tab
     return rows
 
 
-def import_jade(root: Path, source: Path, name: str) -> str:
+def import_jade(root: Path, source: Path, name: str, max_dropped_share: float) -> str:
     """Write `source/QA/` and `source/DC/` as tables of triplets below `data/raw/triplets/<name>/`.
 
     There is one table of question-answer pairs and one of region captions for every shard of training images, named
-    like those of `data/triplets/`. Returns what was written and what was left out, for people.
+    like those of `data/triplets/`. Entries and files that cannot be used are left out. Returns what was written and
+    what was left out, for people.
 
     Raises UserError if there are no pairs, if the name is taken or cannot name a folder, if a folder of the layout is
-    missing, if it has files of none of the training images, or if a file is damaged.
+    missing, if it has files of none of the training images, or if more than `max_dropped_share` of its entries
+    cannot be used.
     """
     target = _new_folder(root, name)
     published = PublishedFolder.of(source)
     pairs = ImageShards(Paths.of(root, "align").pairs)
     train = pairs.manifest.filter(pc.field("split") == SPLIT)
     ids, shared = image_ids(dict(zip(train["key"].to_pylist(), train["url"].to_pylist(), strict=True)))
-    known = published.ids & set(ids.values())
-    if not known:
-        raise UserError(
-            "None of the published images is among the training pairs.",
-            where=f"{source} and {pairs.folder / 'manifest.parquet'}",
-            expected="files named by the CRC-32 of the urls in the manifest",
-            found=f"{len(ids)} of {train.num_rows} training images have a url",
-            fix="fetch the pairs with the urls that these triplets were made from",
-        )
+    known = _known(published, ids, pairs)
     staging = target.with_name(f".{name}.part")
     remove(staging)
     clear_ids = {key: number for key, number in ids.items() if number not in shared}
     qa_rows, caption_rows = _write_shards(pairs, clear_ids, published, staging)
+    ledger = published.ledger
+    check_faults(ledger, qa_rows + caption_rows, source, max_dropped_share, "--max-dropped-share")
     staging.rename(target)
+    bad = f"\nLeft out: {len(ledger.rows)} damaged entries or files: {ledger.summary()}." if ledger.rows else ""
     return (
         f"Wrote {qa_rows} question-answer pairs and {caption_rows} region captions of {len(known - shared)} images to "
         f"{IMPORTED / name}.\nLeft out: {len(published.ids - known)} images that are not among the training pairs, and "
-        f"{len(known & shared)} whose CRC-32 several urls share.\n"
+        f"{len(known & shared)} whose CRC-32 several urls share.{bad}\n"
         f"To train with them, set inputs.triplets in params.yaml to {(IMPORTED / name).as_posix()}."
     )
+
+
+def _known(published: PublishedFolder, ids: Mapping[str, int], pairs: ImageShards) -> frozenset[int]:
+    """The numbers of the published images that are among the training images. Raises UserError if there is none."""
+    known = published.ids & set(ids.values())
+    if not known:
+        raise UserError(
+            "None of the published images is among the training pairs.",
+            where=f"{published.folder} and {pairs.folder / MANIFEST_FILE}",
+            expected="files named by the CRC-32 of the urls in the manifest",
+            found=f"{len(ids)} training images have a url",
+            fix="fetch the pairs with the urls that these triplets were made from",
+        )
+    return known
 
 
 def _new_folder(root: Path, name: str) -> Path:

@@ -70,11 +70,14 @@ def export(folder: Annotated[Path, typer.Argument(help="new folder; gets QA/ and
 def import_(
     folder: Annotated[Path, typer.Argument(help="folder with QA/ and DC/, as CC3M-QA-DC was published")],
     name: Annotated[str, typer.Argument(help="new folder below data/raw/triplets/")],
+    max_dropped_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of entries that may be damaged; more is an error.")
+    ] = 0.05,
 ) -> None:
     """Make others' triplets ready for training: one JSON file per image to tables named like the pairs' shards."""
     from pipeline.cli.exchange import import_jade
 
-    typer.echo(import_jade(repository(), folder, name))
+    typer.echo(import_jade(repository(), folder, name, max_dropped_share))
 
 
 @commands.command()

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.fetch.time_limit import ends_in_time
 
 from pipeline.core.errors import UserError
+from pipeline.fetch.packing.dropped import Ledger
+from pipeline.fetch.raw.records import RecordError
 from pipeline.storage.boxes import location_steps
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 from pipeline.triplets.formats.jade import fractions, image_id, image_ids
@@ -49,17 +51,17 @@ def qa_file(folder: Path, key: str) -> Path:
 def test_question_answer_pairs_there_and_back(tmp_path: Path) -> None:
     rows = [{"key": "a", **ROW}, {"key": "a", **ROW, "pair_id": 9, "answer": "cat"}, {"key": "b", **ROW}]
     export_qa(rows, URLS, tmp_path)
-    found = [row for key in "ab" for row in read_qa(qa_file(tmp_path, key), key)]
+    found = [row for key in "ab" for row in read_qa(qa_file(tmp_path, key), key, Ledger("jade"))]
     assert found == rows
     KEPT_QA.build(found)
     assert json.loads(qa_file(tmp_path, "b").read_text()) == [ENTRY]
-    assert published_ids(tmp_path / "QA") == {image_id(url) for url in URLS.values()}
+    assert published_ids(tmp_path / "QA", Ledger("jade")) == {image_id(url) for url in URLS.values()}
 
 
 def test_captions_there_and_back_without_their_confidence(tmp_path: Path) -> None:
     rows = [{"key": "b", "region_id": 0, "box": [0.0, 0.5, 0.5, 1.0], "caption": "a dog", "confidence": 0.5}]
     export_captions(rows, URLS, tmp_path)
-    found = read_captions(tmp_path / "DC" / f"{image_id(URLS['b'])}.json", "b")
+    found = read_captions(tmp_path / "DC" / f"{image_id(URLS['b'])}.json", "b", Ledger("jade"))
     assert found == [{**rows[0], "confidence": None}]
     KEPT_DC.build(found)
 
@@ -69,49 +71,71 @@ def test_published_rules() -> None:
     assert location_steps([0, 0, 1, 1]) == [0, 0, 223, 223]
 
 
-def test_boxes_are_at_least_one_pixel_wide(tmp_path: Path) -> None:
-    assert fractions([0, 56, 224, 112], tmp_path) == [0.0, 0.25, 1.0, 0.5]
-    assert fractions([56, 223, 56, 223], tmp_path) == [0.25, 222 / 224, 57 / 224, 1.0]
+def test_boxes_are_at_least_one_pixel_wide() -> None:
+    assert fractions([0, 56, 224, 112], "x.json") == [0.0, 0.25, 1.0, 0.5]
+    assert fractions([56, 223, 56, 223], "x.json") == [0.25, 222 / 224, 57 / 224, 1.0]
     for corners in ([9, 0, 5, 5], [0, 0, 5], [0, 0, 5, 225], [0, 0, 5, "5"]):
-        with pytest.raises(UserError, match="box that cannot be read"):
-            fractions(corners, tmp_path)
+        with pytest.raises(RecordError, match="bad field: object"):
+            fractions(corners, "x.json")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("bad", "reason"),
     [
-        ('{"object": 1}', "does not hold a list"),
-        ("[", "not valid JSON"),
-        ([{"object": [0, 0, 5, 5]}], "lacks a field"),
-        (["no entry"], "lacks a field"),
-        ([{**ENTRY, "answer": 3}], "another type"),
-        ([{**ENTRY, "prob": "high"}], "another type"),
-        ([ENTRY, ENTRY], "share one question_id"),
-        ([{**ENTRY, "prob": float("nan")}], "another type"),
-        ([{**ENTRY, "prob": 10**400}], "another type"),
-        ([{**ENTRY, "question_id": True}], "another type"),
-        ([{**ENTRY, "question_id": 2**63}], "another type"),
-        ([{**ENTRY, "question": "x" * 10_001}], "too long"),
-        ([{**ENTRY, "object": [0, 0, float("nan"), 5]}], "box that cannot be read"),
-        ([{**ENTRY, "object": [False, 0, True, 5]}], "box that cannot be read"),
+        ({"object": [0, 0, 5, 5]}, "bad field: question_id"),
+        ("no entry", "bad field: question_id"),
+        ({**ENTRY, "answer": 3}, "bad field: answer"),
+        ({**ENTRY, "prob": "high"}, "bad field: prob"),
+        ({**ENTRY, "prob": float("nan")}, "bad field: prob"),
+        ({**ENTRY, "prob": 10**400}, "bad field: prob"),
+        ({**ENTRY, "question_id": True}, "bad field: question_id"),
+        ({**ENTRY, "question_id": 0.5}, "bad field: question_id"),
+        ({**ENTRY, "question_id": 2**31}, "bad field: question_id"),
+        ({**ENTRY, "question_id": 9}, "repeated id"),
+        ({**ENTRY, "question": "x" * 10_001}, "text too long: question"),
+        ({**ENTRY, "question": ""}, "empty text: question"),
+        ({**ENTRY, "answer": " \ufeff"}, "empty text: answer"),
+        ({**ENTRY, "object": None}, "bad field: object"),
+        ({**ENTRY, "object": [0, 0, float("nan"), 5]}, "bad field: object"),
+        ({**ENTRY, "object": [False, 0, True, 5]}, "bad field: object"),
     ],
 )
-def test_damaged_files_are_named(tmp_path: Path, content: Any, message: str) -> None:
+def test_a_damaged_entry_alone_is_left_out(tmp_path: Path, bad: Any, reason: str) -> None:
     path = tmp_path / "1.json"
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(UserError, match=rf"{message}[\s\S]*1\.json"):
-        read_qa(path, "a")
+    path.write_text(json.dumps([{**ENTRY, "question_id": 9}, bad, {**ENTRY, "question_id": 2**31 - 1}]))
+    ledger = Ledger("jade")
+    assert [row["pair_id"] for row in KEPT_QA.build(read_qa(path, "a", ledger)).to_pylist()] == [9, 2**31 - 1]
+    assert ledger.faults() == {reason: 1} and ledger.examples[reason].startswith(f"{path}, 1: ")
+
+
+def test_a_caption_that_cannot_be_used_leaves_the_numbers_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "1.json"
+    path.write_text(json.dumps([ENTRY, {**ENTRY, "region_description": " "}, ENTRY]))
+    ledger = Ledger("jade")
+    assert [row["region_id"] for row in read_captions(path, "a", ledger)] == [0, 2]
+    assert ledger.faults() == {"empty text: region_description": 1}
+
+
+@pytest.mark.parametrize("content", ['{"object": 1}', "[", b"\xff[]", "[" * 100_000, None])
+def test_a_damaged_file_is_left_out(tmp_path: Path, content: str | bytes | None) -> None:
+    path = tmp_path / "1.json"
+    if content is None:
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    ledger = Ledger("jade")
+    assert read_qa(path, "a", ledger) == [] and ledger.faults() == {"file that is no JSON list": 1}
 
 
 @pytest.mark.parametrize("name", ["cat.json", "007.json", "-1.json", "².json"])
-def test_files_that_no_number_names_are_named(tmp_path: Path, name: str) -> None:
+def test_files_that_no_number_names_are_left_out(tmp_path: Path, name: str) -> None:
+    ledger = Ledger("jade")
     with pytest.raises(UserError, match="missing or empty"):
-        published_ids(tmp_path)
-    (tmp_path / "7.json").write_text("[]")
-    assert published_ids(tmp_path) == {7}
+        published_ids(tmp_path, ledger)
+    (tmp_path / "8.json").write_text("[]")
     (tmp_path / name).write_text("[]")
-    with pytest.raises(UserError, match="not named by the number"):
-        published_ids(tmp_path)
+    assert published_ids(tmp_path, ledger) == {8}
+    assert ledger.examples == {"file not named by the number of its image": str(tmp_path / name)}
 
 
 def test_colliding_numbers_are_known_and_not_exported(tmp_path: Path) -> None:
@@ -129,7 +153,9 @@ def test_texts_are_cleaned_as_all_texts_are(tmp_path: Path) -> None:
     path.write_text(
         json.dumps([{**ENTRY, "question": "what\0 \u202eis\n it?", "region_description": "\ufeffa \ud83d"}])
     )
-    assert (read_qa(path, "a")[0]["question"], read_captions(path, "a")[0]["caption"]) == ("what is it?", "a ?")
+    ledger = Ledger("jade")
+    assert read_qa(path, "a", ledger)[0]["question"] == "what is it?"
+    assert read_captions(path, "a", ledger)[0]["caption"] == "a ?"
 
 
 ODD = st.sampled_from(
@@ -141,16 +167,13 @@ ODD = st.sampled_from(
     st.dictionaries(st.sampled_from(list(ENTRY)), ODD, max_size=3), st.sets(st.sampled_from(list(ENTRY)), max_size=1)
 )
 @ends_in_time
-def test_a_mutated_file_ends_in_rows_or_in_a_message(
+def test_a_mutated_entry_is_a_row_or_a_fault(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any], left_out: set[str]
 ) -> None:
     entry = {name: value for name, value in (ENTRY | changes).items() if name not in left_out}
     path = tmp_path_factory.getbasetemp() / "1.json"
     path.write_text(json.dumps([entry]))
     for read, table in ((read_qa, KEPT_QA), (read_captions, KEPT_DC)):
-        try:
-            rows = read(path, "a")
-        except UserError as error:
-            assert error.where == str(path)
-        else:
-            table.build(rows)
+        ledger = Ledger("jade")
+        rows = table.build(read(path, "a", ledger)).num_rows
+        assert rows + sum(ledger.faults().values()) == 1

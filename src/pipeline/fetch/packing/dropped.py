@@ -107,6 +107,15 @@ class Ledger:
         counts = Counter(row["reason"] for row in self.rows)
         return {reason: count for reason, count in counts.most_common() if reason in self.examples or reason in FAULTS}
 
+    def summary(self) -> str:
+        """The most frequent reasons that mean damage, each with its number and an example, in one line."""
+        reasons = self.faults()
+        parts = [
+            f"{count} × {reason}" + (f" (such as {self.examples[reason]})" if reason in self.examples else "")
+            for reason, count in list(reasons.items())[:MOST_REASONS]
+        ]
+        return "; ".join(parts) + (" …" if len(reasons) > MOST_REASONS else "")
+
 
 def check_faults(ledger: Ledger, kept: int, where: object, max_share: float, option: str) -> None:
     """Raise UserError if nothing of a source is left, or if more than the share `max_share` of its items is damaged.
@@ -114,19 +123,14 @@ def check_faults(ledger: Ledger, kept: int, where: object, max_share: float, opt
     One damaged item is always accepted, unless `max_share` is 0. Items that a filter left out count as sound.
     option: the parameter or option that gives `max_share`.
     """
-    reasons = ledger.faults()
-    faults, total = sum(reasons.values()), kept + len(ledger.rows)
+    faults, total = sum(ledger.faults().values()), kept + len(ledger.rows)
     accepted = max(1, max_share * total) if max_share else 0
     if not faults or (faults <= accepted and faults < total):
         return
-    examples = [
-        f"{count} × {reason}" + (f" (such as {ledger.examples[reason]})" if reason in ledger.examples else "")
-        for reason, count in list(reasons.items())[:MOST_REASONS]
-    ]
     raise UserError(
         f"{faults} of {total} samples of source '{ledger.source}' are damaged.",
         where=where,
         expected=f"at most {max_share:.1%} ({option})",
-        found="; ".join(examples) + (" …" if len(reasons) > MOST_REASONS else ""),
+        found=ledger.summary(),
         fix=f"mend the source or fetch it again, or raise {option} if that many are known to be damaged",
     )

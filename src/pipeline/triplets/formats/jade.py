@@ -24,10 +24,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import UserError
+from pipeline.fetch.raw.records import RecordError, bad_field
 from pipeline.storage.boxes import LOCATION_STEPS
 
 QA, DC = "QA", "DC"
@@ -50,19 +49,15 @@ def image_ids(urls: Mapping[str, str]) -> tuple[dict[str, int], set[int]]:
     return ids, shared
 
 
-def fractions(corners: Sequence[Any], where: Path) -> list[float]:
+def fractions(corners: Sequence[Any], where: str) -> list[float]:
     """A box in JADE's pixels as fractions of the image, at least one pixel wide and high.
 
-    Raises UserError if these are not four numbers from 0 to 224 with x1 ≤ x2 and y1 ≤ y2.
+    Raises RecordError if these are not four numbers from 0 to 224 with x1 ≤ x2 and y1 ≤ y2.
     """
     numbers = [float(corner) for corner in corners if type(corner) in (int, float) and 0 <= corner <= LOCATION_STEPS]
     if len(corners) != 4 or len(numbers) != 4 or numbers[0] > numbers[2] or numbers[1] > numbers[3]:
-        raise UserError(
-            "A JADE file has a box that cannot be read.",
-            where=where,
-            expected=f"object: x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, from 0 to {LOCATION_STEPS}",
-            found=str(corners)[:200],
-        )
+        expected = f"x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, from 0 to {LOCATION_STEPS}"
+        raise RecordError(bad_field("object"), where, expected, str(corners)[:200])
     (x1, x2), (y1, y2) = (_at_least_a_pixel(numbers[axis], numbers[axis + 2]) for axis in (0, 1))
     return [1.0 if corner >= LOCATION_STEPS - 1 else corner / LOCATION_STEPS for corner in (x1, y1, x2, y2)]
 

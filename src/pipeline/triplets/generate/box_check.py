@@ -27,6 +27,6 @@ def check_boxes(params: BoxSourceParams, root: Path, keys: Collection[str]) -> d
     check_faults(ledger, kept, path, params.max_dropped_share, "generate.boxes.max_dropped_share")
     check_known(table, keys, path)
     if bad:
-        counts = "; ".join(f"{count} × {reason}" for reason, count in ledger.faults().items())
-        print(f"generate: {len(bad)} of {kept + len(bad)} boxes of {params.path} are left out: {counts}", flush=True)
+        boxes = f"{len(bad)} of {kept + len(bad)} boxes of {params.path}"
+        print(f"generate: {boxes} are left out: {ledger.summary()}", flush=True)
     return count_reasons(box.reason for box in bad)
