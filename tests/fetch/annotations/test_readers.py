@@ -115,6 +115,25 @@ def test_regions_and_questions_of_unknown_images_are_dropped(tmp_path: Path) -> 
         FetchAnnotationsParams.model_validate({"sources": [VG | {"region_descriptions": None}]})
 
 
+def test_a_phrase_of_megabytes_is_dropped_and_its_neighbours_stay(tmp_path: Path) -> None:
+    visual_genome(tmp_path)
+    regions = [region(1, (0, 0, 1, 1), "a"), region(2, (0, 0, 1, 1), "é" * 3_000_000), region(3, (0, 0, 1, 1), "c")]
+    write_json(tmp_path / VG["region_descriptions"], [{"id": 1, "regions": regions}])
+    annotations = read(tmp_path, VG)
+    assert annotations.regions.table()["phrase"].to_pylist() == ["a", "c"]
+    assert reasons(annotations) == {"bad field: phrase": 1}
+    assert annotations.dropped[0]["key"] == "region_descriptions.json/0/regions/1"
+
+
+def test_a_gqa_id_of_megabytes_is_dropped(tmp_path: Path) -> None:
+    write_json(tmp_path / "gqa/q.json", {"7" * 6_000_000: gqa("1", "What?", "a dog"), "8": gqa("1", "What?", "a cat")})
+    annotations = read(tmp_path, GQA | {"image_data": None})
+    assert annotations.questions.table()["question_id"].to_pylist() == ["8"]
+    assert [(row["key"], row["reason"]) for row in annotations.dropped] == [
+        (f"q.json/{'7' * 100}", "bad field: question id")
+    ]
+
+
 @pytest.mark.parametrize(
     "broken",
     [{"x": "1"}, {"x": None}, {"x": True}, {"x": 1e300}, {"phrase": 3}, {"phrase": None}, {"region_id": None}],

@@ -44,12 +44,13 @@ class GqaSource(AnnotationSource):
         annotations.questions.where = self.questions
         for path in question_files(root, self.questions):
             reader = RecordReader(path)
-            for question_id, record in iterate_object(require_file(root, path), path):
+            for number, record in iterate_object(require_file(root, path), path):
                 try:
+                    question_id = reader.identifier({"question id": number}, "question id")
                     image_id = reader.identifier(record, "imageId")
                     question, answer = (reader.text(record, name) for name in ("question", "answer"))
                 except RecordError as error:
-                    annotations.ledger.drop_record(error, question_id)
+                    annotations.ledger.drop_record(error, number)
                     continue
                 if image_id not in images:
                     images[image_id] = image_of(annotations, image_id, known.get(image_id, ImageData()), path)

@@ -57,6 +57,8 @@ FAULTS = (
 
 MOST_REASONS = 5
 """A message names at most so many reasons."""
+LONGEST_NAME = 100
+"""Of a longer name the beginning is given."""
 
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
@@ -92,7 +94,7 @@ class Ledger:
 
     def drop_record(self, error: RecordError, *position: object) -> None:
         """Add a record that cannot be used; `position` is its number in its file, or the name of its field."""
-        place = "/".join(str(part) for part in position)
+        place = "/".join(str(part)[:LONGEST_NAME] for part in position)
         found = f": {error.found}" if error.found else ""
         self.drop(f"{PurePosixPath(error.where).name}/{place}", error.problem, "", f"{error.where}, {place}{found}")
 

@@ -1,8 +1,9 @@
-"""JSON as pandas and `json.dump` write it, made readable for a parser that keeps to the standard.
+"""JSON as pandas and `json.dump` write it, made readable for a parser that keeps to the standard and to its limits.
 
 Both write gaps as NaN and numbers too large as Infinity; Python writes whole numbers of any length. Outside of texts
-NaN and Infinity become null, and a whole number that 64 bits cannot hold gets ".0". Bytes come in parts, whose borders
-may cut a text, an escape or a number anywhere.
+NaN and Infinity become null, and a whole number that 64 bits cannot hold gets ".0". A text of megabytes, whose time in
+the parser grows with the square of its length, is cut. Bytes come in parts, whose borders may cut a text, an escape or
+a number anywhere.
 """
 
 from __future__ import annotations
@@ -10,20 +11,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pipeline.fetch.raw.texts import MOST_CHARACTERS
+
 TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 """A text behind its opening mark, up to its closing one or to where the part ends."""
 ODD = re.compile(rb"-?(?:NaN|Infinity)|-?[0-9]{19,}(?![0-9.eE])")
 WORD = re.compile(rb"[-+.0-9A-Za-z]{1,40}\Z")
 """What the next part may continue. A longer run is no number that anyone means, so it may be cut."""
+CONTINUED = re.compile(rb"[\x80-\xbf]*")
+"""The end of a character in UTF-8 that begins in the part before."""
 
 
-def repaired(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The parts of a file in JSON with odd numbers replaced."""
-    rest, inside = b"", False
+def repaired(parts: Iterable[bytes], longest: int = MOST_CHARACTERS) -> Iterator[bytes]:
+    """The parts of a file in JSON with odd numbers replaced, and long texts cut.
+
+    Of a text of more than `longest` bytes the beginning is left, and so many zeros behind it that every reader that
+    takes at most `longest` characters refuses it. They also end an escape that the cut divides. A text may be longer by
+    two parts before it is cut. No part but the last is shorter than a character.
+    """
+    rest, inside, length = b"", False, 0
     for part in parts:
+        goes_on = inside
         done, rest, inside = repaired_part(rest + part, inside)
+        if goes_on and inside and TEXT.fullmatch(done):
+            whole, length = length <= longest, length + len(done)
+            if length > longest:
+                done = done[: after_character(done)] + b"0" * (longest + 1) if whole else b""
+        else:
+            done, length = done[after_character(done) if length > longest else 0 :], 0
         yield done
     yield ODD.sub(replacement, rest)
+
+
+def after_character(data: bytes) -> int:
+    """Where the first whole character begins."""
+    return CONTINUED.match(data).end()  # type: ignore[union-attr]  # it matches nothing too
 
 
 def repaired_part(data: bytes, inside: bool) -> tuple[bytes, bytes, bool]:

@@ -1,16 +1,17 @@
 """Annotation files in JSON, among them files too long to hold at once.
 
 Visual Genome's lists take several times their 700 MB when parsed whole, GQA's objects as well. `iterate_list` and
-`iterate_object` read them item by item, with ijson. Where it stumbles, which it does over NaN and over whole numbers
-beyond 64 bits, the rest is read again through `json_repair`, so that a sound file costs nothing. What comes out is what
-the standard decoder gives, with three exceptions: NaN and Infinity become null, a whole number beyond 64 bits a decimal
-one, and half a surrogate pair "?".
+`iterate_object` read them item by item, with ijson. Where it stumbles, which it does over NaN, over whole numbers
+beyond 64 bits and over texts of megabytes, the rest is read again through `json_repair`, so that a sound file costs
+nothing. What comes out is what the standard decoder gives, with four exceptions: NaN and Infinity become null, a whole
+number beyond 64 bits a decimal one, half a surrogate pair "?", and a text of more than MOST_CHARACTERS another one of
+more, which a RecordReader refuses.
 """
 
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -102,23 +103,32 @@ def parts_of(stream: BinaryIO, where: str, repair: bool) -> Parts:
     if stream.read(len(BOM_UTF8)) != BOM_UTF8:
         stream.seek(0)
     parts = sane_parts(stream, where)
-    return Parts(chain(repaired(parts) if repair else parts, [b'"']))
+    return Parts(chain(repaired(parts) if repair else short_texts(parts), [b'"']))
 
 
 def sane_parts(stream: BinaryIO, where: str) -> Iterator[bytes]:
-    """Parts of a file. Raises UserError for brackets nested by the thousand, and for a text of megabytes.
+    """Parts of a file. Raises UserError for brackets nested by the thousand.
 
-    The parser's time grows with the square of the depth of brackets, and of the length of a text.
+    The parser's time grows with the square of their depth.
     """
-    text = 0
     while data := stream.read(PART):
         opened, closed = data.count(b"[") + data.count(b"{"), data.count(b"]") + data.count(b"}")
         if opened - closed > DEEPEST:
             raise damaged(where, f"{opened - closed} brackets within brackets")
+        yield data
+
+
+def short_texts(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same parts. Raises JSONError where a text may be of megabytes.
+
+    The parser's time grows with the square of its length.
+    """
+    text = 0
+    for data in parts:
         inside_text = data.count(b'"') - data.count(b'\\"') <= 1  # an escape may lie across the border of two parts
         text = text + len(data) if inside_text else 0
         if text > MOST_CHARACTERS:
-            raise damaged(where, f"a text of more than {MOST_CHARACTERS:,} characters")
+            raise ijson.JSONError(f"a text of more than {MOST_CHARACTERS:,} characters")
         yield data
 
 

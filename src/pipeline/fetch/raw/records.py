@@ -35,14 +35,17 @@ def bad_field(name: str) -> str:
 
 
 def identifier(value: Any) -> str | None:
-    """An id as text, or None if the value is none: 77, 77.0, "77" and "77.0" give "77"; "007" stays; -1 is none."""
+    """An id as text, or None if the value is none: 77, 77.0, "77" and "77.0" give "77"; "007" stays.
+
+    A negative number is none, and a text of megabytes neither.
+    """
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
         value = int(value) if value.is_integer() else None
     if isinstance(value, int):
         return str(value) if 0 <= value < LARGEST else None
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= MOST_CHARACTERS:
         text = clean(value).strip()
         whole = WHOLE_AS_DECIMAL.fullmatch(text)
         text = whole.group(1) if whole else text
@@ -86,9 +89,13 @@ class RecordReader:
         return "" if is_missing(self.mapping(record).get(name)) else self.text(record, name)
 
     def url(self, record: Any, *names: str) -> str:
-        """The first of the fields that is a text with something in it, or an empty string: no other value is a url."""
+        """The first of the fields that is a text with something in it, or an empty string: no other value is a url.
+
+        A text of megabytes is none either.
+        """
         values = [self.mapping(record).get(name) for name in names]
-        return next(filter(None, (clean_url(value) for value in values if isinstance(value, str))), "")
+        texts = (value for value in values if isinstance(value, str) and len(value) <= MOST_CHARACTERS)
+        return next(filter(None, map(clean_url, texts)), "")
 
     def number(self, record: Any, name: str) -> float:
         """A numeric field. Raises RecordError if it is missing or no finite number."""
