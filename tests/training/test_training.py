@@ -132,7 +132,7 @@ def test_a_batch_that_memory_does_not_hold_is_refused_before_the_training(
 ) -> None:
     objective = Toy()
     sample = 6 * 4 + 5 * 4 + 8
-    monkeypatch.setattr("pipeline.training.batches.memory.memory_bytes", lambda: 1000 * sample)
+    monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda: 1000 * sample)
     check_memory(objective, settings(batch_size=1000), World(), CPU)
     with pytest.raises(UserError, match="more memory than the machine has") as error:
         train(objective, settings(batch_size=2000), name="toy", fingerprint="f", scratch=tmp_path, device="cpu")

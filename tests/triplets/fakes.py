@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import torch
+
+from pipeline.questioner.decoding.batch_memory import BatchMemory
 from pipeline.questioner.decoding.generated import Generated, GeneratedQA
 
 if TYPE_CHECKING:
@@ -11,8 +14,14 @@ if TYPE_CHECKING:
     from pipeline.questioner.decoding.generator import Generator
 
 
+MEMORY = BatchMemory(image=10, box=100, text=1000, device=torch.device("cpu"))
+"""Of one image, one box and one text, in bytes."""
+
+
 class FakeGenerator:
     """Names the image's colour; asks the requested types in order."""
+
+    memory = MEMORY
 
     def encode(self, images):
         return images
@@ -37,6 +46,8 @@ class FakeGenerator:
 
 class FakeFilterModel:
     """Sees red everywhere, and remembers what it was asked."""
+
+    memory = MEMORY
 
     def __init__(self):
         self.asked = []

@@ -37,6 +37,9 @@ MANIFEST_FILE = "manifest.parquet"
 NAME_BYTES = tarfile.LENGTH_NAME
 """Of a file's name, in the header before its content; the rest of a longer one stands further in front."""
 
+BYTES_PER_PIXEL = 4
+"""Pillow keeps each RGB pixel in four."""
+
 
 def shard_name(split: str, number: int) -> str:
     """`train-00007` for split train, number 7."""
@@ -141,6 +144,12 @@ def listed_digests(tar: Path) -> dict[str, str]:
 def listed_captions(tar: Path) -> dict[str, list[str]]:
     """The captions of the images of a shard by their keys, as `listed_digests`."""
     return _listed(tar, "captions")
+
+
+def listed_bytes(tar: Path) -> dict[str, int]:
+    """Bytes that the images of a shard take once they are decoded, by their keys, as `listed_digests`."""
+    widths, heights = _listed(tar, "width"), _listed(tar, "height")
+    return {key: BYTES_PER_PIXEL * widths[key] * heights[key] for key in widths}
 
 
 def _listed(tar: Path, column: str) -> dict[str, Any]:

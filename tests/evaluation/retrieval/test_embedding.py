@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.core.errors import UserError
 from pipeline.core.samples import sample_of
 from pipeline.evaluation.retrieval import embedding
 from pipeline.storage.shards import ImageShards, ShardWriter
@@ -12,7 +13,13 @@ from pipeline.tables.pairs import MANIFEST
 
 
 class MeanModel:
-    """An image's colour and a text's token ids, normalised."""
+    """An image's colour and a text's token ids, normalised; tokens of 100 bytes an image and 40 a text."""
+
+    def image_encoder(self, pixels):
+        return torch.zeros(len(pixels), 25)
+
+    def text_encoder(self, ids, mask):
+        return torch.zeros(len(ids), 10)
 
     def encode_image(self, pixels):
         return torch.nn.functional.normalize(pixels.mean(dim=(2, 3)), dim=-1)
@@ -75,3 +82,25 @@ def test_an_error_names_the_batch(embedder, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="a bug") as caught:
         embedder.texts(["one", "two", "three"])
     assert sample_of(caught.value) == "captions: 'one' … 'two'"
+
+
+def test_a_batch_that_memory_does_not_hold_is_refused(embedder, tmp_path, monkeypatch):
+    with ShardWriter(tmp_path / "test-00000.tar", "test") as writer:
+        for key in "abc":
+            Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
+            writer.add(key, (tmp_path / "x.png").read_bytes(), [])
+    MANIFEST.write(tmp_path / "manifest.parquet", writer.manifest())
+    shards = ImageShards(tmp_path)
+    for what, embed, bytes_of_one in (
+        ("images", lambda: embedder.images(shards, list("abc")), 2 * 3 * 4 * 4 * 4 + 100),
+        ("captions", lambda: embedder.texts(list("abc")), 2 * 8 + 40),
+    ):
+        embedder.batch_size = 65_536
+        monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda most=3 * bytes_of_one: most)
+        assert len(embed()) == 3
+        monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda most=3 * bytes_of_one - 1: most)
+        with pytest.raises(UserError, match="more memory than the machine has") as error:
+            embed()
+        assert (error.value.where, error.value.found) == ("evaluate.batch_size", f"3 {what} in a batch")
+        embedder.batch_size = 2
+        assert len(embed()) == 3

@@ -13,9 +13,11 @@ from tests.questioner import annotated, toy
 from pipeline.core.errors import UserError
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.execution.batch_memory import tensor_bytes
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator, ordinals_of, type_in_prompt
 from pipeline.questioner.decoding.params import SamplingParams
+from pipeline.questioner.decoding.tasks import DecoderInput
 from pipeline.questioner.model import checkpoint
 from pipeline.questioner.model.checkpoint import (
     FILTER,
@@ -116,6 +118,20 @@ def test_kinds_of_questions():
     assert ordinals_of(["what", "binary", "what", "binary", "binary"]) == [0, 0, 1, 1, 2]
     assert [type_in_prompt("binary", turn) for turn in range(3)] == ["yes", "no", "yes"]
     assert type_in_prompt("what", 1) == "what"
+
+
+@pytest.mark.parametrize("region_prompt", ["roi_tokens", "coordinates", "mask_channel"])
+def test_the_memory_of_a_batch_is_that_of_the_tensors_in_it(tmp_path: Path, region_prompt: str):
+    generator = Generator.load(saved(tmp_path, region_prompt=region_prompt))
+    encoded = generator.encode([annotated.picture(number) for number in range(3)])
+    cross = generator.cross_keys_values(encoded, BOXES)
+    prompts = [generator.prompts.pair_prompt(None, box, []) for of_image in BOXES for box in of_image]
+    starts = [[generator.prompts.tokenizer.cls]] * 6
+    state = generator.decoder.state(DecoderInput(cross, prompts, range(3), [0, 0, 1, 1, 2, 2], starts))
+    memory = generator.memory
+    assert 3 * memory.image == encoded.images.nbytes
+    assert 3 * memory.box == tensor_bytes(cross) > 0
+    assert 6 * memory.text == tensor_bytes(state.layers) > 0
 
 
 def test_nothing_to_do(tmp_path: Path):

@@ -56,6 +56,20 @@ def test_each_distinct_question_of_an_image_is_answered_once(shard: Path) -> Non
         second_answers(as_filter_model(answerer), [{"key": "z", "question": "q"}], [0], shard, 1)
 
 
+def test_a_batch_that_memory_does_not_hold_is_refused(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"key": key, "question": text} for key, text in [("a", "q"), ("a", "r"), ("c", "q")]]
+    # Two images, each with its pixels, its tokens and one box, and three texts.
+    batch = 2 * (8 * 8 * 4 + 10 + 100) + 3 * 1000
+    monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda: batch)
+    assert len(second_answers(as_filter_model(FakeFilterModel()), rows, [0, 1, 2], shard, 65_536)) == 3
+    monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda: batch - 1)
+    assert len(second_answers(as_filter_model(FakeFilterModel()), rows, [0, 1, 2], shard, 1)) == 3
+    with pytest.raises(UserError, match="more memory than the machine has") as error:
+        second_answers(as_filter_model(FakeFilterModel()), rows, [0, 1, 2], shard, 65_536)
+    assert error.value.where == "filter.second_answer.images_per_batch"
+    assert error.value.found == "2 images with 2 boxes and 3 texts in a batch"
+
+
 def test_missing_pieces_are_named(shard: Path, generated: Path) -> None:
     (generated / "train-00000-dc.parquet").unlink()
     with pytest.raises(UserError, match="lacks the table of a shard"):

@@ -55,6 +55,28 @@ def test_the_share_of_bad_boxes_that_is_accepted_computes_nothing_again(tmp_path
     assert parameters() == parameters(max_dropped_share=0.5) != parameters(top_n=5)
 
 
+def test_a_batch_that_memory_does_not_hold_is_refused(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(images_per_batch: int) -> None:
+        params = GenerateParams.model_validate(GENERATE | {"images_per_batch": images_per_batch})
+        step = GenerateStep(params, tmp_path, tmp_path)
+        step.boxes = box_source(params.boxes, tmp_path)
+        step.generator = as_generator(FakeGenerator())
+        step.run(Shard("train-00000", (shard,)), tmp_path)
+
+    # Of an image: its decoded pixels, its tokens, five boxes, and three texts of each.
+    image = 8 * 8 * 4 + 10 + 5 * 100 + 15 * 1000
+    monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda: 3 * image)
+    run(65_536)
+    monkeypatch.setattr("pipeline.execution.batch_memory.memory_bytes", lambda: 3 * image - 1)
+    run(2)
+    with pytest.raises(UserError, match="more memory than the machine has") as error:
+        run(3)
+    assert error.value.where == "generate.images_per_batch"
+    assert error.value.found == "3 images with 15 boxes and 45 texts in a batch"
+
+
 def test_an_error_names_the_batch(shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("a bug")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.core.settings import machine
+from pipeline.questioner.decoding.batch_memory import BatchMemory
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, regroup
 from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.questioner.model.checkpoint import FILTER, LoadedModel, load_model
@@ -24,6 +26,11 @@ class FilterModel:
         self.weights_hash = loaded.weights_hash
         self.config, self.vision, self.prompts = loaded.config, loaded.vision, loaded.prompts
         self.decoder = Decoder(loaded.questioner, loaded.prompts)
+
+    @cached_property
+    def memory(self) -> BatchMemory:
+        """How much memory a batch takes."""
+        return BatchMemory.of(self.decoder, self.vision, self.prompts.question_prompt([]))
 
     @classmethod
     def load(cls, folder: Path) -> FilterModel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,13 @@ from torch import Tensor
 from pipeline.core.counter_rng import stream
 from pipeline.core.settings import machine
 from pipeline.encoders.bert.layers import KeysValues
+from pipeline.questioner.decoding.batch_memory import BatchMemory
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, GeneratedQA, regroup
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import DecodedText
 from pipeline.questioner.decoding.tasks import Decoder, DecoderInput
 from pipeline.questioner.model.checkpoint import GENERATOR, LoadedModel, load_model
-from pipeline.storage.boxes import Box
+from pipeline.storage.boxes import FULL_IMAGE, Box
 from pipeline.tables.questions import BINARY, YES_NO
 
 
@@ -46,6 +48,11 @@ class Generator:
         self.weights_hash = loaded.weights_hash
         self.config, self.vision, self.prompts = loaded.config, loaded.vision, loaded.prompts
         self.decoder = Decoder(loaded.questioner, loaded.prompts)
+
+    @cached_property
+    def memory(self) -> BatchMemory:
+        """How much memory a batch takes."""
+        return BatchMemory.of(self.decoder, self.vision, self.prompts.pair_prompt(None, FULL_IMAGE, []))
 
     @classmethod
     def load(cls, folder: Path) -> Generator:

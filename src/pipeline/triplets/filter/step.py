@@ -20,7 +20,7 @@ from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 from pipeline.questioner.decoding.generated import Generated
 from pipeline.storage.images import decode_image
-from pipeline.storage.shards import ImageShards, listed_digests, stream_shard
+from pipeline.storage.shards import ImageShards, listed_bytes, listed_digests, stream_shard
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import (
     GENERATED_DC,
@@ -103,15 +103,17 @@ def second_answers(
 ) -> dict[int, Generated]:
     """The filter model's answer for each row in `indices`; equal questions of an image share one.
 
-    Raises UserError if a row's image is not in the tar.
+    Raises UserError if a row's image is not in the tar, or if a batch takes more memory than there is.
     """
     questions: dict[str, dict[str, Generated | None]] = {}
     for index in indices:
         questions.setdefault(rows[index]["key"], {})[rows[index]["question"]] = None
     seen: set[str] = set()
-    stream = stream_shard(tar, set(questions))
+    stream, sizes = stream_shard(tar, set(questions)), listed_bytes(tar)
     while batch := list(islice(stream, images_per_batch)):
         asked = [list(questions[key]) for key, _ in batch]
+        texts, pictures = sum(map(len, asked)), sum(sizes[key] for key, _ in batch)
+        answerer.memory.require(len(batch), len(batch), texts, pictures, "filter.second_answer.images_per_batch")
         with at_sample(tar, *(key for key, _ in batch)):
             images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
             answered = answerer.answer(images, asked)

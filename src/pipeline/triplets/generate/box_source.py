@@ -25,6 +25,10 @@ class BoxSource(Protocol):
         """Boxes of every image, as fractions of it."""
         ...
 
+    def count(self, keys: Sequence[str]) -> int:
+        """How many boxes images have together, as far as that is known before they are looked at."""
+        ...
+
 
 @dataclass(frozen=True)
 class GridSource:
@@ -35,6 +39,10 @@ class GridSource:
     def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
         """All windows, for every image."""
         return [grid_boxes(self.params) for _ in images]
+
+    def count(self, keys: Sequence[str]) -> int:
+        """All windows, as often as there are images."""
+        return len(grid_boxes(self.params)) * len(keys)
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,10 @@ class TableSource:
     def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
         """The best boxes of every image; none for an image without a sound box in the table."""
         return [self.table.get(key, [])[: self.top_n] for key in keys]
+
+    def count(self, keys: Sequence[str]) -> int:
+        """The boxes of these images that are used."""
+        return sum(map(len, self.find([], keys)))
 
 
 def weights_file(params: DetectorBoxes, root: Path) -> Path:

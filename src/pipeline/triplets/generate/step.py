@@ -18,7 +18,7 @@ from pipeline.core.files import hash_folder, require_folder
 from pipeline.core.samples import at_sample
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.images import decode_image
-from pipeline.storage.shards import ImageShards, listed_captions, stream_shard
+from pipeline.storage.shards import ImageShards, listed_bytes, listed_captions, stream_shard
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
@@ -60,19 +60,22 @@ class GenerateStep(Step):
         self.generator: Generator = Generator.load(self.model)
 
     def run(self, shard: Shard, folder: Path) -> None:
-        """`shard.files` begins with the tar of images."""
+        """`shard.files` begins with the tar of images. Raises UserError if a batch takes more memory than there is."""
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
         tar = shard.files[0]
         asked = self.params.caption_questions
         by_template = caption_questions(listed_captions(tar), asked, self.params.questions.seed) if asked else {}
-        stream = stream_shard(tar)
+        stream, sizes = stream_shard(tar), listed_bytes(tar)
         while batch := list(islice(stream, self.params.images_per_batch)):
             keys = [key for key, _ in batch]
+            boxes, pictures = self.boxes.count(keys), sum(sizes[key] for key in keys)
+            texts = boxes * len(requested_types(self.params.question_types))
+            self.generator.memory.require(len(keys), boxes, texts, pictures, "generate.images_per_batch")
             with at_sample(tar, *keys):
                 images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
-                boxes = self.boxes.find(images, keys)
-                generated = generate_rows(self.generator, images, keys, boxes, by_template, self.params)
+                found = self.boxes.find(images, keys)
+                generated = generate_rows(self.generator, images, keys, found, by_template, self.params)
             qa_rows += generated[0]
             dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
