@@ -60,6 +60,16 @@ def write_annotations(folder: Path, images: int = 9) -> None:
     QUESTIONS.write(folder / "questions.parquet", questions)
 
 
+def paint_over(folder: Path, key: str) -> None:
+    """Put another picture into its tar, in place of one."""
+    row = next(row for row in MANIFEST.read(folder / "manifest.parquet").to_pylist() if row["key"] == key)
+    tar, other = folder / f"{row['shard']}.tar", io.BytesIO()
+    picture(99).save(other, "JPEG", quality=50)
+    data = bytearray(tar.read_bytes())
+    data[row["offset"] : row["offset"] + row["size"]] = other.getvalue()[: row["size"]].ljust(row["size"], b"\0")
+    tar.write_bytes(data)
+
+
 CAPTIONS = ("a {colour} square on the left", "the {colour} one is above the circle")
 
 

@@ -7,7 +7,8 @@ shard streams its tar. Tar headers carry no time, owner or mode of the machine, 
 
 The manifest stands for the tars: tables and trainings refer to its keys and digests. So every image that is read, by
 either way, is compared with its SHA-256 and its key there. That costs no reading, only the digest of bytes that are in
-memory anyway.
+memory anyway. What is taken up from an earlier run without reading its images again stands or falls with the tars'
+own digests.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,10 @@ class ImageShards:
     def path(self, shard: str) -> Path:
         """The tar of a shard."""
         return self.folder / f"{shard}.tar"
+
+    def tars(self, keys: Iterable[str]) -> list[Path]:
+        """The tars that hold some images, in order. Raises KeyError for an unknown key."""
+        return [self.path(shard) for shard in sorted({self._locations[key][0] for key in keys})]
 
     def jpeg(self, key: str) -> bytes:
         """The bytes of one image, as stored.

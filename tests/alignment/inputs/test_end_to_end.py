@@ -1,6 +1,7 @@
 """Encoders that are trained along: equality with stored tokens, exact gradients, resume, the finished folder."""
 
 import itertools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
 from pipeline.metrics.retrieval import retrieval_metrics, retrieval_ranks
 from pipeline.storage.shards import ImageShards
+from pipeline.tables.pairs import MANIFEST
 from pipeline.training import loop
 
 CPU = torch.device("cpu")
@@ -268,3 +270,19 @@ def test_more_blocks_than_there_are_is_a_clear_error(paths: Paths) -> None:
 def test_nothing_trained_is_no_difference_in_what_is_written() -> None:
     assert params(train_encoders={"image": None, "text": None}).model_dump() == params().model_dump()
     assert "train_encoders" not in params().model_dump() and "blocks" not in params().model_dump()["image_encoder"]
+
+
+@pytest.mark.parametrize("trained", ["all", 1])
+def test_pictures_that_were_painted_over_are_refused_beside_a_training_from_pixels_that_finished(
+    paths: Paths, tmp_path: Path, trained: str | int
+) -> None:
+    given = params(**CROPPED | {"train_encoders": {"image": trained}})
+    copy = Paths.of(shutil.copytree(paths.root, tmp_path / "painted"), "align")
+    align(given, copy)
+    tar, rows = copy.pairs / "val-00000.tar", MANIFEST.read(copy.pairs / "manifest.parquet").to_pylist()
+    whole = tar.read_bytes()
+    world.paint_over(tar, [row for row in rows if row["split"] == "val"])
+    with pytest.raises(UserError, match="not the one that the manifest lists"):
+        align(given, copy)
+    tar.write_bytes(whole)
+    align(given, copy)

@@ -90,15 +90,10 @@ def test_the_stage_trains_saves_and_repeats_itself(paths: Paths) -> None:
 def test_pictures_that_were_painted_over_are_refused_beside_a_finished_training(paths: Paths, tmp_path: Path) -> None:
     copy = Paths.of(shutil.copytree(paths.root, tmp_path / "painted"), "align")
     rows = [row for row in MANIFEST.read(copy.pairs / "manifest.parquet").to_pylist() if row["split"] == "train"]
-    tar = copy.pairs / "train-00000.tar"
-    data = bytearray(tar.read_bytes())
-    for row in rows[:30]:
-        other = world.picture("white", "green", 99)[: row["size"]]
-        data[row["offset"] : row["offset"] + row["size"]] = other.ljust(row["size"], b"\0")
-    tar.write_bytes(data)
+    world.paint_over(copy.pairs / "train-00000.tar", rows[:30])
     with pytest.raises(UserError, match="not the one that the manifest lists") as error:
         align(world.params(), copy)
-    assert error.value.where == f"{tar}: {rows[0]['key']}"
+    assert error.value.where == f"{copy.pairs / 'train-00000.tar'}: {rows[0]['key']}"
 
 
 def test_a_missing_or_foreign_model_folder_is_refused(tmp_path: Path) -> None:

@@ -170,6 +170,22 @@ def test_every_parameter_of_the_stage_decides_its_trainings(made: Paths, tmp_pat
     assert models[0] != models[1]
 
 
+def test_a_picture_that_was_painted_over_is_refused_beside_a_finetuning_from_pixels_that_finished(
+    made: Paths, tmp_path: Path
+):
+    pairs, tasks = shutil.copytree(made.pairs, tmp_path / "pairs"), [PARAMS.tasks[1].model_dump()]
+    pretrained = tmp_path / "pretrained"
+    copy = replace(elsewhere(made, tmp_path), pairs=pairs, pretrained=pretrained)
+    model = pretrained_by.PARAMS.model.model_copy(update={"train_image_encoder": True})
+    Pretraining(pretrained_by.PARAMS.model_copy(update={"model": model}), copy).run()
+    params = FinetuneParams.model_validate({"tasks": tasks})
+    Finetuning(params, copy).run()
+    annotated.paint_over(pairs, "pair4")
+    with pytest.raises(UserError, match="not the one that the manifest lists") as error:
+        Finetuning(params, copy).run()
+    assert error.value.where.endswith("train-00000.tar: pair4")
+
+
 def test_a_source_without_what_a_task_needs_is_refused(made: Paths, tmp_path: Path):
     task = PARAMS.tasks[1].model_dump()
     for source, message in (

@@ -20,6 +20,7 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
 from pipeline.questioner.training.train import QuestionerTraining
+from pipeline.storage.shards import ImageShards
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 
 EARLIER = "data/raw/encoders/earlier"
@@ -57,6 +58,28 @@ def test_training_goes_on_from_an_earlier_model(paths: Paths):
         QuestionerTraining(params(layers=2, init_from=EARLIER), paths)
     with pytest.raises(UserError, match="cannot be read"):
         QuestionerTraining(params(init_from="data/raw/encoders/nowhere"), paths)
+
+
+def test_a_picture_that_was_painted_over_is_refused_beside_a_training_from_pixels_that_finished(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[set[str]] = []
+    jpeg = ImageShards.jpeg
+
+    def noted(self: ImageShards, key: str) -> bytes:
+        read[-1].add(key)
+        return jpeg(self, key)
+
+    monkeypatch.setattr(ImageShards, "jpeg", noted)
+    monkeypatch.setattr("pipeline.questioner.data.image_inputs.IMAGES_FOR_WHITENING", 1)
+    for _ in range(2):
+        read.append(set())
+        QuestionerTraining(params(train_image_encoder=True), paths).run()
+    key = min(read[0] - read[1])  # The second start finds the training finished, and does not read this one.
+    annotated.paint_over(paths.annotations, key)
+    with pytest.raises(UserError, match="not the one that the manifest lists") as error:
+        QuestionerTraining(params(train_image_encoder=True), paths).run()
+    assert error.value.where.endswith(f"train-00000.tar: {key}")
 
 
 def train_until(root: str, task: str, death: int | None) -> None:

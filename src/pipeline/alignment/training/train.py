@@ -11,6 +11,7 @@ import torch
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
 from pipeline.alignment.data.splits import Splits, read_splits
+from pipeline.alignment.inputs.image_input import Pixels
 from pipeline.alignment.inputs.token_cache import alone_in
 from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.model.aligned_model import AlignmentModel
@@ -52,7 +53,7 @@ def align(params: AlignParams, paths: Paths) -> dict[str, Any]:
         objective,
         params.training,
         name="align",
-        fingerprint=training_fingerprint(Path(__file__), decisive, inputs),
+        fingerprint=training_fingerprint(Path(__file__), decisive, [*inputs, *training_tars(assembled)]),
         scratch=paths.scratch,
         device=machine().device,
     )
@@ -107,6 +108,14 @@ def input_files(params: AlignParams, paths: Paths) -> Sequence[Path]:
     if params.loss_weights.distillation:
         files += sorted(paths.teacher.glob("*.parquet"))
     return [*files, *sorted(paths.triplets.glob("*.parquet"))]
+
+
+def training_tars(assembled: Assembled) -> list[Path]:
+    """The tars that the training itself reads; none where what is cached of the images follows from the tars."""
+    if not isinstance(assembled.encoders.image_input, Pixels):
+        return []
+    splits = assembled.splits
+    return splits.shards.tars([*splits.train.keys, *splits.val.keys])
 
 
 def publish(

@@ -7,6 +7,7 @@ boxes are drawn, runs in every update, from 8-bit pixels that are kept in memory
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -74,6 +75,11 @@ def tokens_for_whitening(encoder: ImageEncoder, inputs: ImageInputs, device: tor
     images = np.unique(spread).tolist()
     tokens = inputs[images] if isinstance(inputs, Tensor) else tokens_of(encoder, inputs, images, device)
     return tokens.flatten(0, 1)
+
+
+def tars_of(inputs: ImageInputs) -> list[Path]:
+    """The tars that a training reads; none where tokens stand for the images, all of which were read for them."""
+    return [] if isinstance(inputs, Tensor) else inputs.shards.tars(inputs.keys)
 
 
 @torch.no_grad()

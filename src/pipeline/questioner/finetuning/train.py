@@ -22,7 +22,7 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.questioner.data.dataset import Samples
-from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs
+from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs, tars_of
 from pipeline.questioner.data.mixture import DataSet, Mixture
 from pipeline.questioner.data.params import Mixing
 from pipeline.questioner.decoding.filter_model import FilterModel
@@ -143,6 +143,7 @@ class Step:
             store = PixelStore(shards, samples.keys, encoder.preprocessing)
             per_box = self.config.region_prompt == "mask_channel"
             self.inputs[place] = image_inputs(encoder, store, per_box, self.device)
+            self.files += tars_of(self.inputs[place])
         return DataSet(samples, self.inputs[place], f"{source}, split {split}", weight)
 
     def task_set(self, task: DownstreamTask, source: str, split: str, most: int | None) -> DataSet:

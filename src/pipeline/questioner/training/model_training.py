@@ -19,7 +19,7 @@ from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.questioner.data.dataset import Samples
-from pipeline.questioner.data.image_inputs import PixelStore, image_inputs, tokens_for_whitening
+from pipeline.questioner.data.image_inputs import PixelStore, image_inputs, tars_of, tokens_for_whitening
 from pipeline.questioner.data.mixture import DataSet, Mixture
 from pipeline.questioner.data.params import SampleParams
 from pipeline.questioner.model.build import text_model_hash
@@ -153,13 +153,12 @@ class ModelTraining(ABC, Generic[P]):
         }
 
     def fingerprint(self) -> str:
-        """Digest of what decides the result: code, parameters, weights, data."""
+        """Digest of what decides the result: code, parameters, weights, data, and pictures that no start reads."""
         weights = [self.config.image_hash, text_model_hash(self.params.model.text, self.paths.root)]
         start = self.params.model.init_from
-        more = [self.paths.root / start / WEIGHTS] if start else []
-        return training_fingerprint(
-            self.code(), [self.params.model_dump(), weights], [*(self.data / name for name in self.files), *more]
-        )
+        files = [*(self.data / name for name in self.files), *([self.paths.root / start / WEIGHTS] if start else [])]
+        files += [tar for split in (self.train, self.val) for tar in tars_of(split.images)]
+        return training_fingerprint(self.code(), [self.params.model_dump(), weights], files)
 
     @abstractmethod
     def code(self) -> Path:
