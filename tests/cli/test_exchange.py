@@ -84,6 +84,22 @@ def test_images_without_url_are_left_out_and_counted(root: Path) -> None:
         export_jade(root, root / "none")
 
 
+def test_images_whose_number_is_shared_are_not_exported_and_counted(root: Path) -> None:
+    triplets, path = root / "data" / "triplets", root / "data/pairs/manifest.parquet"
+    # Two words with one CRC-32.
+    shared = {"a": "plumless", "b": "buckeroo"}
+    MANIFEST.write(path, [row | {"url": shared.get(row["key"], row["url"])} for row in MANIFEST.read(path).to_pylist()])
+    KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("b", 0)])
+    KEPT_DC.write(triplets / "train-00000-dc.parquet", [caption("b", 0)])
+    KEPT_QA.write(triplets / "train-00001-qa.parquet", [qa("c", 1)])
+    KEPT_DC.write(triplets / "train-00001-dc.parquet", [caption("c", 0)])
+    assert export_jade(root, root / "published") == (
+        f"Wrote 1 question-answer pairs and 1 region captions to {root / 'published'}.\n"
+        "Left out: 2 images whose CRC-32 several urls share, such as a."
+    )
+    assert [path.stem for path in (root / "published").glob("*/*.json")] == [str(image_id(url("c")))] * 2
+
+
 def test_a_row_of_no_pair_and_a_shard_without_table_are_not_exported(root: Path) -> None:
     triplets = root / "data" / "triplets"
     for shard in ("train-00000", "train-00001"):

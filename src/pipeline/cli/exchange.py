@@ -29,9 +29,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def export_jade(root: Path, folder: Path) -> str:
     """Write `data/triplets/` as `folder/QA/` and `folder/DC/`; returns what was written, for people.
 
-    Images without a url have no number there; they are left out and counted. Raises UserError if a shard has no
-    triplets, if one's image is not among the pairs, no image has a url, the folder holds something, or two images' urls
-    have one CRC-32.
+    Images without a url have no number there, and images of different urls may share one; both are left out and
+    counted. Raises UserError if a shard has no triplets, if one's image is not among the pairs, no image has a url, or
+    the folder holds something.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError("The folder to export to is not empty.", where=folder, fix="name a new folder")
@@ -50,11 +50,15 @@ def export_jade(root: Path, folder: Path) -> str:
             found=f"{len(without)} images without a url, such as {without[0]}",
             fix="fetch the pairs from sources that give urls",
         )
-    has_url = ~pc.field("key").isin(pa.array(without, pa.string()))
-    qa, captions = qa.filter(has_url), captions.filter(has_url)
-    export_qa(qa.to_pylist(), urls, folder)
-    export_captions(captions.to_pylist(), urls, folder)
+    ids, shared = image_ids(urls)
+    clear = {key: number for key, number in ids.items() if number not in shared}
+    has_number = pc.field("key").isin(pa.array(sorted(clear), pa.string()))
+    qa, captions = qa.filter(has_number), captions.filter(has_number)
+    export_qa(qa.to_pylist(), clear, folder)
+    export_captions(captions.to_pylist(), clear, folder)
     left_out = f"\nLeft out: {len(without)} images that have no url, such as {without[0]}." if without else ""
+    if alike := sorted(ids.keys() - clear.keys()):
+        left_out += f"\nLeft out: {len(alike)} images whose CRC-32 several urls share, such as {alike[0]}."
     return f"Wrote {qa.num_rows} question-answer pairs and {captions.num_rows} region captions to {folder}.{left_out}"
 
 

@@ -16,8 +16,8 @@ which the last means the image's edge. Pixels round a box: after a round trip it
 | region_id | the entry's number in its file |
 | filter_answer, filter_confidence; confidence of a region caption | not there: null after an import |
 
-CRC-32 is short, so among millions of urls some share a number. An export of two such images is an error, not an
-overwrite; an import leaves both out, since nothing tells which of them a file is about.
+CRC-32 is short, so among millions of urls some share a number. Export and import leave such images out, since nothing
+would tell which of them a file is about.
 """
 
 from __future__ import annotations
