@@ -13,6 +13,7 @@ from tests.questioner import annotated, toy
 from tests.questioner.finetuning.data import write_data
 from tests.questioner.finetuning.two_processes import CONTINUED, CONTINUED_PARAMS, PARAMS
 from tests.questioner.killed import contents, die_before, in_process
+from tests.questioner.pretraining import two_processes as pretrained_by
 from tests.training.objectives import in_two_processes
 
 from pipeline.core.errors import UserError
@@ -28,6 +29,7 @@ from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
 from pipeline.questioner.finetuning.train import Finetuning
 from pipeline.questioner.model.build import Limits
+from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
 
 PROMPTS, LIMITS = toy.prompts(), Limits(30, 5)
@@ -173,7 +175,7 @@ def test_every_parameter_of_the_stage_decides_its_trainings(made: Paths, tmp_pat
 def test_a_picture_that_was_painted_over_is_refused_beside_a_finetuning_from_pixels_that_finished(
     made: Paths, tmp_path: Path
 ):
-    pairs, tasks = shutil.copytree(made.pairs, tmp_path / "pairs"), [PARAMS.tasks[1].model_dump()]
+    pairs, tasks = shutil.copytree(made.pairs, tmp_path / "pairs"), PARAMS.model_dump()["tasks"][1:]
     pretrained = tmp_path / "pretrained"
     copy = replace(elsewhere(made, tmp_path), pairs=pairs, pretrained=pretrained)
     model = pretrained_by.PARAMS.model.model_copy(update={"train_image_encoder": True})

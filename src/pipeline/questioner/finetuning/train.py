@@ -143,7 +143,7 @@ class Step:
             store = PixelStore(shards, samples.keys, encoder.preprocessing)
             per_box = self.config.region_prompt == "mask_channel"
             self.inputs[place] = image_inputs(encoder, store, per_box, self.device)
-            self.files += tars_of(self.inputs[place])
+        self.files += [tar for tar in tars_of(self.inputs[place]) if tar not in self.files]
         return DataSet(samples, self.inputs[place], f"{source}, split {split}", weight)
 
     def task_set(self, task: DownstreamTask, source: str, split: str, most: int | None) -> DataSet:
