@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.metrics.retrieval import IntArray, Ranks
-from pipeline.tables.ranks import RANKS
+from pipeline.tables.scores import RANKS
 
 TEXT_TO_IMAGE, IMAGE_TO_TEXT = DIRECTIONS = ("text_to_image", "image_to_text")
 

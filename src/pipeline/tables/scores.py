@@ -1,10 +1,23 @@
-"""What the study of few labels keeps of one cell: what its models got on every held-out item."""
+"""What a model got item by item: ranks of queries, and scores of held-out questions, captions and queries."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
 from pipeline.tables.table import Column, Table
+
+RANKS = Table(
+    name="ranks of queries",
+    path="results/{pretrain,finetune}/held_out/ranks.parquet and studies/data/ablations/<variant>-<seed>.parquet",
+    description="A query with the rank of its right answer.",
+    columns=(
+        Column("direction", pa.string(), "text_to_image or image_to_text."),
+        Column("query", pa.int32(), "Number of the caption or the image that asks."),
+        Column("image", pa.int32(), "Number of the image that the query belongs to."),
+        Column("rank", pa.int32(), "Rank of its right answer, from 1."),
+    ),
+    key=("direction", "query"),
+)
 
 VQA_ACCURACY, CIDER = "vqa_accuracy", "cider"
 """Measures beside the two directions of the table of ranks."""

@@ -2,7 +2,7 @@
 
 Captions are greedy unless beams are asked for; retrieval ranks all captions of the measured images for each image, and
 the other way round. A caption that is too long for the model is not measured. The captions go to a held-out table
-(`tables/held_out.py`), and the ranks to one of their own (`tables/ranks.py`).
+(`tables/held_out.py`), and the ranks to one of their own (`tables/scores.py`).
 """
 
 from __future__ import annotations
