@@ -97,7 +97,8 @@ def containers(value: Any) -> list[Any]:
 def mutated(value: Any, steps: list[tuple[int, str, Any]]) -> Any:
     """The value with some of its fields or items replaced, removed, added or repeated."""
     value = copy.deepcopy(value)
-    for number, act, odd in steps:
+    for number, act, shared in steps:
+        odd = copy.deepcopy(shared)  # a later step may change it, even put it into itself
         places = [
             (box, key) for box in containers(value) for key in (box if isinstance(box, dict) else range(len(box)))
         ]
