@@ -36,14 +36,14 @@ CLEARLY_IN, CLEARLY_OUT = 0.7, 0.3
 FUNCTION_WORDS = "and is , light dark background a"
 _OVERLAPS = (0.0, 0.25, 0.5)
 
-Box = tuple[float, float, float, float]
+Rectangle = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Region:
     """A box `x1, y1, x2, y2` (fractions of the image), its phrase, and the indices of the things it names."""
 
-    box: Box
+    box: Rectangle
     phrase: str
     things: tuple[int, ...]
 
@@ -61,7 +61,7 @@ def regions(rng: Random, scene: Scene) -> list[Region]:
     return [region for region in drawn if region is not None]
 
 
-def _region(rng: Random, scene: Scene, box: Box) -> Region | None:
+def _region(rng: Random, scene: Scene, box: Rectangle) -> Region | None:
     shares = [inside(thing, box) for thing in scene.things]
     held = tuple(i for i, share in enumerate(shares) if share >= CLEARLY_IN)
     unclear = any(CLEARLY_OUT < share < CLEARLY_IN for share in shares)
@@ -96,7 +96,7 @@ def _attributes(rng: Random, shares: Sequence[float]) -> list[str]:
     return chosen if count > 1 and chance(rng, 0.1) else ["shape", *chosen]
 
 
-def _several(rng: Random, scene: Scene, box: Box, held: tuple[int, ...]) -> Region:
+def _several(rng: Random, scene: Scene, box: Rectangle, held: tuple[int, ...]) -> Region:
     """A relation of two, a list of two, a number of all, or one of them."""
     form = pick(rng, ("relation", "list", "number", "one"), (0.4, 0.25, 0.2, 0.15))
     if form == "number":
@@ -122,25 +122,25 @@ def _number(rng: Random, scene: Scene, held: tuple[int, ...]) -> str:
     return noun_words(rng, replace(noun, least=number, most=number, counted=True))
 
 
-def _around(boxes: Sequence[Box]) -> Box:
+def _around(boxes: Sequence[Rectangle]) -> Rectangle:
     sides = np.array(boxes)
     x1, y1 = sides[:, :2].min(axis=0).tolist()
     x2, y2 = sides[:, 2:].max(axis=0).tolist()
     return x1, y1, x2, y2
 
 
-def _jittered(rng: Random, box: Box) -> Box:
+def _jittered(rng: Random, box: Rectangle) -> Rectangle:
     width, height = box[2] - box[0], box[3] - box[1]
     moves = (rng.normal(0, JITTER, 4).clip(-0.2, 0.2) * [width, height, width, height]).tolist()
     return _clipped([side + move for side, move in zip(box, moves, strict=True)])
 
 
-def _loose(rng: Random, box: Box) -> Box:
+def _loose(rng: Random, box: Rectangle) -> Rectangle:
     margins = (rng.random(4) * 0.2).tolist()
     return _clipped([box[0] - margins[0], box[1] - margins[1], box[2] + margins[2], box[3] + margins[3]])
 
 
-def _window(rng: Random) -> Box:
+def _window(rng: Random) -> Rectangle:
     """A window of a grid of 1 to 4 cells a side that overlap by a share of their side."""
     number = int(rng.integers(1, 5))
     overlap = _OVERLAPS[int(rng.integers(len(_OVERLAPS)))]
@@ -149,6 +149,6 @@ def _window(rng: Random) -> Box:
     return _clipped([left, top, left + side, top + side])
 
 
-def _clipped(sides: Sequence[float]) -> Box:
+def _clipped(sides: Sequence[float]) -> Rectangle:
     x1, y1, x2, y2 = (round(min(1.0, max(0.0, side)), 4) for side in sides)
     return x1, y1, x2, y2
