@@ -41,7 +41,7 @@ class End:
     left: int
 
     def is_right(self) -> bool:
-        """Whether it ended as it should. Python that is still starting up ends without a word of ours."""
+        """Whether it ended as it should. Python that starts up or shuts down ends without a word of ours."""
         if self.code == -signal.SIGINT:
             return not self.said and not self.left
         one_line = self.said.count("\n") == 1 and "goes on from there" in self.said
@@ -58,7 +58,7 @@ def run_by_hand(folder: Path, stage: str) -> subprocess.Popen[str]:
 
 
 def interrupted(folder: Path, stage: str, seconds: float) -> End | None:
-    """How a stage ends that is interrupted after so many seconds; None if it had ended before."""
+    """How a stage ends that is interrupted after so many seconds; None if it had done its work by then."""
     process = run_by_hand(folder, stage)
     try:
         process.wait(seconds)
@@ -68,6 +68,8 @@ def interrupted(folder: Path, stage: str, seconds: float) -> End | None:
         os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate()
     took = time.monotonic() - began
+    if process.returncode == 0:
+        return None
     time.sleep(SECONDS_TO_LEAVE)
     return End(took, process.returncode, said, len(living(folder)))
 
