@@ -18,10 +18,17 @@ MEMORY = BatchMemory(image=10, box=100, text=1000, device=torch.device("cpu"))
 """Of one image, one box and one text, in bytes."""
 
 
+class FakePrompts:
+    """A word is a piece."""
+
+    def pieces(self, texts):
+        return [text.split() for text in texts]
+
+
 class FakeGenerator:
     """Names the image's colour; asks the requested types in order."""
 
-    memory = MEMORY
+    memory, prompts = MEMORY, FakePrompts()
 
     def encode(self, images):
         return images

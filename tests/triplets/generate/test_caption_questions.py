@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.triplets.conftest import GENERATE
@@ -9,14 +10,14 @@ from tests.triplets.fakes import FakeGenerator, as_generator
 
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ImageShards
-from pipeline.tables.questions import plain_text, question_type
+from pipeline.tables.questions import question_type
 from pipeline.tables.triplets import GENERATED_QA
 from pipeline.triplets.generate.box_source import box_source
-from pipeline.triplets.generate.caption_questions import TEMPLATES, caption_questions
+from pipeline.triplets.generate.caption_questions import TEMPLATES, caption_questions, first_captions
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
 
-CAPTIONS = {f"image {n}": [f"A picture of number {n}.", "another caption"] for n in range(300)}
+CAPTIONS = {f"image {n}": f"a picture of number {n}" for n in range(300)}
 
 
 def test_half_of_the_questions_ask_about_the_images_own_caption():
@@ -24,8 +25,7 @@ def test_half_of_the_questions_ask_about_the_images_own_caption():
     assert list(found) == list(CAPTIONS) and all(len(rows) == 5 for rows in found.values())
     rows = [row for of_image in found.values() for row in of_image]
     for row in rows:
-        own = plain_text(CAPTIONS[row["key"]][0])
-        assert row["answer"] == ("yes" if row["region_caption"] == own else "no")
+        assert row["answer"] == ("yes" if row["region_caption"] == CAPTIONS[row["key"]] else "no")
         assert row["question"] in {template.format(row["region_caption"]) for template in TEMPLATES}
         assert row["question_type"] == question_type(row["question"], row["answer"]) == "binary"
         assert row["box"] == [0, 0, 1, 1]
@@ -44,10 +44,20 @@ def test_an_images_questions_depend_on_it_and_on_the_captions_of_its_shard():
     assert caption_questions(CAPTIONS, 3, 0) != caption_questions(CAPTIONS, 3, 1)
 
 
-def test_without_another_caption_every_answer_is_yes_and_without_a_caption_nothing_is_asked():
-    found = caption_questions({"a": ["One."], "b": ["one"], "c": [], "d": [""]}, 8, 0)
-    assert list(found) == ["a", "b"]
+def test_without_another_caption_every_answer_is_yes():
+    found = caption_questions({"a": "one", "b": "one"}, 8, 0)
     assert {row["answer"] for rows in found.values() for row in rows} == {"yes"}
+
+
+def test_what_does_not_fit_into_every_question_is_not_asked_about():
+    def words(texts: Sequence[str]) -> list[list[int]]:
+        return [[0] * len(text.split()) for text in texts]
+
+    around = max(len(template.format("").split()) for template in TEMPLATES) - 1  # words besides the quoted caption
+    captions = {"fits": ["One two three.", "x"], "long": ["One two three four."], "none": [], "empty": [""]}
+    assert first_captions(captions, words, around + 3) == {"fits": "one two three"}
+    both = {"fits": "one two three", "long": "one two three four"}
+    assert first_captions(captions, words, around + 4) == both
 
 
 def test_they_come_after_the_generators_pairs_and_the_captions_count(shard: Path, tmp_path: Path):

@@ -29,11 +29,8 @@ class FileBoxes(Params):
 
     kind: Literal["file"]
     path: str = Field(min_length=1, description="Path to the Parquet file, below the repository's root.")
-    max_dropped_share: float = Field(
-        default=0.05,
-        ge=0,
-        le=1,
-        description="Share of boxes that may be bad; an image without a good one gets no texts.",
+    max_dropped_share: Share = Field(
+        default=0.05, description="Share of boxes that may be bad; an image without a good one gets no texts."
     )
     top_n: int = Field(ge=1, le=10_000, description="Boxes per image, best scores first.")
 

@@ -22,7 +22,7 @@ from pipeline.storage.shards import ImageShards, listed_bytes, listed_captions, 
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
 from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
-from pipeline.triplets.generate.caption_questions import caption_questions
+from pipeline.triplets.generate.caption_questions import caption_questions, first_captions
 from pipeline.triplets.generate.params import GenerateParams
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class GenerateStep(Step):
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
         tar = shard.files[0]
-        asked = self.params.caption_questions
-        by_template = caption_questions(listed_captions(tar), asked, self.params.questions.seed) if asked else {}
+        by_template = self.questions_by_template(tar) if self.params.caption_questions else {}
         stream, sizes = stream_shard(tar), listed_bytes(tar)
         while batch := list(islice(stream, self.params.images_per_batch)):
             keys = [key for key, _ in batch]
@@ -80,6 +79,12 @@ class GenerateStep(Step):
             dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
         GENERATED_DC.write(folder / "generated" / f"{shard.name}-dc.parquet", dc_rows)
+
+    def questions_by_template(self, tar: Path) -> dict[str, list[dict[str, Any]]]:
+        """The pairs of a shard's images that ask about captions, by the images' keys."""
+        sampling, pieces = self.params.questions, self.generator.prompts.pieces
+        captions = first_captions(listed_captions(tar), pieces, sampling.max_tokens)
+        return caption_questions(captions, self.params.caption_questions, sampling.seed)
 
     def shards(self, pairs: ImageShards) -> list[Shard]:
         """The work: every shard of training images, with the file that the boxes depend on.
