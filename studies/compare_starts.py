@@ -20,7 +20,7 @@ from pipeline.core.stage import run_command
 
 def main() -> None:
     from pipeline.studies.comparison.few_labels import write_few_labels
-    from pipeline.studies.few_labels.paths import SECTION
+    from pipeline.studies.few_labels.params import SECTION
     from pipeline.studies.study.study import StudyPaths
 
     write_few_labels(StudyPaths(ROOT, SECTION))

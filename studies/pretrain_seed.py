@@ -19,7 +19,7 @@ from pipeline.core.stage import run_command
 
 
 def main(seed: int) -> None:
-    from pipeline.studies.few_labels.pretrain import pretrain_seed
+    from pipeline.studies.study.pretrain import pretrain_seed
 
     pretrain_seed(ROOT, seed)
 

@@ -13,10 +13,13 @@ from pipeline.cli.params import load_section, section_names
 from pipeline.core.errors import UserError
 from pipeline.core.settings import load_params
 from pipeline.studies.few_labels.params import FewLabels
+from pipeline.studies.init_from.params import InitFromStudy
 from pipeline.studies.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS: dict[str, type[BaseModel]] = {name: load_section(ROOT, name).model for name in section_names(ROOT)}
+
+STUDIES = (Study, FewLabels, InitFromStudy)
 
 
 def unbounded(schema: Any, place: str = "") -> Iterator[str]:
@@ -31,7 +34,7 @@ def unbounded(schema: Any, place: str = "") -> Iterator[str]:
             yield from unbounded(value, f"{place}/{number}")
 
 
-@pytest.mark.parametrize("model", [*MODELS.values(), Study, FewLabels], ids=[*MODELS, "study", "few_labels"])
+@pytest.mark.parametrize("model", [*MODELS.values(), *STUDIES], ids=[*MODELS, *(study.__name__ for study in STUDIES)])
 def test_every_number_has_bounds(model: type[BaseModel]) -> None:
     assert list(unbounded(model.model_json_schema())) == []
 

@@ -13,6 +13,7 @@ from tests.pipeline.conftest import Clone
 from pipeline.core.settings import load_params
 from pipeline.execution.closure import import_closure
 from pipeline.studies.few_labels.params import FewLabels
+from pipeline.studies.init_from.params import InitFromStudy
 from pipeline.studies.study.study import StudyPaths
 
 FILE = "studies/dvc.yaml"
@@ -56,8 +57,9 @@ def test_the_matrices_run_the_variants_that_the_parameters_describe(root: Path, 
 
 
 def test_the_matrix_runs_the_starts_that_the_parameters_describe(root: Path, stages: dict[str, Any]) -> None:
-    study = load_params(root / "studies" / "params.yaml", "few_labels", FewLabels)
-    assert stages["few_labels"]["matrix"]["start"] == list(study.starts)
+    for name, model in (("few_labels", FewLabels), ("init_from", InitFromStudy)):
+        study = load_params(root / "studies" / "params.yaml", name, model)
+        assert stages[name]["matrix"]["start"] == list(study.starts)
 
 
 def edit(path: Path, change: Any) -> None:
@@ -87,6 +89,9 @@ def clone(smoke: Clone) -> Clone:
         few_labels = content["few_labels"]
         few_labels |= {"seeds": [0], "labels": [20, None], "steps": {"continued": STEPS, "tasks": STEPS}}
         few_labels["starts"] = {name: few_labels["starts"][name] for name in STARTS}
+        content["init_from"]["seeds"] = [0]
+        for start in content["init_from"]["starts"].values():
+            start["steps"] = STEPS
 
     edit(smoke.root / FILE, fewer_stages)
     edit(smoke.root / "studies/params.yaml", fewer_variants)
@@ -112,6 +117,9 @@ def test_a_study_runs_what_is_missing_and_a_second_time_nothing(clone: Clone) ->
         f"{FILE}:classifier",
         *sorted(f"{FILE}:few_labels@{start}-0" for start in STARTS),
         f"{FILE}:few_labels_table",
+        f"{FILE}:init_from@none-0",
+        f"{FILE}:init_from@pretrained-0",
+        f"{FILE}:init_from_table",
         f"{FILE}:pretrained@0",
         f"{FILE}:teacher@supervised_classes",
         f"{FILE}:teacher_ablation@kl_supervised_teacher-2",
@@ -152,4 +160,8 @@ def test_one_start_that_is_edited_runs_alone_and_renews_the_table(clone: Clone) 
 def test_an_edit_of_the_tables_trains_nothing(clone: Clone) -> None:
     module = clone.root / "src/pipeline/studies/comparison/comparison.py"
     module.write_text(module.read_text() + "\n# a remark\n")
-    assert sorted(clone.repro(FILE)) == [f"{FILE}:ablation_table", f"{FILE}:few_labels_table"]
+    assert sorted(clone.repro(FILE)) == [
+        f"{FILE}:ablation_table",
+        f"{FILE}:few_labels_table",
+        f"{FILE}:init_from_table",
+    ]

@@ -21,9 +21,9 @@ from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.studies.comparison.few_labels import write_few_labels
 from pipeline.studies.few_labels.finetune import finetune_start, generated_triplets
-from pipeline.studies.few_labels.params import FewLabels, finetune_params, pretrain_params
-from pipeline.studies.few_labels.paths import models_of_seed
-from pipeline.studies.few_labels.pretrain import pretrain_seed
+from pipeline.studies.few_labels.params import FewLabels, finetune_params
+from pipeline.studies.study.pretrain import pretrain_seed
+from pipeline.studies.study.seeds import models_of_seed, pretrain_params
 from pipeline.studies.study.study import StudyPaths
 from pipeline.tables.scores import SCORES
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA

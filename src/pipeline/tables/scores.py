@@ -19,19 +19,27 @@ RANKS = Table(
     key=("direction", "query"),
 )
 
-VQA_ACCURACY, CIDER = "vqa_accuracy", "cider"
+VQA_ACCURACY, CIDER, CORRECT = "vqa_accuracy", "cider", "correct"
 """Measures beside the two directions of the table of ranks."""
 
 SCORES = Table(
     name="scores of held-out items",
-    path="studies/data/few_labels/<start>-<seed>.parquet",
-    description="A held-out question, caption or query with what a model got on it.",
+    path="studies/data/{few_labels,init_from}/<start>-<seed>.parquet",
+    description="A held-out question, region, caption or query with what a model got on it.",
     columns=(
-        Column("task", pa.string(), "The task, a hyphen, and the number of labels that were learned from, or all."),
-        Column("measure", pa.string(), "vqa_accuracy, cider, text_to_image or image_to_text."),
-        Column("item", pa.int32(), "Number of the question, caption or query."),
+        Column(
+            "task",
+            pa.string(),
+            "few_labels: task, hyphen, number of labels or all; init_from: model, hyphen, answers or captions.",
+        ),
+        Column("measure", pa.string(), "vqa_accuracy, cider, correct (by the oracle), text_to_image or image_to_text."),
+        Column("item", pa.int32(), "Number of the question, region, caption or query."),
         Column("image", pa.int32(), "Number of the image that the item belongs to."),
-        Column("value", pa.float64(), "VQA accuracy in percent; CIDEr-D times 100; rank of the right answer, from 1."),
+        Column(
+            "value",
+            pa.float64(),
+            "VQA accuracy in percent; CIDEr-D times 100; 100 if correct, else 0; rank of the right answer, from 1.",
+        ),
     ),
     key=("task", "measure", "item"),
 )

@@ -15,10 +15,11 @@ from pipeline.core.settings import load_params
 from pipeline.core.stage import Paths
 from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.train import Finetuning
-from pipeline.studies.few_labels.params import FewLabels, Start, finetune_params
-from pipeline.studies.few_labels.paths import FRESH, PRETRAINED, SECTION, models_of_seed, workshop
+from pipeline.studies.few_labels.params import SECTION, FewLabels, Start, finetune_params
 from pipeline.studies.few_labels.scores import write_scores
+from pipeline.studies.study.seeds import FRESH, PRETRAINED, models_of_seed
 from pipeline.studies.study.study import StudyPaths
+from pipeline.studies.study.workshop import workshop
 from pipeline.tables.triplets import GENERATED_QA, KEPT_QA
 
 
@@ -35,7 +36,7 @@ def finetune_start(root: Path, name: str, seed: int) -> None:
         return finetune_params(load_params(paths.params, "finetune", FinetuneParams), study, start, seed), start
 
     read()  # Tells a mistake before the wait for the lock.
-    with workshop(paths, f"{name}-{seed}") as lab:
+    with workshop(paths.scratch, SECTION, f"{name}-{seed}") as lab:
         params, start = read()
         model = models_of_seed(root, seed) / (PRETRAINED if start.data else FRESH)
         triplets = generated_triplets(paths.generated, lab / "triplets") if start.unfiltered else paths.triplets

@@ -3,8 +3,7 @@
 JADE (arXiv 2305.11769) claims that pre-training with generated data makes the model better at downstream tasks. A start
 is what a model learned before them. Each start is fine-tuned on each of the chain's tasks with few and with all labels.
 
-All weights are the last ones: each training is validated once, after its last update. The held-out images that are
-measured in the end thus have no say in which weights are kept.
+All weights are the last ones (`studies/study/seeds.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ from pydantic import Field, model_validator
 from pipeline.core.errors import UserError
 from pipeline.core.settings import Params, Seed
 from pipeline.questioner.finetuning.params import ContinuedParams, DataWeights, DownstreamTask, FinetuneParams
-from pipeline.questioner.pretraining.params import PretrainParams
-from pipeline.training.params import TrainingParams
+from pipeline.studies.study.seeds import last_weights
 
+SECTION = "few_labels"
+"""Of studies/params.yaml."""
 ALL = "all"
 """What names and tables call all labels."""
 
@@ -65,11 +65,6 @@ class FewLabels(Params):
         return self
 
 
-def pretrain_params(chain: PretrainParams, seed: int) -> PretrainParams:
-    """The chain's pre-training with another seed, and its last weights."""
-    return chain.model_copy(update={"training": last_weights(chain.training, seed, chain.training.steps)})
-
-
 def finetune_params(chain: FinetuneParams, study: FewLabels, start: Start, seed: int) -> FinetuneParams:
     """The chain's fine-tuning from one start: each of its tasks with each number of labels.
 
@@ -108,8 +103,3 @@ def task_params(task: DownstreamTask, most: int | None, steps: int, seed: int) -
 def task_name(task: DownstreamTask, most: int | None) -> str:
     """Name of a task with so many labels: that of its model's folder."""
     return f"{task.name}-{most or ALL}"
-
-
-def last_weights(training: TrainingParams, seed: int, steps: int) -> TrainingParams:
-    """So many updates with another seed, validated once after the last, whose weights are then kept."""
-    return training.model_copy(update={"seed": training.seed + seed, "steps": steps, "eval_every": steps})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -14,6 +13,7 @@ from pipeline.metrics.generated_texts import respelled
 from pipeline.metrics.vqa_accuracy import vqa_accuracy
 from pipeline.questioner.finetuning.params import DownstreamTask
 from pipeline.storage.ranks import read_ranks
+from pipeline.studies.study.scores import rows
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
 from pipeline.tables.questions import plain_text
 from pipeline.tables.scores import CIDER, SCORES, VQA_ACCURACY
@@ -46,11 +46,3 @@ def scores_of(task: DownstreamTask, folder: Path) -> Iterator[Measured]:
     else:
         for direction, ranks in read_ranks(folder / "ranks.parquet").items():
             yield direction, ranks.image, ranks.rank
-
-
-def rows(task: str, measure: str, images: npt.ArrayLike, values: npt.ArrayLike) -> pa.Table:
-    """One measure as rows of the table; images become numbers."""
-    _, image = np.unique(np.asarray(images), return_inverse=True)
-    count = len(image)
-    columns = {"task": [task] * count, "measure": [measure] * count, "item": np.arange(count), "image": image}
-    return SCORES.build(pa.table({**columns, "value": np.asarray(values, dtype=np.float64)}))

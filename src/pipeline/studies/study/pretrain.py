@@ -1,4 +1,4 @@
-"""One seed's model before and after the chain's pre-training, from which all starts of the study take it."""
+"""One seed's model before and after the chain's pre-training, from which the starts of several studies take it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipeline.core.stage import Paths
 from pipeline.questioner.model.checkpoint import save_model
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.pretraining.train import Pretraining
-from pipeline.studies.few_labels.params import pretrain_params
-from pipeline.studies.few_labels.paths import FRESH, PRETRAINED, models_of_seed, workshop
+from pipeline.studies.study.seeds import FRESH, PRETRAINED, models_of_seed, pretrain_params
+from pipeline.studies.study.workshop import workshop
 
 
 def pretrain_seed(root: Path, seed: int) -> None:
@@ -22,7 +22,7 @@ def pretrain_seed(root: Path, seed: int) -> None:
     """
     paths, target = Paths.of(root, "pretrain"), models_of_seed(root, seed)
     load_params(paths.params, "pretrain", PretrainParams)  # Tells a mistake before the wait for the lock.
-    with workshop(paths, f"pretrained-{seed}") as lab:
+    with workshop(paths.scratch, "pretrained", str(seed)) as lab:
         params = pretrain_params(load_params(paths.params, "pretrain", PretrainParams), seed)
         models = lab / "models"
         inside = replace(paths, scratch=lab, pretrained=models / PRETRAINED, results=lab / "results")
