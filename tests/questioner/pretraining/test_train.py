@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from tests.questioner import annotated
@@ -68,6 +69,15 @@ def test_without_contrast_there_are_no_heads(paths: Paths):
     model = PretrainedModel.load(paths.pretrained)
     with pytest.raises(ValueError, match="no contrastive heads"):
         model.embed_images(model.encode([annotated.picture(0)]))
+
+
+def test_bfloat16_learns_what_float32_learns(paths: Paths):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        Pretraining(params(training=training(6, precision=precision, learning_rate=1e-4)), paths).run()
+        losses[precision] = pl.read_csv(paths.plots / "validation.csv")["negative_loss"].to_list()
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
 
 
 def test_a_generator_starts_from_a_pretrained_model(paths: Paths):

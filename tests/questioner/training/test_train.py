@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from pydantic import ValidationError
@@ -109,6 +110,19 @@ def test_two_processes_train_the_model_of_one(paths: Paths, root: Path):
     for rank in range(2):
         found = read_tensors(paths.root / f"model-{rank}" / "model.safetensors")
         torch.testing.assert_close(found, expected, atol=4e-5, rtol=0)
+
+
+@pytest.mark.parametrize("region_prompt", ["roi_tokens", "mask_channel", "coordinates"])
+@pytest.mark.parametrize("task", ["generator", "filter"])
+def test_bfloat16_learns_what_float32_learns(paths: Paths, task: str, region_prompt: str):
+    chosen = params(task=task).model_copy(update={"region_prompt": region_prompt})
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        small_steps = chosen.training.model_copy(update={"precision": precision, "learning_rate": 1e-4})
+        QuestionerTraining(chosen.model_copy(update={"training": small_steps}), paths).run()
+        losses[precision] = pl.read_csv(paths.plots / "validation.csv")["log_likelihood"].to_list()
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
 
 
 def test_what_the_model_said_of_held_out_images_is_kept(paths: Paths):

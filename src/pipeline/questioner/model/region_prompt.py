@@ -125,16 +125,16 @@ class RoiTokens(nn.Module):
         features to the width of the tokens before `through`. If `visual` went through a linear map (with bias),
         `through` is its matrix alone, and the result is what the map would give of the marked tokens.
         """
-        boxes = widened(boxes.to(visual.dtype))
+        boxes = widened(boxes)
         share = self.shares(boxes)
         rows = visual[image_of_row]
         binned = bins(boxes)
         weights = self.shares(binned.flatten(0, 1)).unflatten(0, binned.shape[:2])
-        pooled = weights @ rows / weights.sum(-1, keepdim=True)
+        pooled = weights.to(rows.dtype) @ rows / weights.sum(-1, keepdim=True).to(rows.dtype)
         locations = box_embedding(corner_features(binned.flatten(0, 1))).unflatten(0, binned.shape[:2])
         # In place, in one pass: these are the largest tensors of all.
-        mixture = torch.stack([1 - share, share], dim=-1).flatten(0, 1)
-        vectors = through(torch.stack([self.outside, self.inside]))
+        mixture = torch.stack([1 - share, share], dim=-1).flatten(0, 1).to(rows.dtype)
+        vectors = through(torch.stack([self.outside, self.inside])).to(rows.dtype)
         marked = rows.flatten(0, 1).addmm_(mixture, vectors).view_as(rows)
         return torch.cat([marked, pooled + through(self.token_type + locations)], dim=1)
 
