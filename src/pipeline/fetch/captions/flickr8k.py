@@ -17,12 +17,13 @@ from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.dropped import BAD_LINE, CAPTION_TOO_LONG, NO_CAPTION, Ledger
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
-from pipeline.fetch.raw.records import RecordError
+from pipeline.fetch.raw.records import RecordError, photograph
 from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean_text
 
 NOT_UTF8 = "\ufffd"
 """Stands for bytes that are no UTF-8."""
 TOKEN = re.compile(r"(?P<name>[^\t]+)#(?P<number>[0-9]{1,9})\t(?P<caption>.*)", re.DOTALL)
+FLICKR_NAME = re.compile(r"(?P<id>[0-9]{1,18})(_[^.]*)?(\.[^.]*)?")
 
 
 class Flickr8kSource(CaptionedSource):
@@ -46,11 +47,27 @@ class Flickr8kSource(CaptionedSource):
             if not name:
                 continue
             if name in captions:
-                images.append(ListedImage(name, f"{self.image_list}, line {number}", captions[name]))
+                where, source_image_id = f"{self.image_list}, line {number}", flickr_photograph(name)
+                images.append(ListedImage(name, where, captions[name], source_image_id=source_image_id))
             else:
                 error = RecordError(NO_CAPTION, self.image_list, found=f"{name}, which {self.tokens} does not hold")
                 ledger.drop_record(error, f"line {number}")
         return images
+
+
+def flickr_id(file_name: str) -> str:
+    """The id at Flickr of the photograph that a file shows: 77 for `77.jpg` (Flickr30k) and `77_ab.jpg` (Flickr8k).
+
+    A name that begins with no id stands for itself.
+    """
+    base = file_name.rpartition("/")[2]
+    match = FLICKR_NAME.fullmatch(base)
+    return match["id"] if match else base
+
+
+def flickr_photograph(file_name: str) -> str:
+    """The `source_image_id` of a file of Flickr8k or Flickr30k: equal for both, since they share photographs."""
+    return photograph("flickr", flickr_id(file_name))
 
 
 def read_tokens(path: Path, where: str, ledger: Ledger) -> dict[str, list[str]]:

@@ -62,6 +62,11 @@ class ImageArchive:
                 fix="put or link the images there; compressed tars have to be unpacked (gunzip *.tar.gz)",
             )
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all images, without their folders; a name that comes in several of them stands once."""
+        return sorted({name for places in self._by_name for name in places})
+
     def find(self, name: str, any_folder: bool = False) -> Place | None:
         """The place of an image by its path, or None. With `any_folder` the folder in the path is only a hint.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.fetch.annotations.coco_regions import CocoRegionsSource
+from pipeline.fetch.annotations.flickr30k_entities.source import Flickr30kEntitiesSource
 from pipeline.fetch.annotations.gqa import GqaSource
 from pipeline.fetch.annotations.jsonl import JsonlSource
 from pipeline.fetch.annotations.visual_genome import VisualGenomeSource
@@ -14,7 +15,8 @@ from pipeline.fetch.annotations.vqav2 import Vqav2Source
 from pipeline.fetch.packing.params import PackingParams, require_unique
 
 AnyAnnotations = Annotated[
-    VisualGenomeSource | GqaSource | Vqav2Source | CocoRegionsSource | JsonlSource, Field(discriminator="kind")
+    VisualGenomeSource | GqaSource | Vqav2Source | CocoRegionsSource | Flickr30kEntitiesSource | JsonlSource,
+    Field(discriminator="kind"),
 ]
 
 
