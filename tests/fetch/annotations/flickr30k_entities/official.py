@@ -43,7 +43,7 @@ PUPPIES = annotation(
 )
 PUPPY_CAPTIONS = """\
 [/EN#10/animals Two puppies] play in [/EN#12/scene the grass] .
-[/EN#11/animals/other A beagle] and [/EN#10/animals two puppies] , [/EN#0/notvisual which] are wet .
+[/EN#11/animals/other A beagle] and [/EN#10/animals TWO puppies] , [/EN#0/notvisual which] are wet .
 
 [/EN#13/people Nobody] watches [/EN#10/animals the puppies] .
 It is warm .

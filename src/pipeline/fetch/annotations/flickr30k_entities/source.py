@@ -70,7 +70,6 @@ class Flickr30kEntitiesSource(AnnotationSource):
             key=annotations.key(file_name),
             source_image_id=flickr_photograph(file_name),
             box_size=(photograph.width, photograph.height),
-            any_folder=True,
         )
         annotations.images.append(image)
         add_phrases(annotations, image.key, photograph)
