@@ -57,6 +57,15 @@ class Rows:
         column = pa.array([names.get(key, key) for key in table["key"].to_pylist()], pa.string())
         self.chunks = table.set_column(table.schema.get_field_index("key"), "key", column).to_batches()
 
+    def move(self, keys: Mapping[str, str], id_column: str, prefix: str) -> None:
+        """Give rows about the images of `keys` their new keys, and put `prefix` before their ids."""
+        table = self.table()
+        rows = zip(table["key"].to_pylist(), table[id_column].to_pylist(), strict=True)
+        ids = [f"{prefix}{name}" if key in keys else name for key, name in rows]
+        table = table.set_column(table.schema.get_field_index(id_column), id_column, pa.array(ids, pa.string()))
+        self.chunks = table.to_batches()
+        self.rename_keys(keys)
+
     def take_repeated(self, *columns: str) -> list[Mapping[str, Any]]:
         """Keep the first of all rows that are equal in `columns`; returns these columns of the others."""
         table = self.table()
@@ -126,6 +135,13 @@ class Annotations:
             for row in rows.take_repeated("key", f"{kind}_id"):
                 item = f"{row['key']}/{kind}/{row[f'{kind}_id']}"
                 self.ledger.drop(item, REPEATED_ID, example=f"{rows.where}: {item}")
+
+    def move(self, keys: Mapping[str, str]) -> None:
+        """Move all rows about some images to the keys that another source gave the same images."""
+        if keys:
+            self.images = [replace(image, key=keys.get(image.key, image.key)) for image in self.images]
+            self.regions.move(keys, "region_id", f"{self.source}-")
+            self.questions.move(keys, "question_id", f"{self.source}-")
 
     def add_region(self, key: str, region_id: str, box: Sequence[float] | None, phrase: str) -> None:
         """Add a region, or drop it if it has no box, no phrase, or one that is too long."""

@@ -1,7 +1,7 @@
 """All sources of annotations: image shards, regions and questions of `data/annotations/`.
 
 1. Read each source (see its module) into images, regions and questions.
-2. Split by source image; images of one source and split are packed in equal slices.
+2. Split by source image; images of one source and split are packed in equal slices, an image of several sources once.
 3. Leave out what belongs to images that could not be packed, and turn boxes with images that were turned upright.
 4. Give every region and question its image's split, and write the tables.
 """
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
+from pipeline.fetch.annotations.shared_images import share_images
 from pipeline.fetch.annotations.turned_boxes import StoredBoxes
 from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
 from pipeline.fetch.packing.source import SourceImage, locate
@@ -41,14 +42,14 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
         locate(source, part.images, root, ledger)
         for source, part, ledger in zip(params.sources, parts, ledgers, strict=True)
     ]
-    packed = pack_sources(plan(params, located, splits, root), into, scratch)
+    packed = pack_sources(plan(params, share_images(parts, located), splits, root), into, scratch)
     for source, images, ledger in zip(params.sources, located, ledgers, strict=True):
         ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
         kept = len(images) - packed.dropped.filter(pc.field("source") == source.name).num_rows
         check_faults(ledger, kept, source.listed_in, params.max_dropped_share, OPTION)
-    boxes = stored_boxes(packed, parts)
-    regions = pa.concat_tables([boxes.apply(part.regions.table(), "region", part.ledger) for part in parts])
-    questions = pa.concat_tables([boxes.apply(part.questions.table(), "question", part.ledger) for part in parts])
+    boxes = [(stored_boxes(packed, part), part) for part in parts]
+    regions = pa.concat_tables([of.apply(part.regions.table(), "region", part.ledger) for of, part in boxes])
+    questions = pa.concat_tables([of.apply(part.questions.table(), "question", part.ledger) for of, part in boxes])
     rows = [row for part, ledger in zip(parts, ledgers, strict=True) for row in (*part.dropped, *ledger.rows)]
     return write_tables(packed.manifest, with_splits(regions, splits), with_splits(questions, splits), rows, into)
 
@@ -61,9 +62,9 @@ def read_source(source: AnnotationSource, root: Path, max_dropped_share: float) 
     return part
 
 
-def stored_boxes(packed: Packed, parts: Sequence[Annotations]) -> StoredBoxes:
-    """What became of the images of all sources."""
-    box_sizes = {image.key: image.box_size for part in parts for image in part.images}
+def stored_boxes(packed: Packed, part: Annotations) -> StoredBoxes:
+    """What became of the images of one source."""
+    box_sizes = {image.key: image.box_size for image in part.images}
     return StoredBoxes(frozenset(packed.manifest["key"].to_pylist()), packed.turned, box_sizes)
 
 

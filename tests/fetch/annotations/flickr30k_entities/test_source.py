@@ -182,7 +182,8 @@ def test_a_photograph_of_two_sources_is_in_one_split(tmp_path: Path) -> None:
     write_source(tmp_path)
     write(tmp_path / "raw/list.txt", "77")
     held_out = SOURCE | {"name": "dev", "split": "val", "image_list": "raw/list.txt"}
-    assert fetch(tmp_path, sources=[SOURCE, held_out])["images"] == {"train": 1, "val": 2}
+    assert fetch(tmp_path, sources=[SOURCE, held_out])["images"] == {"train": 1, "val": 1}
+    assert set(REGIONS.read(tmp_path / "out/regions.parquet")["source"].to_pylist()) == {"ents", "dev"}
 
 
 @pytest.mark.usefixtures("one_worker")
