@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.fetch.annotations.coco_regions import CocoRegionsSource
+from pipeline.fetch.annotations.derived.source import DerivedQuestionsSource
 from pipeline.fetch.annotations.flickr30k_entities.source import Flickr30kEntitiesSource
 from pipeline.fetch.annotations.gqa import GqaSource
 from pipeline.fetch.annotations.jsonl import JsonlSource
@@ -15,7 +16,13 @@ from pipeline.fetch.annotations.vqav2 import Vqav2Source
 from pipeline.fetch.packing.params import PackingParams, require_unique
 
 AnyAnnotations = Annotated[
-    VisualGenomeSource | GqaSource | Vqav2Source | CocoRegionsSource | Flickr30kEntitiesSource | JsonlSource,
+    VisualGenomeSource
+    | GqaSource
+    | Vqav2Source
+    | CocoRegionsSource
+    | Flickr30kEntitiesSource
+    | DerivedQuestionsSource
+    | JsonlSource,
     Field(discriminator="kind"),
 ]
 

@@ -11,7 +11,7 @@ found by their id, the part of the name before the underscore, which also says w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -31,10 +31,9 @@ NO_BOX = "phrase without a box"
 REPEATED_PHRASE = "repeated phrase"
 
 
-class Flickr30kEntitiesSource(AnnotationSource):
-    """Flickr30k Entities: phrases of captions, with the boxes that they name."""
+class PhotographsSource(AnnotationSource):
+    """What sources that read the files of Flickr30k Entities have in common."""
 
-    kind: Literal["flickr30k_entities"]
     annotations: RawPath = Field(description="Folder or zip with Annotations/<id>.xml and Sentences/<id>.txt.")
     image_list: RawPath | None = Field(
         default=None, description="Images to take: one id or file name per line; null: all that are annotated."
@@ -45,10 +44,9 @@ class Flickr30kEntitiesSource(AnnotationSource):
         """The file that lists the images."""
         return self.image_list or self.annotations
 
-    def fill(self, annotations: Annotations, root: Path) -> None:
-        """Add every phrase with a box as a region."""
+    def photographs(self, annotations: Annotations, root: Path) -> Iterator[tuple[str, Photograph]]:
+        """Add every photograph to `annotations.images`; yields its key and what its files say."""
         names = names_by_id(ImageArchive(root, self.images).names)
-        annotations.regions.where = self.annotations
         with EntityFiles(root, self.annotations) as files:
             for image_id in self.image_ids(root, files, annotations.ledger):
                 try:
@@ -56,23 +54,35 @@ class Flickr30kEntitiesSource(AnnotationSource):
                 except RecordError as error:
                     annotations.ledger.drop_record(error, image_id)
                     continue
-                self.add_photograph(annotations, photograph, names.get(image_id, f"{image_id}.jpg"))
+                image = self.image(annotations, photograph, names.get(image_id, f"{image_id}.jpg"))
+                annotations.images.append(image)
+                yield image.key, photograph
 
     def image_ids(self, root: Path, files: EntityFiles, ledger: Ledger) -> Sequence[str]:
         """The ids of the photographs to take."""
         return read_image_list(root, self.image_list, files, ledger) if self.image_list else files.image_ids
 
-    def add_photograph(self, annotations: Annotations, photograph: Photograph, file_name: str) -> None:
-        """Add a photograph with its regions."""
-        image = ListedImage(
+    def image(self, annotations: Annotations, photograph: Photograph, file_name: str) -> ListedImage:
+        """A photograph as an image of this source."""
+        return ListedImage(
             file_name,
             where=f"{self.listed_in}: image {photograph.image_id}",
             key=annotations.key(file_name),
             source_image_id=flickr_photograph(file_name),
             box_size=(photograph.width, photograph.height),
         )
-        annotations.images.append(image)
-        add_phrases(annotations, image.key, photograph)
+
+
+class Flickr30kEntitiesSource(PhotographsSource):
+    """Flickr30k Entities: phrases of captions, with the boxes that they name."""
+
+    kind: Literal["flickr30k_entities"]
+
+    def fill(self, annotations: Annotations, root: Path) -> None:
+        """Add every phrase with a box as a region."""
+        annotations.regions.where = self.annotations
+        for key, photograph in self.photographs(annotations, root):
+            add_phrases(annotations, key, photograph)
 
 
 def add_phrases(annotations: Annotations, key: str, photograph: Photograph) -> None:

@@ -1,0 +1,1 @@
+"""Questions with answers, derived from captions whose phrases are marked."""

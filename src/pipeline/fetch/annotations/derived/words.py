@@ -1,0 +1,189 @@
+"""The word lists of the rules, as data: determiners, colours, nouns, prepositions, and words that mean the same.
+
+They were written for captions of photographs. A word that no list holds is safe: an unknown word before a noun stays
+part of its name, an unknown word between phrases yields no question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+NUMBERS = {
+    word: str(number)
+    for number, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=1
+    )
+}
+"""Number words as digits, as in VQA's answers."""
+
+ARTICLES = words("a an the")
+OWNERS = words("his her their its")
+SINGULAR_DETERMINERS = words("a an one this that each every another")
+PLURAL_DETERMINERS = words("these those several many few some various numerous multiple both all")
+DETERMINERS = ARTICLES | OWNERS | SINGULAR_DETERMINERS | PLURAL_DETERMINERS | NUMBERS.keys() | words("other only no")
+NOT_ALL = words("other more of only least another each both")
+"""A phrase with one of these does not count all things of its kind."""
+
+COLORS = words(
+    "black white red blue green yellow orange pink purple brown gray tan beige gold silver turquoise maroon teal"
+    " violet navy golden cream blond"
+)
+SPELLINGS = {"grey": "gray", "blonde": "blond", "golden": "gold", "navy": "blue", "blond-hair": "blond"}
+"""Other words for a colour."""
+SHADES = words("light dark bright pale deep neon hot dull baby royal sky lime solid mostly all brightly very navy")
+"""Words before a colour that leave it what it is."""
+COLOR_IN_NAME: Mapping[str, frozenset[str]] = {
+    "white": words("water waters rapids elephant house wine"),
+    "black": words("lab labs labrador labradors belt belts bear eye tie diamond"),
+    "brown": words("bear belt"),
+    "orange": words("juice tree slice slices peel soda"),
+    "red": words("wine bull cross sox carpet light head wings"),
+    "green": words("belt house bay tea light beans"),
+    "blue": words("jay jays angels"),
+    "gold": words("medal medals fish mine"),
+    "golden": words("retriever retrievers gate lab labrador"),
+    "silver": words("medal medals ware"),
+    "yellow": words("lab labs labrador belt light"),
+    "pink": words("panther floyd"),
+    "cream": words("cone cones cheese sandwich truck shop pie cake"),
+}
+"""Nouns before which a colour is part of the name: orange juice is no juice that is orange."""
+COLORLESS = words(
+    "photo photograph picture pictures image photos team teams background group air hair-cut player players lot one"
+    " ones face faces"
+)
+"""Heads of which a colour says something else: black and white picture, red team, painted face."""
+
+ADJECTIVES = words(
+    "young old little small large big tall short long elderly older younger teenage teenaged adult huge tiny giant"
+    " smaller larger bigger wet dry muddy snowy grassy rocky sandy sunny shaggy furry fluffy hairy fuzzy curly"
+    " steep smooth rough busy crowded empty colorful colourful multicolored multi-colored bright dark light pale"
+    " colored striped plaid floral flowered checkered spotted patterned spiky dirty clean clear cloudy calm choppy"
+    " shallow deep narrow wide high low thin thick skinny fat heavy overweight bald bearded shirtless topless"
+    " barefoot female male asian african-american lone single beautiful pretty cute funny happy angry sad excited"
+    " strange odd interesting nearby distant outdoor indoor urban rural public local fancy casual formal matching"
+    " identical different similar same several various very quite really rather own new good nice open closed full"
+    " half fake real wild loose tight wooden metal plastic brick stone concrete leather rubber denim woolen knit"
+    " cardboard cement paved sheer lacy middle-aged well-dressed homeless pregnant professional athletic muscular"
+    " caucasian hispanic oriental indian african american chinese japanese european foreign ornate decorative shiny"
+    " icy frozen dusty foggy misty leafy wooded lush tropical barren dense flat round square circular curved sharp"
+    " pointy soft hard warm cold hot cool modern ancient antique abandoned broken intricate elaborate unusual"
+    " unique blurry reflective see-through gray-haired smiling laughing running jumping standing sitting walking"
+    " playing sleeping crying barking flying swinging leaping waiting resting crashing moving spinning riding"
+    " dancing passing incoming oncoming first second third front back rear hind top bottom upper lower left right"
+    " opposite opposing main central"
+)
+"""Words before a noun that its name does without."""
+KEPT_PARTICIPLES = words("stuffed fried chain-linked")
+NOUNS_IN_ING = words(
+    "building buildings clothing string ring rings wing wings ceiling railing railings painting paintings king"
+    " wedding swing swings spring drawing drawings crossing landing strings thing writing"
+)
+
+NOT_NOUNS = words(
+    "one ones other others another something anything nothing someone somebody everyone each both all some many few"
+    " it its him her his he she they them their itself himself herself themselves you i me we us who that which"
+    " what this these those there none way ways thing things stuff kind type sort sorts lot lots number numbers"
+    " half part parts rest pair pairs bunch set series variety piece pieces item items object objects side sides"
+    " front back top bottom edge middle center end corner left right distance background foreground midst medium"
+    " open public same outside inside outdoors indoors above behind about two three four five elderly young old"
+    " homeless first second third closeup fun height high look view scene attempt shape place direction position"
+    " style"
+)
+"""Last words of phrases that name nothing that one could ask about."""
+
+UNCOUNTED_PLURALS = words("clothes")
+PLURALS: Mapping[str, str] = {
+    "people": "person", "men": "man", "women": "woman", "children": "child", "feet": "foot", "teeth": "tooth",
+    "geese": "goose", "mice": "mouse", "policemen": "policeman", "firemen": "fireman", "wolves": "wolf",
+    "leaves": "leaf", "knives": "knife", "scarves": "scarf", "calves": "calf", "fishermen": "fisherman",
+    "businessmen": "businessman", "cavemen": "caveman", "snowmen": "snowman", "oxen": "ox", "police": "policeman",
+    "halves": "half", "shelves": "shelf", "hooves": "hoof", "horsemen": "horseman", "servicemen": "serviceman",
+    "lives": "life", "loaves": "loaf", "cyclists": "cyclist", "buses": "bus", "dresses": "dress", "glasses": "glass",
+    "beaches": "beach", "benches": "bench", "branches": "branch", "couches": "couch", "crosses": "cross",
+    "watches": "watch", "leashes": "leash", "bushes": "bush", "dishes": "dish", "boxes": "box", "harnesses": "harness",
+    "waitresses": "waitress", "actresses": "actress", "torches": "torch", "pouches": "pouch", "wrenches": "wrench",
+    "stitches": "stitch", "churches": "church", "witches": "witch", "matches": "match", "foxes": "fox",
+    "huskies": "husky", "puppies": "puppy", "babies": "baby", "ladies": "lady", "bunnies": "bunny", "ponies": "pony",
+    "buddies": "buddy", "cherries": "cherry", "berries": "berry", "butterflies": "butterfly", "families": "family",
+    "daisies": "daisy", "parties": "party", "cities": "city", "bodies": "body", "bellies": "belly", "kitties": "kitty",
+    "balconies": "balcony", "trophies": "trophy", "canopies": "canopy", "lilies": "lily", "skies": "sky",
+    "teddies": "teddy", "buggies": "buggy", "hoodies": "hoodie",
+}  # fmt: skip
+"""Plurals that are not the singular with an s."""
+SINGULAR_IN_S = words("bus tennis canvas lens circus campus gas chess iris atlas cactus bass pancreas debris lacrosse")
+BOTH_NUMBERS = words("fish sheep deer moose bison salmon aircraft watercraft series species cattle trout shrimp")
+"""Nouns whose plural looks like the singular."""
+GROUPS = words(
+    "couple crowd family team band class audience crew group flock herd pack trio pair troop squad orchestra"
+)
+"""Singular nouns that captions also use with "are"."""
+QUANTITIES = words("group bunch crowd couple pair number lot lots flock herd pack handful dozens team trio gang")
+"""Nouns before "of" that say how many: a group of people are people."""
+MEASURES = words("piece body type kind sort pair bit bits pieces")
+"""Nouns before "of" that leave the noun after it what it is: a body of water is water."""
+
+PREPOSITIONS = (
+    "in front of", "on top of", "next to", "out of", "off of", "close to", "in between", "on to", "up to", "outside of",
+    "inside of", "in", "on", "at", "by", "near", "behind", "under", "beneath", "underneath", "beside", "between",
+    "among", "against", "inside", "outside", "atop", "above", "below", "along", "through", "across", "over", "into",
+    "onto", "down", "up", "off", "around", "past", "toward", "towards", "with", "from", "for", "to", "of", "about",
+    "after", "during", "without", "like", "as", "before", "beyond", "alongside", "amongst", "upon", "within", "amidst",
+)  # fmt: skip
+"""Longest first."""
+PREPOSITION_WORDS = frozenset(phrase for phrase in PREPOSITIONS if " " not in phrase)
+PLACES = words(
+    "in on at by near behind under beneath underneath beside between against inside outside atop among"
+) | {
+    "in front of", "on top of", "next to", "close to", "inside of", "outside of",
+}  # fmt: skip
+"""Prepositions of a place where something is."""
+PLAIN_PLACES = words("in on at")
+"""Prepositions that an answer does without: VQA's annotators answer "where is the man" by "bench", not "on bench"."""
+WAYS = words("into onto through across over along down up off around past toward towards alongside") | {"out of"}
+"""Prepositions of a way along which something moves."""
+STRANDED: Mapping[str, frozenset[str] | None] = {
+    "with": words("playing"),
+    "at": words("looking staring gazing pointing barking growling sniffing"),
+    "on": None, "over": None, "through": None, "into": None, "onto": None, "against": None,
+}  # fmt: skip
+"""Prepositions that may end a question ("what is the dog jumping over?"), and after which verbs; None: after any."""
+ANY_PEOPLE = words("person people group crowd individual other onlooker spectator audience bystander someone couple")
+"""Names, in the singular, of people who may be anyone."""
+TABLES = words("table tables bench counter desk bar window stand booth door grill")
+"""Things at which someone is."""
+PARTICLES = words("up down out off away around back together over along by forward ahead aside apart")
+ADVERBS = words(
+    "together also just happily very now both outside outdoors nearby alone barefoot playfully quickly slowly fast"
+    " carefully closely still almost underwater side-by-side upside-down high low there all then each intently"
+    " already eagerly"
+)
+"""Words between phrases that may be passed over."""
+
+NOT_PLACES = words(
+    "day night evening morning afternoon sunset sunrise dusk dawn winter summer fall autumn spring race game event"
+    " match show circle formation rain wind sun sunlight light shade shadow dark costume progress motion action"
+    " turn competition parade fight group line row conversation picture photo photograph pictures camera cameras"
+    " direction weather fog trick jump flight pose play mouth hand hands arms time unison fun front pursuit"
+    " silhouette sport soccer football basketball volleyball baseball hockey tennis frisbee music celebration joy"
+    " leap move wedding party festival concert performance gear outfit outfits clothing clothes garb suit suits"
+    " armor plaid camouflage equipment costumes ceremony rodeo rally protest marathon tournament contest practice"
+    " ball balls toy toys stick sticks snowstorm storm snowfall speed makeup paint dress language style attire"
+    " uniform uniforms love danger trouble distress hopes life crowd team couple teammates color colors break"
+    " mid-jump mid-flight mid-leap leash leashes harness other others people man woman area areas surface spot"
+    " spots place object objects structure setting terrain environment location land distance"
+)
+"""Nouns after a preposition of place that name no place."""
+CLOTHES_ENDINGS = ("suit", "suits", "wear", "shirt", "shirts", "coat", "coats")
+"""Ends of words for clothes that are marked as things."""
+VAGUE_OBJECTS = words(
+    "turn turns break look nap time way place lead attention part attempt care interest fun rest progress trip leap"
+    " breath kiss hug conversation chat ride walk run swim dive jump jumps position stand home past flight pose hit"
+)
+"""Objects that belong to their verb: to take a nap is not to take something."""
