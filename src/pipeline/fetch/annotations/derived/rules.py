@@ -85,7 +85,7 @@ def action(relation: Relation) -> str:
     verb, thing = relation.verb, relation.object.name if relation.object else ""
     if relation.preposition:
         if verb in v.NEEDS_PLACE:
-            return f"{verb} {relation.preposition} {thing}" if thing else ""
+            return " ".join(filter(None, (verb, relation.particle, relation.preposition, thing))) if thing else ""
         return "" if verb in v.NEEDS_OBJECT else verb
     to_someone = verb in v.GIVING and relation.object and relation.object.is_a(*LIVING)
     if thing and relation.object and not relation.object.is_a("bodyparts") and not to_someone:

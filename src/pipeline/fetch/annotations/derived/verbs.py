@@ -93,8 +93,8 @@ GIVING = words("giving making showing handing throwing teaching reading taking b
 NEEDS_PLACE = words("pointing reaching leaning staring gazing hanging peering peeking aiming")
 """Verbs that are an answer only with the preposition and noun that follow."""
 SEEING = words(
-    "watching looking staring gazing photographing observing filming admiring seeing pointing showing facing"
-    " examining inspecting approaching following"
+    "watching looking peering peeking staring gazing photographing observing filming admiring seeing pointing showing"
+    " facing examining inspecting approaching following"
 )
 """Verbs after whose object a participle or a place may belong to either."""
 LEANING = words(

@@ -55,8 +55,8 @@ COLOR_IN_NAME: Mapping[str, frozenset[str]] = {
 }
 """Nouns before which a colour is part of the name: orange juice is no juice that is orange."""
 COLORLESS = words(
-    "photo photograph picture pictures image photos team teams background group air hair-cut player players lot one"
-    " ones face faces"
+    "day night evening morning season photo photograph picture pictures image photos team teams background group air"
+    " hair-cut player players lot one ones face faces blow"
 )
 """Heads of which a colour says something else: black and white picture, red team, painted face."""
 
@@ -124,7 +124,9 @@ GROUPS = words(
     "couple crowd family team band class audience crew group flock herd pack trio pair troop squad orchestra"
 )
 """Singular nouns that captions also use with "are"."""
-QUANTITIES = words("group bunch crowd couple pair number lot lots flock herd pack handful dozens team trio gang")
+QUANTITIES = words(
+    "group bunch crowd couple pair number lot lots flock herd pack handful dozens team trio gang line row"
+)
 """Nouns before "of" that say how many: a group of people are people."""
 MEASURES = words("piece body type kind sort pair bit bits pieces")
 """Nouns before "of" that leave the noun after it what it is: a body of water is water."""
