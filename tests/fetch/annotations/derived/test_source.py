@@ -130,7 +130,7 @@ CAPTION_PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")), derandomize="FUZZ_EXAMPLES" not in os.environ,
+@settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "50")), derandomize="FUZZ_EXAMPLES" not in os.environ,
           deadline=None)  # fmt: skip
 @given(steps=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 20), CAPTION_PARTS), max_size=4) | STEPS)
 @ends_in_time

@@ -15,10 +15,11 @@ the order in which they are listed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal
 
 from pipeline.core.files import hash_bytes
@@ -157,9 +158,11 @@ def shuffled(key: str, fact: Fact) -> str:
 
 
 def after(positions: Sequence[int], start: int) -> Iterator[int]:
-    """The positions behind `start` in order, then those before it, without itself."""
-    yield from (position for position in positions if position > start)
-    yield from (position for position in positions if position < start)
+    """The positions, which are sorted, from the first behind `start` on, then those before it, without itself."""
+    first = bisect_right(positions, start)
+    for index in chain(range(first, len(positions)), range(first)):
+        if positions[index] != start:
+            yield positions[index]
 
 
 def askable(fact: Fact) -> bool:
