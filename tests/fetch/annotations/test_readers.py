@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.fetch.files import write, write_json
 
-from pipeline.core.errors import UserError
 from pipeline.fetch.annotations.builder import Rows
 from pipeline.fetch.annotations.visual_genome import BoxIndex
 from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
-from pipeline.fetch.stages.splits import val_source_images
 from pipeline.storage.boxes import fraction_box
 from pipeline.tables.annotations import REGIONS
 
@@ -368,16 +366,6 @@ def test_boxes_lie_inside_the_image(x: float, y: float, width: float, height: fl
         assert 0 <= box[1] < box[3] <= 1
         expected = [max(x, 0) / w, max(y, 0) / h, min(x + width, w) / w, min(y + height, h) / h]
         assert np.allclose(box, expected)
-
-
-def test_entries_of_one_source_image_stay_together() -> None:
-    images = [(f"p{i}", "train") for i in range(50)] + [(f"p{i}", "val") for i in range(5)]
-    val = val_source_images(images, 10)
-    assert len(val) == 15
-    assert {f"p{i}" for i in range(5)} <= val
-    assert val == val_source_images(reversed(images), 10)
-    with pytest.raises(UserError, match="No source image is left"):
-        val_source_images(images, 45)
 
 
 def test_rows_are_kept_in_chunks() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from tests.fetch.files import encoded, jpeg, write, write_json, write_zip
 
 from pipeline.core.errors import UserError
@@ -91,6 +92,17 @@ def test_tables_fit_each_other_and_source_images_stay_together(raw: Path) -> Non
 def test_a_val_source_takes_its_source_images_along(raw: Path) -> None:
     params = {"sources": [VG, VQA | {"split": "val"}], "val_source_images": 0}
     assert fetch(raw, **params)["images"] == {"train": 6, "val": 14}
+
+
+def test_photographs_held_back_for_the_judge_lie_beside_the_others(raw: Path) -> None:
+    counts = fetch(raw, sources=[VG, VQA | {"split": "judge"}], val_source_images=2)
+    assert counts["images"] == {"train": 4, "val": 2, "judge": 14}
+    assert counts["questions"] == {"train": 0, "val": 0, "judge": 8}
+    assert counts["regions"]["judge"] == 18
+    assert set(ImageShards(raw / "out").shards("judge")) == {f"judge-{n:05d}" for n in (2, 3, 4, 5)}
+    assert fetch(raw, judge_source_images=3)["images"].keys() == {"train", "val", "judge"}
+    with pytest.raises(ValidationError, match="train, val or judge, not test"):
+        fetch(raw, sources=[VG | {"split": "test"}])
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """All sources of annotations: image shards, regions and questions of `data/annotations/`.
 
 1. Read each source (see its module) into images, regions and questions.
-2. Split by source image; images of one source and split are packed in equal slices, an image of several sources once.
+2. Split by source image (see `splits`); images of one source and split are packed in equal slices, an image of several
+   sources once.
 3. Leave out what belongs to images that could not be packed, and turn boxes with images that were turned upright.
 4. Give every region and question its image's split, and write the tables.
 """
@@ -23,9 +24,10 @@ from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
 from pipeline.fetch.packing.source import SourceImage, locate
 from pipeline.fetch.packing.units import Packed, PackImages, Unit, pack_sources
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
-from pipeline.fetch.stages.splits import val_source_images
+from pipeline.fetch.stages.splits import check_held_back, splits_of_source_images
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import DROPPED, MANIFEST
+from pipeline.tables.splits import ANNOTATION_SPLITS, JUDGE
 
 OPTION = "fetch_annotations.max_dropped_share"
 
@@ -47,6 +49,7 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
         ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
         kept = len(images) - packed.dropped.filter(pc.field("source") == source.name).num_rows
         check_faults(ledger, kept, source.listed_in, params.max_dropped_share, OPTION)
+    check_held_back(packed.manifest)
     boxes = [(stored_boxes(packed, part), part) for part in parts]
     regions = pa.concat_tables([of.apply(part.regions.table(), "region", part.ledger) for of, part in boxes])
     questions = pa.concat_tables([of.apply(part.questions.table(), "question", part.ledger) for of, part in boxes])
@@ -88,12 +91,13 @@ def write_tables(
 
 
 def split_by_source_image(params: FetchAnnotationsParams, annotations: Sequence[Annotations]) -> dict[str, str]:
-    """Train or val for each key. Raises UserError if no source image is left for training."""
+    """The split of each key. Raises UserError if no source image is left for training."""
     entries = [
         (image, source.split) for source, part in zip(params.sources, annotations, strict=True) for image in part.images
     ]
-    val = val_source_images([(image.source_image_id, split) for image, split in entries], params.val_source_images)
-    return {image.key: "val" if image.source_image_id in val else "train" for image, _ in entries}
+    named = [(image.source_image_id, split) for image, split in entries]
+    splits = splits_of_source_images(named, params.val_source_images, params.judge_source_images)
+    return {image.key: splits[image.source_image_id] for image, _ in entries}
 
 
 def plan(
@@ -106,7 +110,7 @@ def plan(
     step = PackImages(root, params.image_format)
     units: list[Unit] = []
     for source, images in zip(params.sources, located, strict=True):
-        for split in ("train", "val"):
+        for split in ANNOTATION_SPLITS:
             of_split = [image for image in images if splits[image.key] == split]
             units += step.units(source, of_split, split, params.shard_size)
     return units
@@ -129,5 +133,6 @@ def check_contents(regions: pa.Table, questions: pa.Table) -> None:
 
 
 def by_split(table: pa.Table) -> dict[str, int]:
-    """Number of rows by split."""
-    return {split: table.filter(pc.field("split") == split).num_rows for split in ("train", "val")}
+    """Number of rows by split; of judge only if there are any."""
+    counts = {split: table.filter(pc.field("split") == split).num_rows for split in ANNOTATION_SPLITS}
+    return {split: count for split, count in counts.items() if count or split != JUDGE}

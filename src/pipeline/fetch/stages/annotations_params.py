@@ -14,6 +14,7 @@ from pipeline.fetch.annotations.jsonl import JsonlSource
 from pipeline.fetch.annotations.visual_genome import VisualGenomeSource
 from pipeline.fetch.annotations.vqav2 import Vqav2Source
 from pipeline.fetch.packing.params import PackingParams, require_unique
+from pipeline.tables.splits import ANNOTATION_SPLITS
 
 AnyAnnotations = Annotated[
     VisualGenomeSource
@@ -40,10 +41,17 @@ class FetchAnnotationsParams(PackingParams):
         description="Photographs of train sources held out as val split, chosen by hash.",
     )
 
+    judge_source_images: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000_000,
+        description="Photographs of train sources held back to judge generated rows, chosen by hash.",
+    )
+
     @model_validator(mode="after")
     def _check(self) -> FetchAnnotationsParams:
         require_unique([source.name for source in self.sources])
         for source in self.sources:
-            if source.split not in ("train", "val"):
-                raise ValueError(f"source {source.name}: split must be train or val, not {source.split}")
+            if source.split not in ANNOTATION_SPLITS:
+                raise ValueError(f"source {source.name}: split must be train, val or judge, not {source.split}")
         return self

@@ -1,32 +1,66 @@
-"""Train and val by source image, so that no image serves training in one source and validation in another.
+"""Train, val and judge by source image, so that no image serves two of them in different sources.
 
-Visual Genome and VQAv2 share tens of thousands of images with COCO. All entries that show one source image go to val
-together: those whose source image is in a val source, and those of a fixed number of others, the ones whose hash is
-least.
+Visual Genome and VQAv2 share tens of thousands of images with COCO. All entries that show one source image go to one
+split together, whatever their sources are. The one that holds back most wins:
+
+1. judge, if one of the sources is held back for the judge, as its `split` says;
+2. val, if one of them is for validation;
+3. else train, but for a fixed number of source images, the ones whose hash is least: the first of them are val, the
+   next judge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pyarrow as pa
+
 from pipeline.core.errors import UserError
 from pipeline.fetch.packing.keys import by_hash
+from pipeline.tables.splits import JUDGE, TRAIN, VAL
 
 
-def val_source_images(entries: Iterable[tuple[str, str]], count: int) -> set[str]:
-    """The ids of the source images that are val, given each entry's source image and its source's split.
+def splits_of_source_images(entries: Iterable[tuple[str, str]], val: int, judge: int) -> dict[str, str]:
+    """The split of every source image, given each entry's source image and its source's split.
 
-    Raises UserError if keeping `count` of them out would leave no source image for training.
+    val, judge: how many source images of train sources are held out for either. Raises UserError if that would leave
+    none for training.
     """
     pairs = set(entries)
-    given = {source_image for source_image, split in pairs if split == "val"}
-    others = {source_image for source_image, _ in pairs} - given
-    if count >= len(others):
+    given = {split: {image for image, of in pairs if of == split} for split in (TRAIN, VAL, JUDGE)}
+    others = given[TRAIN] - given[VAL] - given[JUDGE]
+    if val + judge >= len(others):
         raise UserError(
             "No source image is left for training.",
-            where="fetch_annotations.val_source_images",
+            where="fetch_annotations.val_source_images" + (" and judge_source_images" if judge else ""),
             expected=f"fewer than the {len(others)} source images of the train sources",
-            found=str(count),
+            found=str(val + judge),
             fix="lower it, or check the sources' splits",
         )
-    return given | set(by_hash(others)[:count])
+    order = by_hash(others)
+    held_out = dict.fromkeys(order[:val], VAL) | dict.fromkeys(order[val : val + judge], JUDGE)
+    all_given = (dict.fromkeys(given[split], split) for split in (TRAIN, VAL, JUDGE))
+    splits: dict[str, str] = {}
+    for images in (*all_given, held_out):
+        splits |= images
+    return splits
+
+
+def check_held_back(manifest: pa.Table) -> None:
+    """Raise UserError if another split has an image of the split judge too: equal bytes, or the same url.
+
+    Sources that number their images in ways of their own share photographs that no `source_image_id` tells.
+    """
+    rows = manifest.select(["key", "split", "sha256", "url"]).to_pylist()
+    marked = [(row["split"] == JUDGE, row[mark], row["key"]) for row in rows for mark in ("sha256", "url") if row[mark]]
+    others = {mark: key for is_held_back, mark, key in marked if not is_held_back}
+    copies = {key: others[mark] for is_held_back, mark, key in marked if is_held_back and mark in others}
+    if copies:
+        key, other = next(iter(copies.items()))
+        raise UserError(
+            "Images that are held back for the judge are in another split too.",
+            where="fetch_annotations.sources",
+            expected="every photograph in one split",
+            found=f"{len(copies)} copies, such as {key}, whose photograph {other} shows too",
+            fix="give both sources the same split, or leave these images out of one of them",
+        )
