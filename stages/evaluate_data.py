@@ -1,6 +1,8 @@
 """Measure the generated data before and after the filter, and what generator and filter model say of held-out images.
 
-Reads   data/triplets/  data/rejected/  data/pairs/  results/train_*/held_out/
+On the toy world an oracle judges; of photographs, annotations that were held back from training (split judge).
+
+Reads   data/triplets/  data/rejected/  data/pairs/  data/annotations/  results/train_*/held_out/
 Writes  results/evaluate_data/
 """
 
@@ -20,15 +22,18 @@ from pipeline.evaluation.data_quality.params import EvaluateDataParams
 
 @stage()
 def main(params: EvaluateDataParams, paths: Paths) -> dict:
+    from pipeline.evaluation.annotation_judge.judge import AnnotationJudge
     from pipeline.evaluation.common.judge import ToyWorldJudge
     from pipeline.evaluation.data_quality.measure_generated import measure_generated
     from pipeline.evaluation.data_quality.measure_held_out import measure_held_out
+    from pipeline.evaluation.data_quality.row_judge import RowJudge
     from pipeline.storage.shards import ImageShards
 
-    pairs, judge = ImageShards(paths.pairs), ToyWorldJudge()
+    pairs, oracle = ImageShards(paths.pairs), ToyWorldJudge()
+    judge = RowJudge(pairs.urls, oracle, AnnotationJudge.read(paths.annotations, pairs))
     return {
         "data_quality": measure_generated(params, paths.triplets, paths.rejected, pairs, judge, paths.results),
-        "held_out": measure_held_out(paths.all_results, judge),
+        "held_out": measure_held_out(paths.all_results, oracle),
     }
 
 

@@ -23,16 +23,17 @@ from pipeline.triplets.filter.params import FilterParams
 def main(params: FilterParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
+    from pipeline.tables.splits import VAL, has_val_rows, val_folder
     from pipeline.triplets.filter.step import FilterStep, generated_shards
     from pipeline.triplets.statistics.filtered import filter_metrics
     from pipeline.triplets.statistics.plots import write_plots
 
-    map_shards(
-        FilterStep(params, paths.filter_model),
-        generated_shards(paths.generated, ImageShards(paths.pairs)),
-        into={"kept": paths.triplets, "rejected": paths.rejected},
-        scratch=paths.scratch,
-    )
+    step, pairs = FilterStep(params, paths.filter_model), ImageShards(paths.pairs)
+    into = {"kept": paths.triplets, "rejected": paths.rejected}
+    map_shards(step, generated_shards(paths.generated, pairs), into, paths.scratch)
+    if has_val_rows(paths.generated):
+        into = {name: val_folder(folder) for name, folder in into.items()}
+        map_shards(step, generated_shards(val_folder(paths.generated), pairs, VAL), into, paths.scratch)
     metrics = filter_metrics(paths.triplets, paths.rejected)
     write_plots(metrics, paths.plots)
     return metrics

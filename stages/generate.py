@@ -1,4 +1,4 @@
-"""Ask the generator about every training image: region captions, questions, answers.
+"""Ask the generator about every training image (and, if val_split says so, val image): captions, questions, answers.
 
 Reads   data/pairs/  models/generator/  and, where boxes ask for it, data/raw/
 Writes  data/generated/  results/generate/
@@ -23,6 +23,7 @@ from pipeline.triplets.generate.params import GenerateParams
 def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
+    from pipeline.tables.splits import VAL, val_folder
     from pipeline.triplets.generate.box_check import check_boxes
     from pipeline.triplets.generate.step import GenerateStep
     from pipeline.triplets.statistics.generated import generated_metrics
@@ -32,6 +33,9 @@ def main(params: GenerateParams, paths: Paths) -> dict:
     step = GenerateStep(params, paths.generator, paths.root)
     shards = step.shards(pairs)
     map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
+    if params.val_split:
+        into = {"generated": val_folder(paths.generated)}
+        map_shards(step, step.shards(pairs, VAL), into, scratch=paths.scratch)
     images = sum(pairs.rows(shard.name).num_rows for shard in shards)
     return generated_metrics(paths.generated, images, dropped_boxes)
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.evaluation.data_quality.fake_judge import FakeJudge
 
 from pipeline.core.errors import UserError
+from pipeline.evaluation.annotation_judge.held_back import HeldBack
+from pipeline.evaluation.annotation_judge.judge import AnnotationJudge
 from pipeline.evaluation.data_quality.measure_generated import measure_generated
 from pipeline.evaluation.data_quality.params import EvaluateDataParams
+from pipeline.evaluation.data_quality.row_judge import RowJudge
 from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES
 from pipeline.tables.pairs import MANIFEST
@@ -67,8 +71,14 @@ def shards(tmp_path: Path, jpeg: Callable[..., bytes]) -> Callable[[str], ImageS
     return write
 
 
+def judged(pairs: ImageShards, held_back: HeldBack | None = None) -> tuple[ImageShards, RowJudge]:
+    """The pairs with their judge; held_back: what annotators say about `image0`."""
+    annotations = AnnotationJudge({"image0": held_back} if held_back else {})
+    return pairs, RowJudge(pairs.urls, FakeJudge(), annotations)
+
+
 def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
-    quality = measure_generated(PARAMS, *tables, shards("known"), FakeJudge(), tmp_path)
+    quality = measure_generated(PARAMS, *tables, *judged(shards("known")), tmp_path)
     assert quality["generated"]["correct"] == 50.0
     assert quality["generated"]["not_understood"] == 16.67
     assert quality["kept"]["correct"] == 66.67
@@ -83,15 +93,53 @@ def test_quality_before_and_after_the_filter(tables: tuple[Path, Path], shards: 
 
 
 def test_without_an_oracle_nothing_is_judged(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
-    quality = measure_generated(PARAMS, *tables, shards("http"), FakeJudge(), tmp_path)
+    quality = measure_generated(PARAMS, *tables, *judged(shards("http")), tmp_path)
     assert "correct" not in quality["generated"]
     assert "captions" not in quality
     assert {row["verdict"] for row in PAIR_EXAMPLES.read(tmp_path / "details" / "pairs.parquet").to_pylist()} == {None}
 
 
+HELD_BACK = HeldBack([(BOX, "a green ball")], {"what colour": [(None, ["red"])]})
+
+
+def test_annotations_judge_what_no_oracle_knows(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    quality = measure_generated(PARAMS, *tables, *judged(shards("http"), HELD_BACK), tmp_path)
+    assert quality["annotated_images"] == 1 and quality["images"] == 2
+    assert [quality[part]["judged"] for part in ("generated", "kept", "rejected")] == [33.33, 66.67, 0.0]
+    assert quality["kept"]["correct"] == quality["kept"]["wrong"] == 50.0
+    assert "correct" not in quality["rejected"] and "unanswerable" not in quality["kept"]
+    assert quality["captions"]["generated"] == {"count": 2, "judged": 50.0, "true": 100.0}
+    rows = PAIR_EXAMPLES.read(tmp_path / "details" / "pairs.parquet").to_pylist()
+    assert {row["truth"] for row in rows if row["verdict"]} <= {"red"}
+    csv = (tmp_path / "plots" / "verdicts.csv").read_text()
+    assert "kept,wrong,50.0" in csv and "unanswerable" not in csv
+
+
+def test_the_oracle_comes_before_annotations(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    pairs, none, some = shards("known"), HeldBack(), HELD_BACK
+    qualities = [measure_generated(PARAMS, *tables, *judged(pairs, held_back), tmp_path) for held_back in (none, some)]
+    assert qualities[0] == qualities[1] == measure_generated(PARAMS, *tables, *judged(pairs), tmp_path)
+
+
+def test_val_images_are_measured_beside_the_others(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    pairs = shards("known")
+    assert "val" not in measure_generated(PARAMS, *tables, *judged(pairs), tmp_path)
+    with ShardWriter(tmp_path / "pairs" / "val-00001.tar", "val") as writer:
+        writer.add("image9", pairs.jpeg("image0"), ["a caption"], url="known://9")
+    MANIFEST.write(tmp_path / "pairs" / "manifest.parquet", pa.concat_tables([pairs.manifest, writer.manifest()]))
+    kept, rejected = (folder / "val" for folder in tables)
+    KEPT_QA.write(kept / "val-00001-qa.parquet", [qa_row(0, "red") | {"key": "image9"}])
+    REJECTED_QA.write(rejected / "val-00001-qa.parquet", [])
+    KEPT_DC.write(kept / "val-00001-dc.parquet", [dc_row(0, "blue") | {"key": "image9"}])
+    REJECTED_DC.write(rejected / "val-00001-dc.parquet", [])
+    quality = measure_generated(PARAMS, *tables, *judged(ImageShards(tmp_path / "pairs")), tmp_path)
+    assert quality["val"]["kept"]["correct"] == 100.0 and quality["val"]["captions"]["kept"]["true"] == 0.0
+    assert quality["generated"]["count"] == 6
+
+
 def test_a_sample_of_images_may_be_judged(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
     few = PARAMS.model_copy(update={"judged_images": 1})
-    quality = measure_generated(few, *tables, shards("known"), FakeJudge(), tmp_path)
+    quality = measure_generated(few, *tables, *judged(shards("known")), tmp_path)
     assert quality["images"] == 1
     assert quality["generated"]["count"] == 3
 
@@ -100,7 +148,7 @@ def test_rows_of_unknown_images_are_refused(tables: tuple[Path, Path], shards: S
     kept = tables[0] / "train-00000-dc.parquet"
     KEPT_DC.write(kept, [dc_row(0, "red ball") | {"key": "nowhere"}])
     with pytest.raises(UserError, match="images that are not there") as error:
-        measure_generated(PARAMS, *tables, shards("known"), FakeJudge(), tmp_path)
+        measure_generated(PARAMS, *tables, *judged(shards("known")), tmp_path)
     assert "nowhere" in error.value.found and str(kept) in error.value.where
 
 
@@ -109,5 +157,5 @@ def test_a_missing_table_is_named(tables: tuple[Path, Path], shards: Shards, tmp
     path = tmp_path / folder / f"train-00000-{suffix}.parquet"
     path.unlink()
     with pytest.raises(UserError, match="lacks the table of a shard") as error:
-        measure_generated(PARAMS, *tables, shards("known"), FakeJudge(), tmp_path)
+        measure_generated(PARAMS, *tables, *judged(shards("known")), tmp_path)
     assert error.value.where == str(path)

@@ -1,5 +1,8 @@
 """Shares of verdicts, and the filter's effect on them."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pipeline.evaluation.data_quality.quality import JudgedQa, caption_quality, filter_effect, qa_quality
 
 
@@ -13,7 +16,7 @@ def test_shares_are_over_all_rows_of_a_table():
         pair("correct", False),
         pair("wrong", True, question_type="how", kind="count"),
         pair("unanswerable", False, question="what was it?"),
-        pair("not_understood", False, kind=None),
+        pair("not_understood", False, kind="not_understood"),
     ]
     quality = qa_quality(pairs)
     generated = quality["generated"]
@@ -37,6 +40,43 @@ def test_without_a_judge_only_diversity_is_told():
     assert set(quality["kept"]) == {"count", "distinct_questions", "blind_accuracy"}
 
 
+def test_shares_of_a_table_that_is_judged_in_part_are_over_the_judged_rows():
+    pairs = [
+        pair("correct", True, kind=None),
+        pair("wrong", False, kind=None),
+        pair(None, True, kind=None),
+        pair(None, True, kind=None, question_type="how"),
+    ]
+    quality = qa_quality(pairs, ("correct", "wrong"))
+    generated, kept, rejected = (quality[part] for part in ("generated", "kept", "rejected"))
+    assert generated["count"] == 4
+    assert [part["judged"] for part in (generated, kept, rejected)] == [50.0, 33.33, 100.0]
+    assert [part["correct"] for part in (generated, kept, rejected)] == [50.0, 100.0, 0.0]
+    assert "unanswerable" not in generated and "by_kind" not in generated
+    assert generated["by_type"] == {
+        "how": {"count": 1, "judged": 0.0},
+        "what": {"count": 3, "judged": 66.67, "correct": 50.0, "wrong": 50.0},
+    }
+    assert quality["filter_effect"] == filter_effect([True, False], [True, False])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["correct", "wrong", None]), st.booleans()), max_size=12))
+def test_rows_without_a_verdict_change_no_share(rows: list[tuple[str | None, bool]]):
+    judged = qa_quality([pair(verdict, kept, kind=None) for verdict, kept in rows if verdict])
+    partly = qa_quality([pair(verdict, kept, kind=None) for verdict, kept in rows])
+    assert partly.get("filter_effect") == judged.get("filter_effect")
+    for name in ("generated", "kept", "rejected"):
+        assert partly[name].get("correct") == judged[name].get("correct")
+    truths = [None if verdict is None else verdict == "correct" for verdict, _ in rows]
+    told = [truth for truth in truths if truth is not None]
+    if told:
+        kept = [is_kept for _, is_kept in rows]
+        known = [is_kept for truth, is_kept in zip(truths, kept, strict=True) if truth is not None]
+        parts = caption_quality(truths, kept), caption_quality(told, known)
+        assert parts[0]["filter_effect"] == parts[1]["filter_effect"]
+        assert parts[0]["generated"]["true"] == parts[1]["generated"]["true"]
+
+
 def test_filter_effect_of_a_known_filter():
     right = [True] * 6 + [False] * 4
     kept = [True] * 3 + [False] * 3 + [True] + [False] * 3
@@ -54,3 +94,8 @@ def test_caption_quality():
     quality = caption_quality([True, False, True, False], [True, False, True, True])
     assert quality["generated"] == {"count": 4, "true": 50.0}
     assert quality["kept"] == {"count": 3, "true": 66.67}
+    quality = caption_quality([True, None, False, None], [True, True, False, True])
+    assert quality["generated"] == {"count": 4, "judged": 50.0, "true": 50.0}
+    assert quality["kept"] == {"count": 3, "judged": 33.33, "true": 100.0}
+    nothing_kept = caption_quality([True, None], [False, True])["kept"]
+    assert nothing_kept == {"count": 1, "judged": 0.0}

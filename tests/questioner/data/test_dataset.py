@@ -12,6 +12,7 @@ from pipeline.questioner.data.dataset import Samples, read_samples
 from pipeline.questioner.model.build import Limits
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
+from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.table import Table
 
 
@@ -47,3 +48,15 @@ def test_some_sources_alone_are_their_rows_and_images(tmp_path: Path):
     with pytest.raises(UserError, match="Nothing comes from a source") as error:
         read(["a", "elsewhere"])
     assert error.value.expected == "some of a, b" and error.value.found == "elsewhere"
+
+
+def test_what_is_held_back_for_the_judge_is_in_no_split_that_is_learned_from(tmp_path: Path):
+    annotated.write_annotations(tmp_path)
+    for table, name in ((MANIFEST, "manifest"), (REGIONS, "regions"), (QUESTIONS, "questions")):
+        rows = table.read(tmp_path / f"{name}.parquet").to_pylist()
+        held_back = [row | {"split": "judge"} if row["key"] in ("image3", "image5") else row for row in rows]
+        table.write(tmp_path / f"{name}.parquet", held_back)
+    for split in ("train", "val"):
+        samples = read_samples(tmp_path, ImageShards(tmp_path), split, toy.prompts(), Limits(30, 30))
+        assert len(samples.keys) == {"train": 5, "val": 2}[split]
+        assert not {"image3", "image5"} & set(samples.keys)

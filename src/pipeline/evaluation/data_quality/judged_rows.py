@@ -1,4 +1,4 @@
-"""Generated rows with the oracle's verdicts, and examples of them for the report."""
+"""Generated rows with their verdicts, and examples of them for the report."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.evaluation.common.draw import Stream, draw, draw_each
-from pipeline.evaluation.common.judge import Judge
-from pipeline.evaluation.data_quality.quality import JudgedQa
+from pipeline.evaluation.data_quality.quality import UNKNOWN_KIND, JudgedQa
+from pipeline.evaluation.data_quality.row_judge import RowJudge
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.tables.table import Table
-from pipeline.tables.triplets import SPLIT, files_of_shards
+from pipeline.tables.triplets import files_of_shards
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def read_rows(
-    table: Table, folder: Path, suffix: str, pairs: ImageShards, keys: set[str] | None
+    table: Table, suffix: str, folder: Path, pairs: ImageShards, split: str, keys: set[str] | None
 ) -> list[dict[str, Any]]:
-    """Rows of `folder/<shard>-<suffix>.parquet`, of the given images or of all.
+    """Rows of `folder/<shard>-<suffix>.parquet` of a split, of the given images or of all.
 
-    Raises UserError if a shard of training images has no table, or a row's image is not among the pairs.
+    Raises UserError if a shard of the split has no table, or a row's image is not among the pairs.
     """
-    paths = files_of_shards(folder, suffix, pairs.shards(SPLIT), fix="run `dvc repro filter`")
+    paths = files_of_shards(folder, suffix, pairs.shards(split), fix="run `dvc repro filter`")
     parts = [table.read(path) for path in paths]
     for path, part in zip(paths, parts, strict=True):
         table.check_images(part, pairs.keys, path, pairs.folder / MANIFEST_FILE)
@@ -39,9 +41,9 @@ def chosen_images(keys: Sequence[str], limit: int | None, seed: int) -> set[str]
     return {keys[index] for index in draw(len(keys), limit, seed, Stream.JUDGED_IMAGES)}
 
 
-def judged_qa(rows: Sequence[Mapping[str, Any]], urls: Mapping[str, str], judge: Judge) -> list[JudgedQa]:
+def judged_qa(rows: Rows, judge: RowJudge) -> list[JudgedQa]:
     """Kept and rejected question-answer pairs (the latter have a `reason`) with their verdicts."""
-    kinds = {question: judge.kind(question) for question in sorted({row["question"] for row in rows})}
+    kinds = {question: judge.oracle.kind(question) for question in sorted({row["question"] for row in rows})}
     return [
         JudgedQa(
             key=row["key"],
@@ -49,32 +51,14 @@ def judged_qa(rows: Sequence[Mapping[str, Any]], urls: Mapping[str, str], judge:
             answer=row["answer"],
             question_type=row["question_type"],
             kept=row.get("reason") is None,
-            verdict=(
-                judge.verdict(urls[row["key"]], row["question"], row["answer"])
-                if judge.knows(urls[row["key"]])
-                else None
-            ),
-            question_kind=kinds[row["question"]],
+            verdict=judge.verdict(row),
+            question_kind=kinds[row["question"]] or UNKNOWN_KIND if judge.has_oracle(row["key"]) else None,
         )
         for row in rows
     ]
 
 
-def judged_captions(rows: Sequence[Mapping[str, Any]], urls: Mapping[str, str], judge: Judge) -> list[bool] | None:
-    """Whether each region caption is true; None if the truth about one of the images is not known."""
-    if not rows or not all(judge.knows(urls[row["key"]]) for row in rows):
-        return None
-    return [judge.is_true(urls[row["key"]], row["box"], row["caption"]) for row in rows]
-
-
-def qa_examples(
-    rows: Sequence[Mapping[str, Any]],
-    judged: Sequence[JudgedQa],
-    urls: Mapping[str, str],
-    judge: Judge,
-    count: int,
-    seed: int,
-) -> list[dict[str, Any]]:
+def qa_examples(rows: Rows, judged: Sequence[JudgedQa], judge: RowJudge, count: int, seed: int) -> list[dict[str, Any]]:
     """Rows of PAIR_EXAMPLES: `count` kept ones, and as many for each reason of rejection."""
     chosen = draw_each([row.get("reason") for row in rows], count, seed, Stream.QA_EXAMPLES)
     return [
@@ -83,17 +67,13 @@ def qa_examples(
             "kept": judged[index].kept,
             "reason": rows[index].get("reason"),
             "verdict": judged[index].verdict,
-            "truth": (
-                judge.answer(urls[rows[index]["key"]], rows[index]["question"]) if judged[index].verdict else None
-            ),
+            "truth": judge.truth(rows[index]) if judged[index].verdict else None,
         }
         for index in chosen
     ]
 
 
-def caption_examples(
-    rows: Sequence[Mapping[str, Any]], truths: Sequence[bool] | None, count: int, seed: int
-) -> list[dict[str, Any]]:
+def caption_examples(rows: Rows, truths: Sequence[bool | None], count: int, seed: int) -> list[dict[str, Any]]:
     """Rows of CAPTION_EXAMPLES: `count` kept ones, and as many for each reason of rejection."""
     chosen = draw_each([row.get("reason") for row in rows], count, seed, Stream.CAPTION_EXAMPLES)
     return [
@@ -101,7 +81,7 @@ def caption_examples(
             **rows[index],
             "kept": rows[index].get("reason") is None,
             "reason": rows[index].get("reason"),
-            "true": None if truths is None else truths[index],
+            "true": truths[index],
         }
         for index in chosen
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation.common.judge import Judge
-from pipeline.evaluation.data_quality.quality import JudgedQa, table_quality
+from pipeline.evaluation.data_quality.quality import UNKNOWN_KIND, JudgedQa, table_quality
 from pipeline.metrics.percentage import percentage
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_CAPTIONS
 
@@ -37,7 +37,7 @@ def model_metrics(folder: Path, judge: Judge) -> dict[str, Any]:
             question_type=row["question_type"],
             kept=True,
             verdict=judge.verdict(row["url"], row["question"], row["answer"]),
-            question_kind=judge.kind(row["question"]),
+            question_kind=judge.kind(row["question"]) or UNKNOWN_KIND,
         )
         for row in HELD_OUT_ANSWERS.read(folder / "answers.parquet").to_pylist()
         if judge.knows(row["url"])

@@ -7,8 +7,12 @@ A judge gives each pair one of four verdicts:
 - `unanswerable`: the question presupposes what is not there;
 - `not_understood`.
 
-Shares are over *all* rows of a table, in percent. Beside them stand the share of distinct questions and the accuracy of
-the question-only baseline, which never sees the image, so that trivial questions win nothing.
+The oracle judges every pair, and shares are over *all* rows of a table, in percent. Annotations judge some pairs, as
+correct or wrong, and leave the others without a verdict. Then shares are over the judged rows alone, and `judged` says
+beside them how many of the table's rows these are, in percent. A row without a verdict is never right or wrong.
+
+Beside the shares stand the share of distinct questions and the accuracy of the question-only baseline, which never sees
+the image, so that trivial questions win nothing.
 """
 
 from __future__ import annotations
@@ -22,12 +26,15 @@ from pipeline.evaluation.common.judge import VERDICTS, Verdict
 from pipeline.metrics.percentage import percentage
 from pipeline.metrics.question_only import blind_accuracy
 
+UNKNOWN_KIND = "not_understood"
+"""The kind of a question that the oracle does not understand."""
+
 
 @dataclass(frozen=True)
 class JudgedQa:
-    """A generated question-answer pair; without a judge, `verdict` and `question_kind` are None.
+    """A generated question-answer pair; `verdict` is None if it was not judged.
 
-    question_type: JADE's (what, how, …). question_kind: what the question is about, as the judge understands it.
+    question_type: JADE's (what, how, …). question_kind: what the question is about, if the oracle judges it, else None.
     """
 
     key: str
@@ -39,38 +46,53 @@ class JudgedQa:
     question_kind: str | None = None
 
 
-def qa_quality(rows: Sequence[JudgedQa]) -> dict[str, Any]:
+def qa_quality(rows: Sequence[JudgedQa], verdicts: Sequence[Verdict] = VERDICTS) -> dict[str, Any]:
     """Metrics of all pairs (`generated`), of the `kept` and the `rejected` ones, and of the filter's effect.
 
-    Verdicts, and what follows from them, appear only if every pair has one.
+    verdicts: those that may be given. Verdicts, and what follows from them, appear if any pair has one.
     """
+    judged = [row for row in rows if row.verdict]
+    partly = 0 < len(judged) < len(rows)
     parts = {
         "generated": rows,
         "kept": [row for row in rows if row.kept],
         "rejected": [row for row in rows if not row.kept],
     }
-    quality: dict[str, Any] = {name: table_quality(part) for name, part in parts.items()}
-    if rows and all(row.verdict for row in rows):
-        quality["filter_effect"] = filter_effect([row.verdict == "correct" for row in rows], [row.kept for row in rows])
+    quality: dict[str, Any] = {name: table_quality(part, verdicts, partly) for name, part in parts.items()}
+    if judged:
+        right, kept = [row.verdict == "correct" for row in judged], [row.kept for row in judged]
+        quality["filter_effect"] = filter_effect(right, kept)
     return quality
 
 
-def table_quality(rows: Sequence[JudgedQa]) -> dict[str, Any]:
-    """Count, distinct questions, question-only baseline and, where judged, shares of verdicts by type and kind."""
+def table_quality(
+    rows: Sequence[JudgedQa], verdicts: Sequence[Verdict] = VERDICTS, partly: bool = False
+) -> dict[str, Any]:
+    """Count, distinct questions, question-only baseline and, where judged, shares of verdicts by type and kind.
+
+    partly: whether to tell how many of the rows were judged.
+    """
+    judged = [row for row in rows if row.verdict]
     metrics: dict[str, Any] = {
         "count": len(rows),
         "distinct_questions": percentage(len({row.question for row in rows}), len(rows)),
         "blind_accuracy": question_only_accuracy(rows),
+        **judged_share(len(judged), len(rows), partly),
     }
-    if not rows or not all(row.verdict for row in rows):
+    if not judged:
         return metrics
-    return {
-        **metrics,
-        **verdict_shares(rows),
-        "blind_accuracy_on_correct": question_only_accuracy([row for row in rows if row.verdict == "correct"]),
-        "by_type": shares_by(rows, [row.question_type for row in rows]),
-        "by_kind": shares_by(rows, [row.question_kind or "not_understood" for row in rows]),
-    }
+    metrics |= verdict_shares(judged, verdicts)
+    metrics["blind_accuracy_on_correct"] = question_only_accuracy([row for row in judged if row.verdict == "correct"])
+    metrics["by_type"] = shares_by(rows, [row.question_type for row in rows], verdicts, partly)
+    of_oracle = [row for row in rows if row.question_kind]
+    if of_oracle:
+        metrics["by_kind"] = shares_by(of_oracle, [row.question_kind or "" for row in of_oracle], verdicts, False)
+    return metrics
+
+
+def judged_share(judged: int, rows: int, partly: bool) -> dict[str, float]:
+    """The share of judged rows in percent, if only a part of a table was judged."""
+    return {"judged": percentage(judged, rows)} if partly else {}
 
 
 def question_only_accuracy(rows: Sequence[JudgedQa]) -> float:
@@ -78,18 +100,27 @@ def question_only_accuracy(rows: Sequence[JudgedQa]) -> float:
     return blind_accuracy([row.key for row in rows], [row.question for row in rows], [row.answer for row in rows])
 
 
-def verdict_shares(rows: Sequence[JudgedQa]) -> dict[str, float]:
-    """The share of each verdict, in percent."""
+def verdict_shares(rows: Sequence[JudgedQa], verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """The share of each verdict among judged rows, in percent."""
     counts = Counter(row.verdict for row in rows)
-    return {verdict: percentage(counts[verdict], len(rows)) for verdict in VERDICTS}
+    return {verdict: percentage(counts[verdict], len(rows)) for verdict in verdicts}
 
 
-def shares_by(rows: Sequence[JudgedQa], names: Sequence[str]) -> dict[str, Any]:
-    """Count and shares of verdicts for each name, sorted by name. names: one per row."""
+def shares_by(
+    rows: Sequence[JudgedQa], names: Sequence[str], verdicts: Sequence[Verdict], partly: bool
+) -> dict[str, Any]:
+    """Count and, where judged, shares of verdicts for each name, sorted by name. names: one per row."""
     groups: dict[str, list[JudgedQa]] = defaultdict(list)
     for row, name in zip(rows, names, strict=True):
         groups[name].append(row)
-    return {name: {"count": len(group), **verdict_shares(group)} for name, group in sorted(groups.items())}
+    return {name: group_shares(group, verdicts, partly) for name, group in sorted(groups.items())}
+
+
+def group_shares(rows: Sequence[JudgedQa], verdicts: Sequence[Verdict], partly: bool) -> dict[str, Any]:
+    """Count and, where judged, shares of verdicts of some rows."""
+    judged = [row for row in rows if row.verdict]
+    shares = verdict_shares(judged, verdicts) if judged else {}
+    return {"count": len(rows), **judged_share(len(judged), len(rows), partly), **shares}
 
 
 def filter_effect(right: Sequence[bool], kept: Sequence[bool]) -> dict[str, float]:
@@ -112,11 +143,22 @@ def filter_effect(right: Sequence[bool], kept: Sequence[bool]) -> dict[str, floa
     }
 
 
-def caption_quality(truths: Sequence[bool], kept: Sequence[bool]) -> dict[str, Any]:
-    """Shares of true region captions before and after the filter, and its effect."""
+def caption_quality(truths: Sequence[bool | None], kept: Sequence[bool]) -> dict[str, Any]:
+    """Shares of true region captions before and after the filter, and its effect; None: not judged."""
+    partly = None in truths
     after = [truth for truth, is_kept in zip(truths, kept, strict=True) if is_kept]
+    judged = [(truth, is_kept) for truth, is_kept in zip(truths, kept, strict=True) if truth is not None]
     return {
-        "generated": {"count": len(truths), "true": percentage(sum(truths), len(truths))},
-        "kept": {"count": len(after), "true": percentage(sum(after), len(after))},
-        "filter_effect": filter_effect(truths, kept),
+        "generated": true_captions(truths, partly),
+        "kept": true_captions(after, partly),
+        "filter_effect": filter_effect([truth for truth, _ in judged], [is_kept for _, is_kept in judged]),
     }
+
+
+def true_captions(truths: Sequence[bool | None], partly: bool) -> dict[str, Any]:
+    """Number of captions, and how many of the judged ones are true, in percent; nothing of that if none was judged."""
+    judged = [truth for truth in truths if truth is not None]
+    shares = judged_share(len(judged), len(truths), partly)
+    if judged or not partly:
+        shares["true"] = percentage(sum(judged), len(judged))
+    return {"count": len(truths), **shares}

@@ -80,13 +80,13 @@ class FilterStep(Step):
         split_rows(captions, reasons, KEPT_DC, REJECTED_DC, folder, f"{shard.name}-dc")
 
 
-def generated_shards(generated: Path, pairs: ImageShards) -> list[Shard]:
-    """One shard per shard of training images: its generated question-answer pairs and region captions, and its images.
+def generated_shards(generated: Path, pairs: ImageShards, split: str = SPLIT) -> list[Shard]:
+    """One shard per shard of a split's images: its generated question-answer pairs and region captions, and its images.
 
     Raises UserError if there are none, or if a shard lacks a table.
     """
     require_folder(generated, "generate")
-    names = pairs.shards(SPLIT)
+    names = pairs.shards(split)
     qa, dc = (files_of_shards(generated, suffix, names, "run `dvc repro generate`") for suffix in ("qa", "dc"))
     return [
         Shard(name, (*tables, pairs.path(name)), pairs.listed(name))

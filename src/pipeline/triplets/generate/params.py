@@ -66,6 +66,9 @@ class GenerateParams(Params):
         le=100,
         description="Yes-or-no questions per image, whether a caption describes it (JADE: 5); 0: none.",
     )
+    val_split: bool = Field(
+        default=False, description="Ask about the pairs' val images too; only evaluate_data reads these rows."
+    )
     captions: SamplingParams = Field(description="Top-K sampling of region captions (JADE: K = 3).")
     questions: SamplingParams = Field(description="Top-K sampling of questions (JADE: K = 10); answers are greedy.")
     images_per_batch: int = Field(

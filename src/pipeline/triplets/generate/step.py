@@ -1,4 +1,4 @@
-"""Questions, answers and region captions for every training image of a shard, from the generator.
+"""Questions, answers and region captions for every image of a shard, from the generator.
 
 JADE's order, for each image: boxes, one sampled caption per box, then questions of the requested types about each box,
 sampled with its caption in the prompt, and a greedy answer to each; then yes-or-no questions by template, if there are
@@ -45,11 +45,11 @@ class GenerateStep(Step):
     def parameters(self) -> dict[str, Any]:
         """All parameters and a digest of the generator's folder, without the note on its provenance.
 
-        How many boxes of a table may be bad changes no output.
+        How many boxes of a table may be bad, and which images are asked about, changes no shard's output.
         Raises UserError if there is no generator.
         """
         folder = require_folder(self.model, "train_generator")
-        params = self.params.model_dump(exclude={"boxes": {"max_dropped_share"}})
+        params = self.params.model_dump(exclude={"boxes": {"max_dropped_share"}, "val_split": True})
         return {"params": params, "generator": hash_folder(folder, leave_out=("provenance.json",))}
 
     def setup(self) -> None:
@@ -86,14 +86,14 @@ class GenerateStep(Step):
         captions = first_captions(listed_captions(tar), pieces, sampling.max_tokens)
         return caption_questions(captions, self.params.caption_questions, sampling.seed)
 
-    def shards(self, pairs: ImageShards) -> list[Shard]:
-        """The work: every shard of training images, with the file that the boxes depend on.
+    def shards(self, pairs: ImageShards, split: str = SPLIT) -> list[Shard]:
+        """The work: every shard of a split (by default of training images), with the file that the boxes depend on.
 
         Raises UserError if that file is missing.
         """
         files = box_files(self.params.boxes, self.root)
         read = ["captions"] if self.params.caption_questions else []
-        return [Shard(name, (pairs.path(name), *files), pairs.listed(name, *read)) for name in pairs.shards(SPLIT)]
+        return [Shard(name, (pairs.path(name), *files), pairs.listed(name, *read)) for name in pairs.shards(split)]
 
 
 def generate_rows(

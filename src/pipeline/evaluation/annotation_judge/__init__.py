@@ -1,0 +1,1 @@
+"""The judge of photographs, of which no oracle knows the truth: annotations that were held back from training."""
