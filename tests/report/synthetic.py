@@ -12,9 +12,12 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from pipeline.core.files import write_json
+from pipeline.evaluation.annotation_judge.held_back import HeldBack
+from pipeline.evaluation.annotation_judge.judge import AnnotationJudge
 from pipeline.evaluation.common.judge import VERDICTS, Verdict
 from pipeline.evaluation.data_quality.measure_generated import measure_generated
 from pipeline.evaluation.data_quality.params import EvaluateDataParams
+from pipeline.evaluation.data_quality.row_judge import RowJudge
 from pipeline.evaluation.retrieval.measure import measure_retrieval
 from pipeline.evaluation.retrieval.params import EvaluateParams, GalleryParams
 from pipeline.report.params import ReportParams
@@ -186,9 +189,18 @@ def write_curves(results: Path) -> None:
 
 
 def write_results(
-    root: Path, judged: bool = True, hostile: bool = False, keep: bool = True, images: int = 40, side: int = 96
+    root: Path,
+    judged: bool = True,
+    hostile: bool = False,
+    keep: bool = True,
+    images: int = 40,
+    side: int = 96,
+    annotated: int = 0,
 ) -> None:
-    """`data/` and `results/` of an invented run below `root`; without an oracle if not `judged`."""
+    """`data/` and `results/` of an invented run below `root`; without an oracle if not `judged`.
+
+    annotated: about how many images annotations are held back.
+    """
     pairs, benchmarks, results = root / "data" / "pairs", root / "data" / "benchmarks", root / "results"
     write_images(pairs, "train", images, 1, judged, side)
     write_images(benchmarks / "shapes", "test", images, 5, judged, side)
@@ -211,12 +223,21 @@ def write_results(
         root / "data" / "triplets",
         root / "data" / "rejected",
         ImageShards(pairs),
-        InventedJudge(),
+        RowJudge(ImageShards(pairs).urls, InventedJudge(), AnnotationJudge(held_back(annotated))),
         evaluate_data,
     )
     write_json(evaluate / "metrics.json", {"retrieval": retrieval})
     write_json(results / "evaluate_finetuned" / "metrics.json", FINETUNED)
     write_json(evaluate_data / "metrics.json", {"data_quality": quality})
+
+
+def held_back(images: int) -> dict[str, HeldBack]:
+    """Annotators ask for the colour alone, see all as red, and name the shape."""
+    questions = {"what colour is it": [(None, ["red"])]}
+    return {
+        f"train{number:04d}": HeldBack([(picture(number)[2], picture(number)[1])], questions)
+        for number in range(images)
+    }
 
 
 def holds(captions: Sequence[str], urls: Sequence[str]) -> np.ndarray:

@@ -125,6 +125,41 @@ def test_without_an_oracle_its_parts_are_left_out(tmp_path: Path):
     assert "blind answerer" in text and "chance" in text
 
 
+def test_it_tells_what_held_back_annotations_could_judge(tmp_path: Path):
+    text, _ = make(tmp_path, judged=False, annotated=12)
+    quality = json.loads((tmp_path / "results/evaluate_data/metrics.json").read_text())["data_quality"]
+    pairs, captions = quality["generated"]["judged"], quality["captions"]["generated"]["judged"]
+    assert 0 < pairs < captions < 100
+    for words in (
+        "Annotations of 12 pictures that were held back",
+        f"That is {pairs:.1f} % of the pairs and {captions:.1f} % of the region captions",
+        f"questions with a correct answer, of the judged: {pairs:.1f} % of all",
+        "The verdict is that of held-back annotations.",
+        '<th scope="col" class="number">judged</th>',
+        "correct before",
+    ):
+        assert words in text
+    for words in ("oracle", "unanswerable", "what is asked about"):
+        assert words not in text
+
+
+def test_annotations_are_not_mentioned_where_the_oracle_judges(tmp_path: Path):
+    write_results(tmp_path, images=12, annotated=6)
+    text, _ = page(tmp_path)
+    assert "judges every pair" in text and "held back" not in text
+
+
+def test_it_shows_val_images_beside_the_others(tmp_path: Path):
+    write_results(tmp_path, images=12)
+    path = tmp_path / "results/evaluate_data/metrics.json"
+    metrics = json.loads(path.read_text())
+    quality = metrics["data_quality"]
+    quality["val"] = {name: quality[name] | {"count": 7654} for name in ("generated", "kept", "rejected")}
+    path.write_text(json.dumps(metrics))
+    text, _ = page(tmp_path)
+    assert "kept, val images" in text and text.count("7,654") == 3
+
+
 def test_what_models_write_is_text_not_markup(tmp_path: Path):
     text, _ = make(tmp_path, hostile=True)
     assert "<script" not in text and "&lt;script&gt;" in text

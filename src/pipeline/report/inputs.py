@@ -24,7 +24,7 @@ from pipeline.tables.examples import CAPTION_EXAMPLES, PAIR_EXAMPLES, RETRIEVAL_
 from pipeline.tables.table import Table
 
 SHARE = re.compile(
-    r"(^|\.)(R@\d+(_half_width)?|mean_recall|keep_rate|correct|wrong|unanswerable|not_understood|true"
+    r"(^|\.)(R@\d+(_half_width)?|mean_recall|keep_rate|judged|correct|wrong|unanswerable|not_understood|true"
     r"|distinct_questions|blind_accuracy|vqa_accuracy|exact|blind_exact|bleu4)$"
 )
 """Keys whose values are percentages."""

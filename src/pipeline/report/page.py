@@ -24,12 +24,13 @@ from pipeline.core.files import write_text
 from pipeline.core.visible import visible
 from pipeline.report.content.curves import recall_panels, training_panels
 from pipeline.report.content.finetuned_rows import finetuned_rows
-from pipeline.report.content.funnel_tables import VERDICT_COLOURS, funnels, rate_tables, verdict_rows
+from pipeline.report.content.funnel_tables import funnels, rate_tables
 from pipeline.report.content.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
 from pipeline.report.content.headline import chain_counts, headline
 from pipeline.report.content.settings_table import settings
+from pipeline.report.content.verdict_table import judges, verdict_table
 from pipeline.report.inputs import Results, read_results
-from pipeline.report.labels import VERDICTS, count
+from pipeline.report.labels import count
 from pipeline.report.params import ReportParams
 from pipeline.report.pictures import Album, Picture, benchmark_folder
 from pipeline.storage.shards import ImageShards
@@ -92,9 +93,8 @@ def page_view(
         "recalls": recall_panels(results.recall, results.retrieval),
         "finetuned": finetuned_rows(results.finetuned),
         "funnels": funnels(results.filter),
-        "verdicts": verdict_rows(quality),
-        "verdict_names": [(name, VERDICT_COLOURS[key]) for key, name in VERDICTS.items()],
-        "judged": "correct" in quality["generated"],
+        "verdicts": verdict_table(quality),
+        "judges": judges(quality),
         "judged_images": count(quality["images"]),
         "rates": rate_tables(results.filter, quality),
         "galleries": galleries,

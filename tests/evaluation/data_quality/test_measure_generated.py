@@ -121,6 +121,16 @@ def test_the_oracle_comes_before_annotations(tables: tuple[Path, Path], shards: 
     assert qualities[0] == qualities[1] == measure_generated(PARAMS, *tables, *judged(pairs), tmp_path)
 
 
+def test_each_image_has_its_own_judge(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
+    pairs = shards("http")
+    urls = {"image0": "http://0", "image1": "known://1"}
+    judge = RowJudge(urls, FakeJudge(), AnnotationJudge({"image0": HELD_BACK}))
+    quality = measure_generated(PARAMS, *tables, pairs, judge, tmp_path)
+    assert quality["annotated_images"] == 1
+    assert quality["generated"]["judged"] == 83.33 and quality["generated"]["unanswerable"] == 0.0
+    assert quality["generated"]["by_kind"]["colour"]["count"] == 3
+
+
 def test_val_images_are_measured_beside_the_others(tables: tuple[Path, Path], shards: Shards, tmp_path: Path):
     pairs = shards("known")
     assert "val" not in measure_generated(PARAMS, *tables, *judged(pairs), tmp_path)

@@ -1,4 +1,4 @@
-"""The data engine in tables: the funnel with its reasons, the verdicts, and rates by type and kind of question."""
+"""The data engine in tables: the funnel with its reasons, and rates by type and kind of question."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report.charts import Bar
-from pipeline.report.labels import VERDICTS, count, percent, plain, reason_words
+from pipeline.report.labels import count, percent, plain, reason_words
 from pipeline.triplets.filter.reasons import CAPTION_STEPS, QA_STEPS, Steps
 from pipeline.triplets.statistics.funnel import funnel
-
-VERDICT_COLOURS = {"correct": 2, "wrong": 1, "unanswerable": 3, "not_understood": 5}
 
 
 @dataclass(frozen=True)
@@ -60,18 +58,6 @@ class RateTable:
     name: str
     rows: list[RateRow]
     judged: bool
-
-
-@dataclass(frozen=True)
-class VerdictRow:
-    """One table's verdicts: a stacked bar and its numbers in the order of VERDICTS."""
-
-    name: str
-    count: str
-    bar: Bar | None
-    shares: list[str]
-    distinct: str
-    blind: str
 
 
 def funnels(metrics: Mapping[str, Any]) -> list[Funnel]:
@@ -135,31 +121,16 @@ def rate_rows(
             plain(name),
             count(generated),
             measure(100.0 * kept / generated if generated else 0.0, 0),
-            measure(before[name]["correct"], 2) if name in before else None,
-            measure(after[name]["correct"], 2) if name in after else None,
+            correctness(before, name),
+            correctness(after, name),
         )
         for name, (generated, kept) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
     ]
 
 
-def verdict_rows(quality: Mapping[str, Any]) -> list[VerdictRow]:
-    """All generated pairs, the kept and the rejected ones, with verdicts where there are any."""
-    rows = []
-    for name in ("generated", "kept", "rejected"):
-        figures = quality[name]
-        judged = "correct" in figures
-        shares = [(figures[verdict], VERDICT_COLOURS[verdict]) for verdict in VERDICTS] if judged else []
-        rows.append(
-            VerdictRow(
-                name,
-                count(figures["count"]),
-                Bar(shares) if judged else None,
-                [percent(share) for share, _ in shares],
-                percent(figures["distinct_questions"]),
-                percent(figures["blind_accuracy"]),
-            )
-        )
-    return rows
+def correctness(shares: Mapping[str, Any], name: str) -> Measure | None:
+    """The share of correct pairs of one name; None if none of them was judged."""
+    return measure(shares[name]["correct"], 2) if "correct" in shares.get(name, {}) else None
 
 
 def measure(share: float, colour: int) -> Measure:

@@ -72,16 +72,18 @@ def recalls(metrics: Mapping[str, Any]) -> list[Figure]:
 
 def quality(measured: Mapping[str, Any]) -> list[Figure]:
     """Shares of correct pairs and of true region captions before and after the filter, where judged."""
+    found = (
+        (measured, "correct", "questions with a correct answer", " among all generated and among the kept", "pairs"),
+        (measured.get("captions", {}), "true", "region captions that are true of their region", "", "captions"),
+    )
     figures = []
-    before, after = measured["generated"].get("correct"), measured["kept"].get("correct")
-    if before is not None and after is not None:
-        meaning = "questions with a correct answer among all generated and among the kept"
-        figures.append(improvement(before, after, meaning, effect(measured["filter_effect"], "pairs")))
-    captions = measured.get("captions")
-    if captions:
-        before, after = captions["generated"]["true"], captions["kept"]["true"]
-        meaning = "region captions that are true of their region"
-        figures.append(improvement(before, after, meaning, effect(captions["filter_effect"], "captions")))
+    for metrics, verdict, meaning, whole, things in found:
+        tables = [metrics.get(name, {}) for name in ("generated", "kept")]
+        if all(verdict in table for table in tables):
+            shares = [percent(table["judged"]) for table in tables if "judged" in table]
+            meaning += f", of the judged: {shares[0]} of all, {shares[1]} of the kept" if shares else whole
+            before, after = (table[verdict] for table in tables)
+            figures.append(improvement(before, after, meaning, effect(metrics["filter_effect"], things)))
     return figures
 
 
