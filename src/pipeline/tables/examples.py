@@ -52,8 +52,8 @@ PAIR_EXAMPLES = Table(
         Column("filter_confidence", pa.float32(), "Mean probability of that answer's words."),
         Column("kept", pa.bool_(), "Whether the filter kept it."),
         Column("reason", pa.string(), "Why it was rejected; null if it was kept."),
-        Column("verdict", pa.string(), "The oracle's verdict; null where no oracle knows the image."),
-        Column("truth", pa.string(), "The right answer; null where no oracle knows it."),
+        Column("verdict", pa.string(), "The verdict of the oracle or of held-back annotations; null: not judged."),
+        Column("truth", pa.string(), "The right answer; null where nobody knows it."),
     ),
     key=("key", "pair_id"),
 )
@@ -70,7 +70,7 @@ CAPTION_EXAMPLES = Table(
         Column("confidence", pa.float32(), "Mean probability of the caption's words."),
         Column("kept", pa.bool_(), "Whether the filter kept it."),
         Column("reason", pa.string(), "Why it was rejected; null if it was kept."),
-        Column("true", pa.bool_(), "Whether the oracle holds it true; null where no oracle knows the image."),
+        Column("true", pa.bool_(), "Whether oracle or held-back annotations hold it true; null: not judged."),
     ),
     key=("key", "region_id"),
 )

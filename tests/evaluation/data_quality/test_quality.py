@@ -1,6 +1,6 @@
 """Shares of verdicts, and the filter's effect on them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluation.data_quality.quality import JudgedQa, caption_quality, filter_effect, qa_quality
@@ -60,6 +60,7 @@ def test_shares_of_a_table_that_is_judged_in_part_are_over_the_judged_rows():
     assert quality["filter_effect"] == filter_effect([True, False], [True, False])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["correct", "wrong", None]), st.booleans()), max_size=12))
 def test_rows_without_a_verdict_change_no_share(rows: list[tuple[str | None, bool]]):
     judged = qa_quality([pair(verdict, kept, kind=None) for verdict, kept in rows if verdict])

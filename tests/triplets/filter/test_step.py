@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from tests.triplets.fakes import FakeFilterModel, as_filter_model
 from pipeline.core.errors import UserError
 from pipeline.core.samples import sample_of
 from pipeline.storage.shards import ImageShards
+from pipeline.storage.triplets import read_triplets
+from pipeline.tables.splits import has_val_rows, val_folder
 from pipeline.tables.table import Table
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
 from pipeline.triplets.filter.params import FilterParams
 from pipeline.triplets.filter.step import FilterStep, generated_shards, second_answers
+from pipeline.triplets.statistics.filtered import filter_metrics
 
 FILTER = {
     "rules": {"min_question_words": 2, "min_answer_confidence": 0.0},
@@ -68,6 +72,22 @@ def test_a_batch_that_memory_does_not_hold_is_refused(shard: Path, monkeypatch: 
         second_answers(as_filter_model(FakeFilterModel()), rows, [0, 1, 2], shard, 65_536)
     assert error.value.where == "filter.second_answer.images_per_batch"
     assert error.value.found == "2 images with 2 boxes and 3 texts in a batch"
+
+
+def test_whoever_learns_from_triplets_does_not_see_those_of_val_images(shard: Path, generated: Path) -> None:
+    step = FilterStep(FilterParams.model_validate(FILTER), generated)
+    step.answerer = as_filter_model(FakeFilterModel())
+    (work,) = generated_shards(generated, ImageShards(shard.parent))
+    step.run(work, generated)
+    kept, rejected = generated / "kept", generated / "rejected"
+    of_train = read_triplets(KEPT_QA, kept, ImageShards(shard.parent), "align", "")
+    metrics = filter_metrics(kept, rejected)
+    for folder in (kept, rejected):
+        assert not has_val_rows(folder)
+        shutil.copytree(folder, val_folder(folder))
+        assert has_val_rows(folder)
+    assert read_triplets(KEPT_QA, kept, ImageShards(shard.parent), "align", "").equals(of_train)
+    assert filter_metrics(kept, rejected) == metrics
 
 
 def test_missing_pieces_are_named(shard: Path, generated: Path) -> None:

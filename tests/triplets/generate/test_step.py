@@ -11,6 +11,8 @@ from tests.triplets.fakes import FakeGenerator, as_generator
 from pipeline.core.errors import UserError
 from pipeline.core.samples import sample_of
 from pipeline.execution.step import Shard
+from pipeline.storage.shards import ImageShards
+from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
 from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.params import GenerateParams
@@ -53,6 +55,23 @@ def test_the_share_of_bad_boxes_that_is_accepted_computes_nothing_again(tmp_path
         return GenerateStep(GenerateParams.model_validate(GENERATE | {"boxes": boxes}), tmp_path, tmp_path).parameters()
 
     assert parameters() == parameters(max_dropped_share=0.5) != parameters(top_n=5)
+
+
+def test_val_images_are_further_shards_of_the_same_step(shard: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_bytes(b"weights")
+    with_val, without = (
+        GenerateStep(GenerateParams.model_validate(GENERATE | more), tmp_path / "model", tmp_path)
+        for more in ({"val_split": True}, {})
+    )
+    assert with_val.parameters() == without.parameters()
+    rows = MANIFEST.read(shard.parent / "manifest.parquet").to_pylist()
+    (shard.parent / "val-00001.tar").write_bytes(shard.read_bytes())
+    val = [row | {"key": f"val-{row['key']}", "split": "val", "shard": "val-00001"} for row in rows]
+    MANIFEST.write(shard.parent / "manifest.parquet", [*rows, *val])
+    pairs = ImageShards(shard.parent)
+    assert [work.name for work in without.shards(pairs)] == ["train-00000"]
+    assert [work.name for work in with_val.shards(pairs, "val")] == ["val-00001"]
 
 
 def test_a_batch_that_memory_does_not_hold_is_refused(
