@@ -16,7 +16,7 @@ REGIONS = Table(
         Column("box", BOX, "What the phrase is about; the full image is 0, 0, 1, 1."),
         Column("phrase", pa.string(), "The annotator's words."),
         Column("source", pa.string(), "Name of the source in the parameters."),
-        Column("split", pa.string(), "`train` or `val`, by image."),
+        Column("split", pa.string(), "`train`, `val` or `judge` (held back to judge generated rows), by image."),
     ),
     key=("key", "region_id"),
 )
@@ -34,7 +34,7 @@ QUESTIONS = Table(
         Column("question_type", pa.string(), "what, how, where, who, why, when, binary or other."),
         Column("answer_type", pa.string(), "VQA's: yes/no, number or other."),
         Column("source", pa.string(), "Name of the source in the parameters."),
-        Column("split", pa.string(), "`train` or `val`, by image; of benchmarks the benchmark's own split."),
+        Column("split", pa.string(), "As of `regions`; of benchmarks the benchmark's own split."),
     ),
     key=("key", "question_id"),
 )

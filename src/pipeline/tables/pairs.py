@@ -12,7 +12,11 @@ MANIFEST = Table(
     description="One row per image of the shards beside it.",
     columns=(
         Column("key", pa.string(), "The image's key, unique over all sources; its files in the tar begin with it."),
-        Column("split", pa.string(), "`train` or `val`; of benchmarks the benchmark's own split."),
+        Column(
+            "split",
+            pa.string(),
+            "`train` or `val`, of annotations also `judge`; of benchmarks the benchmark's own split.",
+        ),
         Column("shard", pa.string(), "Name of the tar, without `.tar`."),
         Column("offset", pa.int64(), "Where the image's bytes begin in the tar."),
         Column("size", pa.int64(), "Number of the image's bytes."),
