@@ -21,6 +21,7 @@ from pipeline.evaluation.data_quality.row_judge import RowJudge
 from pipeline.evaluation.retrieval.measure import measure_retrieval
 from pipeline.evaluation.retrieval.params import EvaluateParams, GalleryParams
 from pipeline.report.params import ReportParams
+from pipeline.storage.boxes import Box
 from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA, REJECTED_DC, REJECTED_QA
@@ -233,7 +234,7 @@ def write_results(
 
 def held_back(images: int) -> dict[str, HeldBack]:
     """Annotators ask for the colour alone, see all as red, and name the shape."""
-    questions = {"what colour is it": [(None, ["red"])]}
+    questions: dict[str, list[tuple[Box | None, list[str]]]] = {"what colour is it": [(None, ["red"])]}
     return {
         f"train{number:04d}": HeldBack([(picture(number)[2], picture(number)[1])], questions)
         for number in range(images)
