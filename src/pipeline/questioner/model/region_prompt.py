@@ -125,7 +125,7 @@ class RoiTokens(nn.Module):
         features to the width of the tokens before `through`. If `visual` went through a linear map (with bias),
         `through` is its matrix alone, and the result is what the map would give of the marked tokens.
         """
-        boxes = widened(boxes)
+        boxes = widened(boxes.to(torch.promote_types(visual.dtype, torch.float32)))
         share = self.shares(boxes)
         rows = visual[image_of_row]
         binned = bins(boxes)
