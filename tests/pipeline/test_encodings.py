@@ -31,7 +31,8 @@ def calls_without_encoding(tree: ast.AST) -> Iterator[ast.Call]:
 def of_a_library(node: ast.Call) -> bool:
     """Whether the call opens an archive or an image, which are bytes."""
     owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-    return isinstance(owner, ast.Name) and owner.id in ("tarfile", "Image", "os", "webbrowser")
+    name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    return name in ("tarfile", "_zip", "Image", "os", "webbrowser")
 
 
 def mode(node: ast.Call, place: int) -> str:

@@ -96,8 +96,10 @@ def test_retrieval_before_and_after_reranking(paths: Paths) -> None:
             hits = sum(row[column] == 1 for row in queries)
             assert figures[direction]["R@1"] == pytest.approx(100 * hits / count, abs=0.01)
             assert figures[direction]["R@1_half_width"] >= 0
+        # Of captions with the same words, and thus the same score, one may be a candidate where the rank counts all.
         behind = [row for row in queries if row["rank"] > 3]
-        assert behind and all(row["reranked"] == row["rank"] for row in behind)
+        assert behind and all(row["reranked"] <= row["rank"] for row in behind)
+        assert direction == "image_to_text" or all(row["reranked"] == row["rank"] for row in behind)
         assert any(row["reranked"] != row["rank"] for row in queries)
     assert rows[0]["key"] == "pair1" and rows[1]["text"] == "a green square on the left"
 
