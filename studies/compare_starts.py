@@ -1,11 +1,12 @@
-"""Compare the starts of the study of few labels, item by item.
+"""Compare the starts of a study item by item: few_labels, or init_from.
 
-Reads   studies/params.yaml  studies/data/few_labels/
-Writes  studies/few_labels.md  studies/results/few_labels.json
+Reads   studies/params.yaml  studies/data/<study>/
+Writes  studies/<study>.md  studies/results/<study>.json
 """
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -18,12 +19,13 @@ if __name__ == "__main__":
 from pipeline.core.stage import run_command
 
 
-def main() -> None:
+def main(study: Literal["few_labels", "init_from"]) -> None:
     from pipeline.studies.comparison.few_labels import write_few_labels
-    from pipeline.studies.few_labels.params import SECTION
+    from pipeline.studies.comparison.init_from import write_init_from
     from pipeline.studies.study.study import StudyPaths
 
-    write_few_labels(StudyPaths(ROOT, SECTION))
+    write = {"few_labels": write_few_labels, "init_from": write_init_from}[study]
+    write(StudyPaths(ROOT, study))
 
 
 main.__doc__ = __doc__

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from tests.questioner import annotated
 from tests.questioner.finetuning import two_processes as finetuned_by
-from tests.questioner.killed import contents, die_before, in_process
+from tests.questioner.killed import contents, die_before
 from tests.questioner.pretraining import two_processes as pretrained_by
+from tests.studies.killed_cell import said_by_killed_cell
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import load_params
@@ -197,20 +198,11 @@ def finetune_until(root: str, death: tuple[str, int] | None) -> None:
 
 
 def test_a_killed_cell_goes_on_and_gives_the_same_bytes(ran: Paths, root: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    shutil.copytree(ran.root, again)
-    where = StudyPaths(again, "few_labels")
-    files = where.items("filtered", 0), where.metrics("filtered", 0)
-    expected = [path.read_bytes() for path in files]
-    for path in files:
-        path.unlink()
-    said = [
-        in_process(root, f"{__name__}.finetune_until({str(again)!r}, {death!r})", death is not None)
-        for death in (("finetune-continued", 2), ("finetune-captions-2", 1), None)
-    ]
+    deaths = (("finetune-continued", 2), ("finetune-captions-2", 1))
+    until = f"{__name__}.finetune_until"
+    said = said_by_killed_cell(root, ran.root, tmp_path / "again", "few_labels", ("filtered", 0), until, deaths)
     assert "finetune-continued: going on from step 2" in said[1]
     assert "finetune-captions-2: going on from step 1" in said[2]
-    assert [path.read_bytes() for path in files] == expected
 
 
 def test_mistakes_are_named(ran: Paths, own: tuple[PretrainParams, FinetuneParams, FewLabels], tmp_path: Path) -> None:

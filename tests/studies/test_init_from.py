@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.questioner import annotated
-from tests.questioner.killed import die_before, in_process
+from tests.questioner.killed import die_before
 from tests.questioner.pretraining import two_processes as pretrained_by
 from tests.questioner.small import FEW_IMAGES, ONE_LAYER, training
+from tests.studies.killed_cell import said_by_killed_cell
 
 from pipeline.core.errors import UserError
 from pipeline.core.settings import load_params
@@ -132,19 +132,10 @@ def train_until(root: str, death: tuple[str, int] | None) -> None:
 
 
 def test_a_killed_cell_goes_on_and_gives_the_same_bytes(ran: Paths, root: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    shutil.copytree(ran.root, again)
-    where = StudyPaths(again, "init_from")
-    files = where.items("pretrained", 0), where.metrics("pretrained", 0)
-    expected = [path.read_bytes() for path in files]
-    for path in files:
-        path.unlink()
-    said = [
-        in_process(root, f"{__name__}.train_until({str(again)!r}, {death!r})", death is not None)
-        for death in (("train_generator", 2), ("train_filter", 1), None)
-    ]
+    deaths = (("train_generator", 2), ("train_filter", 1))
+    until = f"{__name__}.train_until"
+    said = said_by_killed_cell(root, ran.root, tmp_path / "again", "init_from", ("pretrained", 0), until, deaths)
     assert "train_filter: going on from step" in said[2]
-    assert [path.read_bytes() for path in files] == expected
 
 
 def test_a_start_that_is_not_there_is_named(ran: Paths) -> None:

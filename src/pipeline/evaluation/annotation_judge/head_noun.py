@@ -14,13 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from pipeline.metrics.nouns import singular, words
+
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 POSSESSIVE = re.compile(r"['’]s\b")
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(text.split())
 
 
 DETERMINERS = words(
@@ -45,33 +42,6 @@ QUANTITIES = words(
     " flock pack kind type sort handful collection cluster bit slice team array majority lots"
 )
 """Nouns before "of" that count or measure what follows."""
-IRREGULAR = {
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "people": "person",
-    "feet": "foot",
-    "teeth": "tooth",
-    "geese": "goose",
-    "mice": "mouse",
-    "leaves": "leaf",
-    "wolves": "wolf",
-    "knives": "knife",
-    "shelves": "shelf",
-    "scarves": "scarf",
-    "loaves": "loaf",
-    "calves": "calf",
-    "buses": "bus",
-    "potatoes": "potato",
-    "tomatoes": "tomato",
-    "skis": "ski",
-    "taxis": "taxi",
-    "movies": "movie",
-    "cookies": "cookie",
-    "ties": "tie",
-    "pies": "pie",
-}
-UNCHANGED = words("clothes tennis jeans pants shorts series species gymnastics binoculars")
 
 
 def head_nouns(phrase: str) -> frozenset[str]:
@@ -125,20 +95,3 @@ def conjuncts(tokens: Sequence[str]) -> Iterator[list[str]]:
             part = []
     if part:
         yield part
-
-
-def singular(noun: str) -> str:
-    """A noun's singular form; both forms of a noun that is not known may become another word, but the same one.
-
-    >>> [singular(noun) for noun in "dogs benches houses ladies glass children".split()]
-    ['dog', 'bench', 'house', 'lady', 'glass', 'child']
-    """
-    if noun in IRREGULAR:
-        return IRREGULAR[noun]
-    if noun in UNCHANGED or len(noun) <= 3 or noun.endswith(("ss", "us", "is")):
-        return noun
-    if noun.endswith("ies"):
-        return f"{noun[:-3]}y"
-    if noun.endswith(("sses", "shes", "ches", "xes", "zes")):
-        return noun[:-2]
-    return noun.removesuffix("s")

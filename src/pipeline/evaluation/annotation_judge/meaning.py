@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.evaluation.annotation_judge.head_noun import words
+from pipeline.metrics.nouns import words
 
 SAME = {
     other: word

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.fetch.annotations.derived import words as w
+from pipeline.metrics.nouns import IRREGULAR
 
 NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 COLORED = "colored"
@@ -197,15 +198,4 @@ def is_plural(noun: str) -> bool:
     >>> [word for word in "dogs people grass bus jeans".split() if is_plural(word)]
     ['dogs', 'people', 'jeans']
     """
-    return noun in w.PLURALS or (noun.endswith("s") and not noun.endswith(("ss", "us")) and noun not in w.SINGULAR_IN_S)
-
-
-def singular(noun: str) -> str:
-    """The singular of a noun; other words stay as they are.
-
-    >>> singular("dogs"), singular("people"), singular("dress")
-    ('dog', 'person', 'dress')
-    """
-    if noun in w.PLURALS:
-        return w.PLURALS[noun]
-    return noun[:-1] if is_plural(noun) and len(noun) > 3 else noun
+    return noun in IRREGULAR or (noun.endswith("s") and not noun.endswith(("ss", "us")) and noun not in w.SINGULAR_IN_S)

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(text.split())
-
+from pipeline.metrics.nouns import words as words
 
 NUMBERS = {
     word: str(number)
@@ -98,25 +94,6 @@ NOT_NOUNS = words(
 )
 """Last words of phrases that name nothing that one could ask about."""
 
-UNCOUNTED_PLURALS = words("clothes")
-PLURALS: Mapping[str, str] = {
-    "people": "person", "men": "man", "women": "woman", "children": "child", "feet": "foot", "teeth": "tooth",
-    "geese": "goose", "mice": "mouse", "policemen": "policeman", "firemen": "fireman", "wolves": "wolf",
-    "leaves": "leaf", "knives": "knife", "scarves": "scarf", "calves": "calf", "fishermen": "fisherman",
-    "businessmen": "businessman", "cavemen": "caveman", "snowmen": "snowman", "oxen": "ox", "police": "policeman",
-    "halves": "half", "shelves": "shelf", "hooves": "hoof", "horsemen": "horseman", "servicemen": "serviceman",
-    "lives": "life", "loaves": "loaf", "cyclists": "cyclist", "buses": "bus", "dresses": "dress", "glasses": "glass",
-    "beaches": "beach", "benches": "bench", "branches": "branch", "couches": "couch", "crosses": "cross",
-    "watches": "watch", "leashes": "leash", "bushes": "bush", "dishes": "dish", "boxes": "box", "harnesses": "harness",
-    "waitresses": "waitress", "actresses": "actress", "torches": "torch", "pouches": "pouch", "wrenches": "wrench",
-    "stitches": "stitch", "churches": "church", "witches": "witch", "matches": "match", "foxes": "fox",
-    "huskies": "husky", "puppies": "puppy", "babies": "baby", "ladies": "lady", "bunnies": "bunny", "ponies": "pony",
-    "buddies": "buddy", "cherries": "cherry", "berries": "berry", "butterflies": "butterfly", "families": "family",
-    "daisies": "daisy", "parties": "party", "cities": "city", "bodies": "body", "bellies": "belly", "kitties": "kitty",
-    "balconies": "balcony", "trophies": "trophy", "canopies": "canopy", "lilies": "lily", "skies": "sky",
-    "teddies": "teddy", "buggies": "buggy", "hoodies": "hoodie",
-}  # fmt: skip
-"""Plurals that are not the singular with an s."""
 SINGULAR_IN_S = words("bus tennis canvas lens circus campus gas chess iris atlas cactus bass pancreas debris lacrosse")
 BOTH_NUMBERS = words("fish sheep deer moose bison salmon aircraft watercraft series species cattle trout shrimp")
 """Nouns whose plural looks like the singular."""
