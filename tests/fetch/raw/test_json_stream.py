@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tests.fetch.files import write
 
@@ -82,6 +82,7 @@ def decoded(text: str) -> Any:
 
 
 @settings(max_examples=500, deadline=None)
+@example([], {"indent": None}, [(2, 0, '"\\')])
 @given(st.lists(OBJECTS, max_size=3) | st.dictionaries(TEXTS, OBJECTS, max_size=3), LAYOUTS, st.lists(EDITS))
 def test_a_damaged_file_is_refused_where_the_standard_decoder_refuses_it(
     path: Path, value: Any, layout: dict[str, Any], edits: list[tuple[int, int, str]]

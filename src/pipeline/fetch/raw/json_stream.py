@@ -96,14 +96,15 @@ class Parts:
 def parts_of(stream: BinaryIO, where: str, repair: bool) -> Parts:
     """A file from behind its byte order mark, if it has one.
 
-    A quotation mark follows it. The parser does not look at a text without an end behind the end of a list; but if
-    there is one already, the mark completes it, and the parser refuses it, as it refuses half a word.
+    A space and a quotation mark follow it. The parser does not look at a text without an end behind the end of a list;
+    but if there is one already, the mark completes it, and the parser refuses it, as it refuses half a word. The space
+    keeps a backslash at the end from taking the mark as its own.
     """
     stream.seek(0)
     if stream.read(len(BOM_UTF8)) != BOM_UTF8:
         stream.seek(0)
     parts = sane_parts(stream, where)
-    return Parts(chain(repaired(parts) if repair else short_texts(parts), [b'"']))
+    return Parts(chain(repaired(parts) if repair else short_texts(parts), [b' "']))
 
 
 def sane_parts(stream: BinaryIO, where: str) -> Iterator[bytes]:
