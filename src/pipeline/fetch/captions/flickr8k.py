@@ -15,6 +15,7 @@ from pydantic import Field
 
 from pipeline.fetch.captions.sources import CaptionedSource
 from pipeline.fetch.packing.dropped import BAD_LINE, CAPTION_TOO_LONG, NO_CAPTION, Ledger
+from pipeline.fetch.packing.hash_share import HashShare, in_share
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError, photograph
@@ -32,6 +33,7 @@ class Flickr8kSource(CaptionedSource):
     kind: Literal["flickr8k"]
     tokens: RawPath = Field(description="Captions: Flickr8k.token.txt.")
     image_list: RawPath = Field(description="Image names: Flickr_8k.trainImages.txt, or another split's.")
+    share: HashShare = Field(default=[0.0, 1.0])
 
     @property
     def listed_in(self) -> str:
@@ -44,7 +46,7 @@ class Flickr8kSource(CaptionedSource):
         images: list[ListedImage] = []
         for number, line in enumerate(read_lines(require_file(root, self.image_list)), start=1):
             name = line.strip()
-            if not name:
+            if not name or not in_share(flickr_photograph(name), self.share):
                 continue
             if name in captions:
                 where, source_image_id = f"{self.image_list}, line {number}", flickr_photograph(name)

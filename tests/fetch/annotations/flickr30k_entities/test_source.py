@@ -111,6 +111,20 @@ def test_a_list_restricts_the_images(tmp_path: Path, line: str) -> None:
     assert dropped(annotations) == {}
 
 
+def test_both_sources_of_a_photograph_take_the_same_share(tmp_path: Path) -> None:
+    write_source(tmp_path)
+    write(tmp_path / "raw/f8k.txt", "77_18ab.jpg#0\ttwo dogs\n100_1.jpg#0\ta dog\n")
+    write(tmp_path / "raw/list.txt", "77_18ab.jpg\n100_1.jpg\n")
+    files = {"images": "raw/images", "tokens": "raw/f8k.txt", "image_list": "raw/list.txt"}
+    taken: list[str] = []
+    for share in ([0, 0.3], [0.3, 0.6], [0.6, 1]):
+        pairs = Flickr8kSource.model_validate({"kind": "flickr8k", "name": "f8k", "share": share, **files})
+        listed = [image.source_image_id for image in pairs.read(tmp_path, Ledger("f8k"))]
+        assert sorted(listed) == sorted(image.source_image_id for image in read(tmp_path, share=share).images)
+        taken += listed
+    assert sorted(taken) == ["flickr:100", "flickr:77"]
+
+
 def test_a_list_gives_the_order_and_its_odd_lines_are_dropped(tmp_path: Path) -> None:
     write_source(tmp_path)
     write(tmp_path / "raw/list.txt", b"100\n77_18ab.jpg\n100.jpg\n55.jpg\ndog.jpg\n\xff\n")

@@ -22,6 +22,7 @@ from pipeline.fetch.annotations.flickr30k_entities.files import NO_FILE, EntityF
 from pipeline.fetch.annotations.flickr30k_entities.photographs import Photograph, read_photograph
 from pipeline.fetch.captions.flickr8k import flickr_id, flickr_photograph, read_lines
 from pipeline.fetch.packing.dropped import BAD_LINE, LISTED_TWICE, Ledger
+from pipeline.fetch.packing.hash_share import HashShare, in_share
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.archive import ImageArchive
 from pipeline.fetch.raw.locations import RawPath, require_file
@@ -38,6 +39,7 @@ class PhotographsSource(AnnotationSource):
     image_list: RawPath | None = Field(
         default=None, description="Images to take: one id or file name per line; null: all that are annotated."
     )
+    share: HashShare = Field(default=[0.0, 1.0])
 
     @property
     def listed_in(self) -> str:
@@ -60,7 +62,8 @@ class PhotographsSource(AnnotationSource):
 
     def image_ids(self, root: Path, files: EntityFiles, ledger: Ledger) -> Sequence[str]:
         """The ids of the photographs to take."""
-        return read_image_list(root, self.image_list, files, ledger) if self.image_list else files.image_ids
+        listed = read_image_list(root, self.image_list, files, ledger) if self.image_list else files.image_ids
+        return [image_id for image_id in listed if in_share(flickr_photograph(image_id), self.share)]
 
     def image(self, annotations: Annotations, photograph: Photograph, file_name: str) -> ListedImage:
         """A photograph as an image of this source."""
