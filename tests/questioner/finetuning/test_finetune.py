@@ -91,6 +91,17 @@ def test_trainings_share_the_tokens_of_images(made: Paths, tmp_path: Path, monke
     assert len(encoded) == len(set(encoded)) == 5  # pairs and annotations, both splits; the benchmark
 
 
+def test_annotations_of_one_source_can_be_named(made: Paths):
+    everything = read("annotations", made)
+    names = set(everything.sources) - {""}
+    assert len(names) > 1
+    parts = [read(f"annotations/{name}", made) for name in sorted(names)]
+    assert sum(len(part.questions.pieces) for part in parts) == len(everything.questions.pieces)
+    assert all(set(part.sources) == {name} for name, part in zip(sorted(names), parts, strict=True))
+    with pytest.raises(UserError, match="Nothing comes from a source of annotations"):
+        read("annotations/unknown", made)
+
+
 def finetune_until(root: str, training: str, death: int | None) -> None:
     """Fine-tune; before update `death` of a training this process kills itself."""
     die_before(death, training)

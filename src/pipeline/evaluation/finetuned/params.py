@@ -16,7 +16,7 @@ class Score(Params):
     name: Name = Field(description="Name of the score and of its folder of details.")
     model: Name = Field(description="Model: a folder of models/finetuned, which is named after its task.")
     source: Folder = Field(
-        description="Held-out source: benchmarks/<name> (all of it), pairs or annotations (split val)."
+        description="Source: pairs, annotations, annotations/<source> (split val) or benchmarks/<name>."
     )
 
 

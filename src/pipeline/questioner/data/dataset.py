@@ -158,7 +158,7 @@ def of_sources(tables: Sequence[pa.Table], sources: Sequence[str], folder: Path)
     if unknown := sorted(set(sources) - set(found)):
         raise UserError(
             "Nothing comes from a source of annotations.",
-            where=f"annotation_sources, {folder}",
+            where=folder,
             expected=f"some of {', '.join(found)}",
             found=", ".join(unknown),
             fix="name sources of fetch_annotations, or null for all of them",

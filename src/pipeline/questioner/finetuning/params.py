@@ -99,7 +99,7 @@ class ContinuedParams(Params):
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 """The name of a task or of a score, which is that of a folder."""
-Folder = Annotated[str, Field(pattern=r"^(pairs|annotations|benchmarks/[^/]+)$")]
+Folder = Annotated[str, Field(pattern=r"^(pairs|annotations(/[^/]+)?|benchmarks/[^/]+)$")]
 
 
 class DownstreamTask(Params):
@@ -110,10 +110,10 @@ class DownstreamTask(Params):
         description="Task: questions (VQA), captions or retrieval (contrast)."
     )
     train_on: Folder = Field(
-        description="Source: pairs or annotations (split train), or benchmarks/<name> (all of it)."
+        description="Source: pairs, annotations, annotations/<source> (split train) or benchmarks/<name>."
     )
     validate_on: Folder = Field(
-        description="Held-out source: pairs or annotations (split val), or benchmarks/<name> (all of it)."
+        description="Source: pairs, annotations, annotations/<source> (split val) or benchmarks/<name>."
     )
     most: int | None = Field(
         default=None,

@@ -29,14 +29,15 @@ from pipeline.tables.annotations import QUESTIONS, REGIONS
 
 QUESTIONS_FILE = "questions.parquet"
 BENCHMARKS = "benchmarks/"
+ANNOTATIONS = "annotations"
 
 
 def shards_of(source: str, paths: Paths) -> ImageShards:
-    """The image shards of `pairs`, `triplets`, `annotations` or `benchmarks/<name>`; UserError if they are missing."""
+    """The image shards of a source (see `read_source`); UserError if they are missing."""
     if source.startswith(BENCHMARKS):
         folder = paths.benchmarks / source.removeprefix(BENCHMARKS)
         return ImageShards(require_folder(folder, "dvc repro fetch_benchmarks"))
-    return ImageShards(paths.annotations if source == "annotations" else paths.pairs)
+    return ImageShards(paths.annotations if source.startswith(ANNOTATIONS) else paths.pairs)
 
 
 def read_source(
@@ -44,12 +45,15 @@ def read_source(
 ) -> tuple[Samples, list[Path]]:
     """The samples of a source (of a split, but for benchmarks) in its `shards`, and the files that decide them.
 
-    Raises UserError if tables are missing or do not fit together.
+    source: `pairs`, `triplets`, `annotations` (all of them), `annotations/<name of one of their sources>` or
+    `benchmarks/<name>`. Raises UserError if tables are missing or do not fit together, or if no annotation comes from
+    the source that is named.
     """
     manifest, folder = shards.folder / MANIFEST_FILE, shards.folder
-    if source == "annotations":
+    if source.startswith(ANNOTATIONS):
         files = [manifest, folder / "regions.parquet", folder / QUESTIONS_FILE]
-        return read_samples(folder, shards, split, prompts, limits), files
+        names = [source.removeprefix(f"{ANNOTATIONS}/")] if source != ANNOTATIONS else None
+        return read_samples(folder, shards, split, prompts, limits, names), files
     if source == "pairs":
         return read_pairs(shards, split, prompts, limits), [manifest]
     if source == "triplets":
