@@ -12,8 +12,14 @@ from pathlib import Path
 TRAIN, VAL = "train", "val"
 JUDGE = "judge"
 """Annotations that no training and no validation reads: they judge what is generated about their photographs."""
+TEST = "test"
+"""Annotations for the last measurement: nothing is trained, validated or chosen on them, and no judge reads them."""
 
-ANNOTATION_SPLITS = (TRAIN, VAL, JUDGE)
+ANNOTATION_SPLITS = (TRAIN, VAL, JUDGE, TEST)
+"""In this order each holds back more than the one before: choices are made by validations and by verdicts of the judge,
+none by the test."""
+HELD_BACK = (JUDGE, TEST)
+"""Splits whose photographs are in no other split, whatever a source calls them."""
 
 
 def val_folder(folder: Path) -> Path:

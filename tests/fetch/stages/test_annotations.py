@@ -101,8 +101,18 @@ def test_photographs_held_back_for_the_judge_lie_beside_the_others(raw: Path) ->
     assert counts["regions"]["judge"] == 18
     assert set(ImageShards(raw / "out").shards("judge")) == {f"judge-{n:05d}" for n in (2, 3, 4, 5)}
     assert fetch(raw, judge_source_images=3)["images"].keys() == {"train", "val", "judge"}
-    with pytest.raises(ValidationError, match="train, val or judge, not test"):
-        fetch(raw, sources=[VG | {"split": "test"}])
+    with pytest.raises(ValidationError, match="one of train, val, judge, test, not dev"):
+        fetch(raw, sources=[VG | {"split": "dev"}])
+
+
+def test_a_test_source_takes_its_source_images_along_and_is_counted(raw: Path) -> None:
+    counts = fetch(raw, sources=[VG, VQA | {"split": "test"}], val_source_images=2, judge_source_images=1)
+    assert counts["images"] == {"train": 3, "val": 2, "judge": 1, "test": 14}
+    assert counts["questions"] == {"train": 0, "val": 0, "test": 8}
+    assert counts["regions"]["test"] == 18
+    for table, name in ((REGIONS, "regions"), (QUESTIONS, "questions")):
+        rows = table.read(raw / f"out/{name}.parquet").to_pylist()
+        assert sum(row["split"] == "test" for row in rows) == counts[name]["test"]
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,10 +37,10 @@ def test_photographs_held_back_by_number_are_taken_from_training_alone():
     assert {(without[name], held_back[name]) for name in changed} == {("train", "judge")}
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["train", "val", "judge"]))))
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["train", "val", "judge", "test"]))))
 def test_the_source_that_holds_back_most_decides(entries: list[tuple[str, str]]):
     entries = [*entries, ("always", "train")]
-    rank = ["train", "val", "judge"]
+    rank = ["train", "val", "judge", "test"]
     splits = splits_of_source_images(entries, 0, 0)
     for name, split in splits.items():
         assert split == max((of for image, of in entries if image == name), key=rank.index)
@@ -52,9 +52,16 @@ def row(key: str, split: str, sha256: str, url: str = ""):
 
 
 @pytest.mark.parametrize(("sha256", "url"), [("1", ""), ("3", "u")])
-def test_copies_of_a_held_back_image_are_found_without_an_id(sha256: str, url: str):
-    rows = [row("a", "judge", "1", "u"), row("b", "judge", "2"), row("c", "train", "4"), row("d", "val", "4")]
-    check_held_back(MANIFEST.build(rows))
+@pytest.mark.parametrize("held_back", ["judge", "test"])
+def test_copies_of_a_held_back_image_are_found_without_an_id(held_back: str, sha256: str, url: str):
+    rows = [row("a", held_back, "1", "u"), row("b", held_back, "2"), row("c", "train", "4"), row("d", "val", "4")]
+    check_held_back(MANIFEST.build([*rows, row("f", held_back, "1", "u")]))
     with pytest.raises(UserError, match="in another split too") as error:
         check_held_back(MANIFEST.build([*rows, row("e", "val", sha256, url)]))
-    assert "a, whose photograph e shows too" in error.value.found
+    assert f"1 of them, such as a ({held_back}), whose photograph e (val) shows too" in error.value.found
+
+
+def test_judge_and_test_share_no_photograph():
+    with pytest.raises(UserError, match="the judge or the test") as error:
+        check_held_back(MANIFEST.build([row("a", "judge", "1"), row("b", "test", "1"), row("c", "train", "2")]))
+    assert "such as a (judge), whose photograph b (test)" in error.value.found

@@ -13,6 +13,7 @@ from pipeline.questioner.model.build import Limits
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import MANIFEST
+from pipeline.tables.splits import HELD_BACK
 from pipeline.tables.table import Table
 
 
@@ -50,11 +51,12 @@ def test_some_sources_alone_are_their_rows_and_images(tmp_path: Path):
     assert error.value.expected == "some of a, b" and error.value.found == "elsewhere"
 
 
-def test_what_is_held_back_for_the_judge_is_in_no_split_that_is_learned_from(tmp_path: Path):
+@pytest.mark.parametrize("held_back_split", HELD_BACK)
+def test_what_is_held_back_is_in_no_split_that_is_learned_from(tmp_path: Path, held_back_split: str):
     annotated.write_annotations(tmp_path)
     for table, name in ((MANIFEST, "manifest"), (REGIONS, "regions"), (QUESTIONS, "questions")):
         rows = table.read(tmp_path / f"{name}.parquet").to_pylist()
-        held_back = [row | {"split": "judge"} if row["key"] in ("image3", "image5") else row for row in rows]
+        held_back = [row | {"split": held_back_split} if row["key"] in ("image3", "image5") else row for row in rows]
         table.write(tmp_path / f"{name}.parquet", held_back)
     for split in ("train", "val"):
         samples = read_samples(tmp_path, ImageShards(tmp_path), split, toy.prompts(), Limits(30, 30))

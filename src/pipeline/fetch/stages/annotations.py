@@ -27,7 +27,7 @@ from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
 from pipeline.fetch.stages.splits import check_held_back, splits_of_source_images
 from pipeline.tables.annotations import QUESTIONS, REGIONS
 from pipeline.tables.pairs import DROPPED, MANIFEST
-from pipeline.tables.splits import ANNOTATION_SPLITS, JUDGE
+from pipeline.tables.splits import ANNOTATION_SPLITS, HELD_BACK
 
 OPTION = "fetch_annotations.max_dropped_share"
 
@@ -133,6 +133,6 @@ def check_contents(regions: pa.Table, questions: pa.Table) -> None:
 
 
 def by_split(table: pa.Table) -> dict[str, int]:
-    """Number of rows by split; of judge only if there are any."""
+    """Number of rows by split; of judge and test only if there are any."""
     counts = {split: table.filter(pc.field("split") == split).num_rows for split in ANNOTATION_SPLITS}
-    return {split: count for split, count in counts.items() if count or split != JUDGE}
+    return {split: count for split, count in counts.items() if count or split not in HELD_BACK}

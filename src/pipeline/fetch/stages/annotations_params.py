@@ -53,5 +53,6 @@ class FetchAnnotationsParams(PackingParams):
         require_unique([source.name for source in self.sources])
         for source in self.sources:
             if source.split not in ANNOTATION_SPLITS:
-                raise ValueError(f"source {source.name}: split must be train, val or judge, not {source.split}")
+                known = ", ".join(ANNOTATION_SPLITS)
+                raise ValueError(f"source {source.name}: split must be one of {known}, not {source.split}")
         return self
