@@ -18,7 +18,7 @@ from pipeline.core.files import write_text
 from pipeline.tables.table import Table
 from pipeline.tables.teacher import teacher_table
 
-MODULES = ("pairs", "annotations", "teacher", "triplets", "held_out", "examples", "scores")
+MODULES = ("pairs", "annotations", "teacher", "triplets", "held_out", "examples", "described_boxes", "scores")
 HEAD = """# Tables
 
 Every table that crosses a stage, from `src/pipeline/tables/` (`python scripts/tables_page.py` writes this page).

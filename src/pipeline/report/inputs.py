@@ -25,7 +25,7 @@ from pipeline.tables.table import Table
 
 SHARE = re.compile(
     r"(^|\.)(R@\d+(_half_width)?|mean_recall|keep_rate|judged|correct|wrong|unanswerable|not_understood|true"
-    r"|distinct_questions|blind_accuracy|vqa_accuracy|exact|blind_exact|bleu4)$"
+    r"|distinct_questions|blind_accuracy|vqa_accuracy|(blind_)?exact(_normalised)?|bleu4|head_noun(_open|_strict)?)$"
 )
 """Keys whose values are percentages."""
 TRAININGS = ("pretrain", "train_generator", "train_filter", "align")
@@ -48,6 +48,7 @@ class Results:
 
     retrieval: Mapping[str, Any]
     data_quality: Mapping[str, Any]
+    test: Mapping[str, Any]
     filter: Mapping[str, Any]
     finetuned: Mapping[str, Any]
     curves: Mapping[str, Curves]
@@ -60,9 +61,11 @@ class Results:
 def read_results(folder: Path) -> Results:
     """All of `results/`. Raises UserError naming the first file that is missing or not what it should be."""
     evaluate, data = folder / "evaluate", folder / "evaluate_data"
+    measured = read_metrics(data / "metrics.json", "data_quality")
     found = Results(
         retrieval=read_metrics(evaluate / "metrics.json", "retrieval")["retrieval"],
-        data_quality=read_metrics(data / "metrics.json", "data_quality")["data_quality"],
+        data_quality=measured["data_quality"],
+        test=measured.get("test", {}),
         filter=read_metrics(folder / "filter" / "metrics.json", "pairs", "captions"),
         finetuned=read_metrics(folder / "evaluate_finetuned" / "metrics.json"),
         curves={name: read_curves(folder / name / "plots") for name in TRAININGS},

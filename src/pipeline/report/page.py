@@ -28,6 +28,7 @@ from pipeline.report.content.funnel_tables import funnels, rate_tables
 from pipeline.report.content.galleries import Gallery, caption_gallery, pair_gallery, retrieval_galleries
 from pipeline.report.content.headline import chain_counts, headline
 from pipeline.report.content.settings_table import settings
+from pipeline.report.content.test_split_rows import final_measurement
 from pipeline.report.content.verdict_table import judges, verdict_table
 from pipeline.report.inputs import Results, read_results
 from pipeline.report.labels import count
@@ -95,6 +96,7 @@ def page_view(
         "funnels": funnels(results.filter),
         "verdicts": verdict_table(quality),
         "judges": judges(quality),
+        "final": final_measurement(results.test),
         "judged_images": count(quality["images"]),
         "rates": rate_tables(results.filter, quality),
         "galleries": galleries,

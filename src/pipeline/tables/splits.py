@@ -13,7 +13,7 @@ TRAIN, VAL = "train", "val"
 JUDGE = "judge"
 """Annotations that no training and no validation reads: they judge what is generated about their photographs."""
 TEST = "test"
-"""Annotations for the last measurement: nothing is trained, validated or chosen on them, and no judge reads them."""
+"""Annotations for the final measurement: nothing is trained, validated or chosen on them, and no judge reads them."""
 
 ANNOTATION_SPLITS = (TRAIN, VAL, JUDGE, TEST)
 """In this order each holds back more than the one before: choices are made by validations and by verdicts of the judge,

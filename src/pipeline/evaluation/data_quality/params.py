@@ -14,6 +14,9 @@ class EvaluateDataParams(Params):
         le=1_000_000_000,
         description="Images whose generated rows are judged, drawn at random; null: all of them.",
     )
+    images_per_batch: int = Field(
+        default=32, ge=1, le=65_536, description="Images of the split test that are captioned and answered together."
+    )
     rows_per_reason: int = Field(
         ge=0, le=10_000, description="Examples of kept pairs, and of rejected ones for each reason; captions too."
     )

@@ -3,7 +3,7 @@
 Visual Genome and VQAv2 share tens of thousands of images with COCO. All entries that show one source image go to one
 split together, whatever their sources are. The one that holds back most wins:
 
-1. test, if one of the sources is for the last measurement, as its `split` says: what the judge says may decide a choice
+1. test, if one of the sources is for the final measurement, as its `split` says: the judge may decide a choice
    of parameters, and nothing may be chosen on test images;
 2. judge, if one of them is held back for the judge;
 3. val, if one of them is for validation;

@@ -10,7 +10,7 @@ from pipeline.report.labels import DIRECTIONS, count, percent, plain
 
 
 @dataclass(frozen=True)
-class FinetunedRow:
+class ScoreRow:
     """A score: its name, what it was measured on, and its figures."""
 
     name: str
@@ -18,9 +18,9 @@ class FinetunedRow:
     figures: list[str]
 
 
-def finetuned_rows(scores: Mapping[str, Mapping[str, Any]]) -> list[FinetunedRow]:
+def finetuned_rows(scores: Mapping[str, Mapping[str, Any]]) -> list[ScoreRow]:
     """A row for every score, in the order of the parameters."""
-    return [FinetunedRow(plain(name), *described(metrics)) for name, metrics in scores.items()]
+    return [ScoreRow(plain(name), *described(metrics)) for name, metrics in scores.items()]
 
 
 def described(metrics: Mapping[str, Any]) -> tuple[str, list[str]]:
