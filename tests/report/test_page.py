@@ -160,6 +160,49 @@ def test_it_shows_val_images_beside_the_others(tmp_path: Path):
     assert "kept, val images" in text and text.count("7,654") == 3
 
 
+CAPTIONS = {"boxes": 4948, "phrases": 10233, "cider": 81.26, "head_noun": 60.2, "head_noun_open": 9.0}
+ANSWERS = {"questions": 1200, "vqa_accuracy": 50.04, "exact": 45.0, "blind_exact": 21.0}
+ANSWERS |= {"exact_normalised": 47.0, "blind_exact_normalised": 22.0}
+TEST = {
+    "images": 1000,
+    "images_among_pairs": 0,
+    "region_captions": CAPTIONS | {"head_noun_strict": 52.5},
+    "region_captions_blind": CAPTIONS | {"head_noun_strict": 12.0},
+    "filter_answers": ANSWERS | {"by_source": {"derived": ANSWERS | {"questions": 700}}},
+}
+"""Figures of a split test."""
+
+
+def with_test(root: Path, **test) -> str:
+    write_results(root, images=12)
+    path = root / "results/evaluate_data/metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"test": TEST | test}))
+    return page(root)[0]
+
+
+def test_it_tells_the_final_measurement_if_there_was_one(judged, tmp_path: Path):
+    assert "Final measurement" not in judged[0]
+    whole = with_test(tmp_path)
+    text = re.sub(r"<[^>]*>|\s+", " ", whole.partition('<section id="test">')[2].partition("</section>")[0])
+    text = " ".join(text.split()).replace(" ,", ",")
+    boxes = "4,948 boxes, 10,233 phrases CIDEr-D 81.3, right noun 60.2 %, open 9.0 %, same noun"
+    for words in (
+        "on 1,000 pictures on which nothing was trained",
+        f"region captions of the generator {boxes} 52.5 %",
+        f"region captions guessed from the box alone {boxes} 12.0 %",
+        "answers of the filter model 1,200 questions VQA accuracy 50.0 %, equal answers 47.0 %, guessed without the",
+        "guessed without the image 22.0 %",
+        "answers of the filter model, derived 700 questions",
+    ):
+        assert words in text
+    assert "answers of the generator" not in text and "among the pairs" not in text
+    assert 'href="#test"' in whole
+
+
+def test_it_says_how_many_test_pictures_a_pretraining_has_seen(tmp_path: Path):
+    assert "7 of them are among the pairs too" in with_test(tmp_path, images_among_pairs=7)
+
+
 def test_what_models_write_is_text_not_markup(tmp_path: Path):
     text, _ = make(tmp_path, hostile=True)
     assert "<script" not in text and "&lt;script&gt;" in text
@@ -232,6 +275,9 @@ def test_dvc_watches_the_settings_that_the_page_lists(root: Path):
         ("evaluate_finetuned/metrics.json", b'{"vqa": {"questions": 3, "vqa_accuracy": 101.0}}'),
         ("evaluate_finetuned/metrics.json", b'{"vqa": {"questions": 3}}'),
         ("evaluate_finetuned/metrics.json", b'{"vqa": 3}'),
+        ("evaluate_data/metrics.json", b'{"data_quality": {}, "test": {"x": {"head_noun_strict": 100.5}}}'),
+        ("evaluate_data/metrics.json", b'{"data_quality": {}, "test": {"x": {"blind_exact_normalised": 101}}}'),
+        ("evaluate_data/metrics.json", b'{"data_quality": {}, "test": 3}'),
         ("align/plots/training.csv", b"step,loss\n1,nan\n"),
         ("align/plots/validation.csv", b"step,recall\n1,1e999\n"),
         ("align/plots/training.csv", b"\0" * 512),

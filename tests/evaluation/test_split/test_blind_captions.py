@@ -41,7 +41,7 @@ def test_the_usual_noun_among_the_nearest_wins_over_the_nearest_phrase() -> None
     boxes, phrases = [box for box, _ in regions], [phrase for _, phrase in regions]
     assert BlindCaptioner(boxes, phrases, 3).caption(low) == "the cat"
     assert BlindCaptioner(boxes, phrases, 1).caption(low) == "a dog"
-    assert BlindCaptioner(boxes, phrases).caption(low) == "a hat"
+    assert BlindCaptioner(boxes, phrases, 50).caption(low) == "a hat"
 
 
 def test_without_a_training_region_there_is_no_baseline() -> None:

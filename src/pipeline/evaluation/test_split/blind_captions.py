@@ -20,7 +20,9 @@ import numpy as np
 from pipeline.evaluation.annotation_judge.head_noun import head_nouns
 from pipeline.storage.boxes import Box
 
-NEIGHBOURS = 50
+NEIGHBOURS = 200
+"""The strongest baseline on the dev part of Flickr30k Entities, learned from its train part: of 4,948 boxes 4.7, 6.4,
+9.8, 11.9, 11.8 and 10.9 % get a phrase with the same head noun from 1, 10, 50, 200, 500 and 2,000 neighbours."""
 
 
 class BlindCaptioner:

@@ -14,7 +14,7 @@ import torch
 
 from pipeline.core.settings import machine
 from pipeline.evaluation.test_split.region_captions import AnnotatedBoxes
-from pipeline.questioner.data.dataset import QuestionSet, Ragged, RegionSet, read_samples, samples_of_tables
+from pipeline.questioner.data.dataset import QuestionSet, Ragged, read_samples, samples_of_tables
 from pipeline.questioner.data.image_inputs import PixelStore, image_inputs
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.generator import Generator
@@ -50,18 +50,14 @@ class MeasuredImages:
         return MeasuredImages(HeldOut(samples, images, shards.urls, len(samples.keys), images_per_batch), boxes)
 
     def require_memory(self, model: Generator | FilterModel) -> None:
-        """Raise UserError if a batch of captions, or of answers, takes more memory than there is."""
-        samples = self.held_out.samples
-        for asked in (samples.questions, samples.regions):
-            if isinstance(asked, QuestionSet) or isinstance(model, Generator):
-                self._require(model, asked)
-
-    def _require(self, model: Generator | FilterModel, asked: RegionSet | QuestionSet) -> None:
+        """Raise UserError if a batch of answers or, of a generator, of captions takes more memory than there is."""
+        samples, sees_boxes = self.held_out.samples, isinstance(model, Generator)
         pixels = BYTES_PER_PIXEL * model.vision.encoder.preprocessing.size**2
-        for images in self.held_out.batches:
-            texts = len(rows_of(asked.first, images))
-            boxes = texts if isinstance(model, Generator) else len(images)
-            model.memory.require(len(images), boxes, texts, len(images) * pixels, OPTION)
+        for first in (samples.questions.first, *([samples.regions.first] if sees_boxes else [])):
+            for images in self.held_out.batches:
+                texts = len(rows_of(first, images))
+                boxes = texts if sees_boxes else len(images)
+                model.memory.require(len(images), boxes, texts, len(images) * pixels, OPTION)
 
 
 def cut(questions: QuestionSet, longest: int) -> QuestionSet:

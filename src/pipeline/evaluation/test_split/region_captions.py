@@ -10,6 +10,11 @@ figures are not those of here. Texts are respelled in the same way.)
 - `head_noun_open`: the share where the words leave it open. Both are shares of all boxes, so that a model wins nothing
   by vague words, and the rest disagrees;
 - `head_noun_strict`: the share whose head noun equals that of a phrase, without the table of synonyms.
+
+Broad words agree with many narrower ones: on the dev part of Flickr30k Entities, "a person" for every box agrees in
+25.0 %, and is the same noun in 6.7 %. So read the first share beside the strict one. Of the boxes there with several
+different phrases, the first agrees with the others in 68.5 % (12.5 % open), and has the same noun in 61.2 %; its
+CIDEr-D is 105.
 """
 
 from __future__ import annotations
