@@ -1,7 +1,7 @@
 """The split test as a model reads it, in batches of images that fit into memory.
 
-Nothing is left out because it is long: the models read the beginning of a question that is too long for them, and what
-annotators answered counts whatever its length.
+Nothing is left out because it is long: the models read the beginning of a question that is too long for them (the
+generator leaves room for an answer behind it), and what annotators answered counts whatever its length.
 """
 
 from __future__ import annotations
@@ -38,29 +38,36 @@ class MeasuredImages:
     def read(
         annotations: Path, shards: ImageShards, model: Generator | FilterModel, images_per_batch: int
     ) -> MeasuredImages:
-        """Read the split. Raises UserError if tables and images do not fit each other."""
+        """Read the split.
+
+        Raises UserError if tables and images do not fit each other, or if a batch takes more memory than there is.
+        """
         prompts, encoder = model.prompts, model.vision.encoder
         everything = read_samples(annotations, shards, TEST, prompts, UNLIMITED)
         boxes = AnnotatedBoxes.of(everything.regions.table)
         samples = samples_of_tables(everything.keys, boxes.regions, everything.questions.table, prompts, UNLIMITED)
-        samples = replace(samples, questions=cut(samples.questions, model.config.max_tokens - 2))
+        if isinstance(model, Generator):
+            samples = replace(samples, questions=cut(samples.questions, model.config.max_tokens - 2))
         store = PixelStore(shards, samples.keys, encoder.preprocessing)
+        held_out = HeldOut(samples, store, shards.urls, len(samples.keys), images_per_batch)
+        require_memory(model, held_out)
         per_box = model.config.region_prompt == "mask_channel"
-        images = image_inputs(encoder, store, per_box, torch.device(machine().device))
-        return MeasuredImages(HeldOut(samples, images, shards.urls, len(samples.keys), images_per_batch), boxes)
+        held_out.inputs = image_inputs(encoder, store, per_box, torch.device(machine().device))
+        return MeasuredImages(held_out, boxes)
 
-    def require_memory(self, model: Generator | FilterModel) -> None:
-        """Raise UserError if a batch of answers or, of a generator, of captions takes more memory than there is."""
-        samples, sees_boxes = self.held_out.samples, isinstance(model, Generator)
-        pixels = BYTES_PER_PIXEL * model.vision.encoder.preprocessing.size**2
-        for first in (samples.questions.first, *([samples.regions.first] if sees_boxes else [])):
-            for images in self.held_out.batches:
-                texts = len(rows_of(first, images))
-                boxes = texts if sees_boxes else len(images)
-                model.memory.require(len(images), boxes, texts, len(images) * pixels, OPTION)
+
+def require_memory(model: Generator | FilterModel, held_out: HeldOut) -> None:
+    """Raise UserError if a batch of answers or, of a generator, of captions takes more memory than there is."""
+    samples, sees_boxes = held_out.samples, isinstance(model, Generator)
+    pixels = BYTES_PER_PIXEL * model.vision.encoder.preprocessing.size**2
+    for first in (samples.questions.first, *([samples.regions.first] if sees_boxes else [])):
+        for images in held_out.batches:
+            texts = len(rows_of(first, images))
+            boxes = texts if sees_boxes else len(images)
+            model.memory.require(len(images), boxes, texts, len(images) * pixels, OPTION)
 
 
 def cut(questions: QuestionSet, longest: int) -> QuestionSet:
-    """Questions with at most the first `longest` word pieces: the generator's separator and answer must still fit."""
+    """Questions with at most the first `longest` word pieces."""
     pieces = questions.pieces
     return replace(questions, pieces=Ragged.of([pieces[row][:longest] for row in range(len(pieces))]))

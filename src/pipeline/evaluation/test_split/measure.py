@@ -107,9 +107,7 @@ class FinalEvaluation:
 
     def read(self, model: Generator | FilterModel) -> MeasuredImages:
         """The test images as a model reads them. Raises UserError if a batch takes more memory than there is."""
-        images = MeasuredImages.read(self.paths.annotations, self.shards, model, self.params.images_per_batch)
-        images.require_memory(model)
-        return images
+        return MeasuredImages.read(self.paths.annotations, self.shards, model, self.params.images_per_batch)
 
     def blind_captions(self, boxes: AnnotatedBoxes) -> list[str]:
         """The baseline's caption of each box; none if there is no training region."""
