@@ -16,7 +16,11 @@ REGIONS = Table(
         Column("box", BOX, "What the phrase is about; the full image is 0, 0, 1, 1."),
         Column("phrase", pa.string(), "The annotator's words."),
         Column("source", pa.string(), "Name of the source in the parameters."),
-        Column("split", pa.string(), "`train`, `val` or `judge` (held back to judge generated rows), by image."),
+        Column(
+            "split",
+            pa.string(),
+            "`train`, `val`, `judge` (judges generated rows) or `test` (for the final measurement), by image.",
+        ),
     ),
     key=("key", "region_id"),
 )

@@ -11,7 +11,7 @@ _URL = Column("url", pa.string(), "Where the image comes from.")
 
 HELD_OUT_ANSWERS = Table(
     name="held-out answers",
-    path="results/{train_generator/held_out,train_filter/held_out,finetune/held_out/<task>,evaluate_finetuned/details/<score>}/answers.parquet",
+    path="results/{train_generator/held_out,train_filter/held_out,finetune/held_out/<task>,evaluate_finetuned/details/<score>,evaluate_data/details/test/<model>}/answers.parquet",
     description="A held-out question with the model's answer.",
     columns=(
         _KEY,

@@ -15,7 +15,7 @@ MANIFEST = Table(
         Column(
             "split",
             pa.string(),
-            "`train` or `val`, of annotations also `judge`; of benchmarks the benchmark's own split.",
+            "`train` or `val`, of annotations also `judge` and `test`; of benchmarks the benchmark's own split.",
         ),
         Column("shard", pa.string(), "Name of the tar, without `.tar`."),
         Column("offset", pa.int64(), "Where the image's bytes begin in the tar."),
