@@ -326,6 +326,15 @@ def test_images_of_one_base_name_keep_their_own_boxes(tmp_path: Path) -> None:
     }
 
 
+def test_two_sources_can_share_out_the_images_of_one_file(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(20) for _ in range(2)]
+    lines = [json.dumps({"image": name, "question": "Who?", "answer": "he"}) for name in names]
+    write(tmp_path / "own/q.jsonl", "\n".join(lines))
+    parts = [read(tmp_path, JSONL | {"share": share}).images for share in ([0, 0.5], [0.5, 1])]
+    assert all(parts)
+    assert sorted(image.file_name for part in parts for image in part) == sorted(set(names))
+
+
 def test_jsonl(tmp_path: Path) -> None:
     lines = [
         '{"question_id": 10, "image": "a.jpg", "question": "How many ?", "answers": ["2", "tape_dispenser"]}',

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
 from pipeline.fetch.packing.dropped import BAD_LINE
+from pipeline.fetch.packing.hash_share import HashShare, in_share
 from pipeline.fetch.packing.source import ListedImage
 from pipeline.fetch.raw.locations import RawPath, require_file
 from pipeline.fetch.raw.records import RecordError, RecordReader
@@ -29,6 +30,7 @@ class JsonlSource(AnnotationSource):
     underscore_is_space: bool = Field(
         default=False, description="Read underscores in answers as spaces (DAQUAR writes tape_dispenser)."
     )
+    share: HashShare = Field(default=[0.0, 1.0])
 
     @property
     def listed_in(self) -> str:
@@ -53,9 +55,11 @@ class JsonlSource(AnnotationSource):
     def add_line(
         self, annotations: Annotations, line: bytes, number: int, reader: RecordReader, images: dict[str, ListedImage]
     ) -> None:
-        """Add the question of one line. Raises RecordError if it cannot be used."""
+        """Add the question of one line, if its image lies in the share. Raises RecordError if it cannot be used."""
         record = parse(line, reader, number)
         name, question = reader.text(record, "image"), reader.text(record, "question")
+        if not in_share(name, self.share):
+            return
         question_id = reader.identifier(record, "question_id") if "question_id" in record else str(number)
         answers = answers_of(record, reader)
         if self.underscore_is_space:
