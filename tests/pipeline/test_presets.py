@@ -38,10 +38,11 @@ def test_scores_name_what_the_other_stages_make(file: str) -> None:
     content = YAML(typ="safe").load(ROOT / file)
     benchmarks = {f"benchmarks/{benchmark['name']}" for benchmark in content["fetch_benchmarks"]["benchmarks"]}
     tasks = {task["name"]: task["task"] for task in content["finetune"]["tasks"]}
+    annotations = {f"annotations/{source['name']}" for source in content["fetch_annotations"]["sources"]}
     scores = content["evaluate_finetuned"]["scores"]
-    assert {score["task"] for score in scores} == {"questions", "captions", "retrieval"}
+    assert {score["model"] for score in scores} == set(tasks)
     for score in scores:
-        assert score["source"] in benchmarks | {"annotations", "pairs"}
+        assert score["source"] in benchmarks | annotations | {"annotations", "pairs"}
         assert tasks[score["model"]] == score["task"]
         assert tasks[score.get("rerank", score)["model"]] in (score["task"], "captions")
 

@@ -28,7 +28,7 @@ HashShare = Annotated[
     Field(
         min_length=2,
         max_length=2,
-        description="Photographs to take: from one share to another of all, by a hash of their name; [0, 1]: all.",
+        description="Part of the images to take, by a hash of their name; [0, 1]: all.",
     ),
     AfterValidator(ordered),
 ]
