@@ -27,7 +27,7 @@ from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.finetuning import train
 from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
-from pipeline.questioner.finetuning.train import Finetuning
+from pipeline.questioner.finetuning.train import Finetuning, Step
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
@@ -100,6 +100,20 @@ def test_annotations_of_one_source_can_be_named(made: Paths):
     assert all(set(part.sources) == {name} for name, part in zip(sorted(names), parts, strict=True))
     with pytest.raises(UserError, match="Nothing comes from a source of annotations"):
         read("annotations/unknown", made)
+
+
+def test_tasks_on_one_source_and_on_all_see_their_own_images(made: Paths, tmp_path: Path):
+    name = sorted(set(read("annotations", made).sources) - {""})[-1]
+    inputs: dict[tuple[Path, tuple[str, ...]], ImageInputs] = {}
+    steps = [
+        Step(made, made.pretrained, f"step{number}", PARAMS.tasks[0].samples, 0.1, shared)
+        for number, shared in enumerate((inputs, inputs, {}))
+    ]
+    everything = steps[0].data_set("annotations", "train")
+    found, alone = (step.data_set(f"annotations/{name}", "train") for step in steps[1:])
+    assert isinstance(found.images, torch.Tensor) and isinstance(alone.images, torch.Tensor)
+    assert len(found.samples.keys) < len(everything.samples.keys)
+    assert torch.equal(found.images, alone.images)
 
 
 def finetune_until(root: str, training: str, death: int | None) -> None:

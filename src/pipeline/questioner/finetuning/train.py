@@ -55,7 +55,7 @@ class Finetuning:
 
     def __init__(self, params: FinetuneParams, paths: Paths) -> None:
         self.params, self.paths = params, paths
-        self.inputs: dict[tuple[Path, str], ImageInputs] = {}
+        self.inputs: dict[tuple[Path, tuple[str, ...]], ImageInputs] = {}
 
     @fixed_threads(CPU_THREADS)
     def run(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Finetuning:
 class Step:
     """One training that starts from the model in a folder, and writes one. `samples`: what it draws of an image.
 
-    `inputs` are those of images that were needed before, by folder and split; it adds its own.
+    `inputs` are those of images that were needed before, by folder and keys; it adds its own.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Step:
         name: str,
         samples: TaskSampleParams,
         image_lr_scale: float,
-        inputs: dict[tuple[Path, str], ImageInputs],
+        inputs: dict[tuple[Path, tuple[str, ...]], ImageInputs],
     ) -> None:
         self.paths, self.start, self.name = paths, start, name
         self.device = torch.device(machine().device)
@@ -137,7 +137,7 @@ class Step:
         shards = shards_of(source, self.paths)
         samples, files = read_source(source, split, shards, self.paths, self.prompts, self.limits)
         self.files += files
-        place = (shards.folder, split)
+        place = (shards.folder, tuple(samples.keys))
         if place not in self.inputs:
             encoder = self.modules.vision.encoder
             store = PixelStore(shards, samples.keys, encoder.preprocessing)
