@@ -19,7 +19,6 @@ from tests.training.objectives import in_two_processes
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
-from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs
 from pipeline.questioner.data.sampler import Sampler
@@ -29,6 +28,7 @@ from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
 from pipeline.questioner.finetuning.train import Finetuning, Step
 from pipeline.questioner.model.build import Limits
+from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
 
@@ -81,9 +81,9 @@ def test_without_more_pretraining_tasks_start_from_the_pretrained_model(made: Pa
 def test_trainings_share_the_tokens_of_images(made: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     encoded: list[tuple[Path, tuple[str, ...]]] = []
 
-    def counted(encoder: ImageEncoder, store: PixelStore, per_box: bool, device: torch.device) -> ImageInputs:
+    def counted(vision: VisionTower, store: PixelStore, device: torch.device) -> ImageInputs:
         encoded.append((store.shards.folder, tuple(store.keys)))
-        return image_inputs(encoder, store, per_box, device)
+        return image_inputs(vision, store, device)
 
     monkeypatch.setattr(train, "image_inputs", counted)
     params = PARAMS.model_copy(update={"tasks": PARAMS.tasks[:2]})
@@ -106,7 +106,7 @@ def test_tasks_on_one_source_and_on_all_see_their_own_images(made: Paths, tmp_pa
     name = sorted(set(read("annotations", made).sources) - {""})[-1]
     inputs: dict[tuple[Path, tuple[str, ...]], ImageInputs] = {}
     steps = [
-        Step(made, made.pretrained, f"step{number}", PARAMS.tasks[0].samples, 0.1, shared)
+        Step(made, made.pretrained, f"step{number}", PARAMS.tasks[0].samples, PARAMS, shared)
         for number, shared in enumerate((inputs, inputs, {}))
     ]
     everything = steps[0].data_set("annotations", "train")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from tests.training.objectives import in_two_processes
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import read_tensors
+from pipeline.encoders.common.params import ImageEncoderParams
+from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.questioner.data import image_inputs
+from pipeline.questioner.data.image_inputs import PixelStore
+from pipeline.questioner.decoding.generator import Generator
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.model.checkpoint import HEADS
 from pipeline.questioner.pretraining.params import PretrainParams
@@ -24,6 +30,9 @@ from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.questioner.training.params import TrainGeneratorParams
 from pipeline.questioner.training.train import QuestionerTraining
 from pipeline.tables.held_out import HELD_OUT_IMAGE_CAPTIONS
+
+ENCODER = "vision.trained_encoder."
+"""What the names of the image encoder's weights begin with."""
 
 
 def params(**changed: Any) -> PretrainParams:
@@ -99,6 +108,59 @@ def test_a_generator_starts_from_a_pretrained_model(paths: Paths):
     before = training.fingerprint()
     Pretraining(params(training={**params().training.model_dump(), "seed": 5}), paths).run()
     assert QuestionerTraining(generator, paths).fingerprint() != before
+
+
+def partly_trained(paths: Paths) -> Pretraining:
+    """A pre-training that trains the last block of the image encoder too."""
+    return Pretraining(params(model={**params().model.model_dump(), "train_image_encoder": 1}), paths)
+
+
+def test_the_last_block_learns_the_same_from_what_is_kept_and_from_pixels(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    kept = partly_trained(paths)
+    assert isinstance(kept.train.images, torch.Tensor)
+    kept.run()
+    monkeypatch.setattr(image_inputs, "LARGEST_IN_MEMORY", 0)
+    elsewhere = replace(paths, pretrained=tmp_path / "pixels", scratch=tmp_path / "scratch")
+    from_pixels = partly_trained(elsewhere)
+    assert isinstance(from_pixels.train.images, image_inputs.PixelStore)
+    from_pixels.run()
+    found, expected = (read_tensors(of.pretrained / "model.safetensors") for of in (paths, elsewhere))
+    assert all(torch.allclose(found[name], value, atol=1e-5) for name, value in expected.items())
+    published = load_image_encoder(ImageEncoderParams(), paths.root).state_dict()
+    blocks = {name for name, value in published.items() if not torch.equal(found[f"{ENCODER}{name}"], value)}
+    last = max(int(name.split(".")[2]) for name in published if name.startswith("model.blocks."))
+    assert blocks and all(name.startswith((f"model.blocks.{last}.", "model.norm.")) for name in blocks)
+
+
+def test_a_generator_takes_over_an_encoder_that_was_trained_and_keeps_it(paths: Paths):
+    partly_trained(paths).run()
+    pretrained = read_tensors(paths.pretrained / "model.safetensors")
+    annotated.write_annotations(paths.annotations)
+    generator = TrainGeneratorParams.model_validate(
+        {
+            "model": {"train_image_encoder": False, "text": {"layers": 1}, "init_from": "models/pretrained"},
+            "samples": {"mask_prob": 0.6},
+            "validation": {"images_while_training": 2},
+            "training": {"seed": 0, "steps": 2, "batch_size": 3, "learning_rate": 0.01},
+        }
+    )
+    training = QuestionerTraining(generator, paths)
+    store = PixelStore(training.shards, training.train.samples.keys, training.modules.vision.encoder.preprocessing)
+    assert isinstance(training.train.images, torch.Tensor)
+    alone = PretrainedModel.load(paths.pretrained).vision.before_cut(store[range(2)], torch.device("cpu"))
+    assert torch.allclose(training.train.images[:2], alone)
+    training.run()
+    own = read_tensors(paths.generator / "model.safetensors")
+    encoder = [name for name in own if name.startswith(ENCODER)]
+    assert encoder and all(torch.equal(own[name], pretrained[name]) for name in encoder)
+    assert Generator.load(paths.generator).vision.trained is False
+
+
+def test_more_blocks_than_there_are_is_refused(paths: Paths):
+    with pytest.raises(UserError, match="fewer blocks"):
+        Pretraining(params(model={**params().model.model_dump(), "train_image_encoder": 99}), paths)
 
 
 def test_a_pretraining_goes_on_from_another_one(paths: Paths):

@@ -75,10 +75,9 @@ def read_measured(source: str, task: str, model: LoadedModel, paths: Paths) -> M
     samples = samples_of_task(everything, task, None, 0, model.prompts, UNLIMITED)
     require_task(samples, task, shards.folder, "evaluate_finetuned.scores")
     samples = replace(samples, captions=cut(samples.captions, model.config.max_tokens))
-    encoder = model.vision.encoder
-    store = PixelStore(shards, samples.keys, encoder.preprocessing)
-    per_box = model.config.region_prompt == "mask_channel"
-    return Measured(samples, image_inputs(encoder, store, per_box, torch.device(machine().device)), shards)
+    vision = model.vision
+    store = PixelStore(shards, samples.keys, vision.encoder.preprocessing)
+    return Measured(samples, image_inputs(vision, store, torch.device(machine().device)), shards)
 
 
 def cut(captions: CaptionSet, longest: int) -> CaptionSet:

@@ -42,17 +42,16 @@ class MeasuredImages:
 
         Raises UserError if tables and images do not fit each other, or if a batch takes more memory than there is.
         """
-        prompts, encoder = model.prompts, model.vision.encoder
+        prompts, vision = model.prompts, model.vision
         everything = read_samples(annotations, shards, TEST, prompts, UNLIMITED)
         boxes = AnnotatedBoxes.of(everything.regions.table)
         samples = samples_of_tables(everything.keys, boxes.regions, everything.questions.table, prompts, UNLIMITED)
         if isinstance(model, Generator):
             samples = replace(samples, questions=cut(samples.questions, model.config.max_tokens - 2))
-        store = PixelStore(shards, samples.keys, encoder.preprocessing)
+        store = PixelStore(shards, samples.keys, vision.encoder.preprocessing)
         held_out = HeldOut(samples, store, shards.urls, len(samples.keys), images_per_batch)
         require_memory(model, held_out)
-        per_box = model.config.region_prompt == "mask_channel"
-        held_out.inputs = image_inputs(encoder, store, per_box, torch.device(machine().device))
+        held_out.inputs = image_inputs(vision, store, torch.device(machine().device))
         return MeasuredImages(held_out, boxes)
 
 

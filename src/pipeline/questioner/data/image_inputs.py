@@ -1,7 +1,8 @@
-"""The images of a training: tokens of a frozen encoder, computed once, or 8-bit pixels.
+"""The images of a training: what the frozen part of the encoder computes of them, once, or 8-bit pixels.
 
-A frozen encoder runs once over all images, and its tokens are kept in memory. A trained one, or one into whose images
-boxes are drawn, runs in every update, from 8-bit pixels that are kept in memory while they fit.
+The frozen part of an encoder runs once over all images, and its output is kept in memory (see `model/vision.py`). An
+encoder that is trained as a whole, or into whose images boxes are drawn, runs in every update, from 8-bit pixels that
+are kept in memory while they fit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from pipeline.encoders.image.encoder import ImageEncoder
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.vision import normalised
+from pipeline.questioner.model.vision import VisionTower, normalised
 from pipeline.storage.shards import ImageShards
 
 LARGEST_IN_MEMORY = 4 << 30
@@ -47,38 +48,58 @@ class PixelStore:
 
 
 ImageInputs = Tensor | PixelStore
-"""All images of a split: their tokens [I,N,W], if the encoder is frozen and they fit into memory, else their pixels."""
+"""All images of a split: what the encoder's frozen part computed of them, [I,…], if it fits into memory, or pixels."""
 
 
 def select_images(inputs: ImageInputs, images: Sequence[int]) -> Tensor:
-    """Tokens or pixels of some images by number."""
+    """What a training reads of some images by number."""
     return inputs[list(images)] if isinstance(inputs, Tensor) else torch.from_numpy(inputs[images])
 
 
-def image_inputs(encoder: ImageEncoder, store: PixelStore, per_box: bool, device: torch.device) -> ImageInputs:
+def image_inputs(vision: VisionTower, store: PixelStore, device: torch.device) -> ImageInputs:
     """What a training reads of a store's images.
 
-    Tokens, float32 [I,N,W] on the CPU, if the encoder is frozen, does not run `per_box`, and they fit into memory; else
-    the pixels.
+    The output of the encoder's frozen part, float32 [I,…] on the CPU, if it has one and all of it fits into memory;
+    else the pixels.
     """
-    frozen = not any(parameter.requires_grad for parameter in encoder.parameters())
-    size = 4 * len(store.keys) * token_grid(encoder).tokens * encoder.dim
-    if not frozen or per_box or size > LARGEST_IN_MEMORY:
+    if not vision.has_frozen_part:
         return store
-    return tokens_of(encoder, store, range(len(store.keys)), device)
+    side, count = store.preprocessing.size, len(store.keys)
+    with torch.no_grad():
+        one = vision.before_cut(torch.zeros(1, side, side, 3, dtype=torch.uint8), device)
+    return store if one.nbytes * count > LARGEST_IN_MEMORY else kept_of(vision, store, device, one)
 
 
-def tokens_for_whitening(encoder: ImageEncoder, inputs: ImageInputs, device: torch.device) -> Tensor:
+@torch.no_grad()
+def kept_of(vision: VisionTower, store: PixelStore, device: torch.device, one: Tensor) -> Tensor:
+    """The output of the encoder's frozen part for a store's images, float32 on the CPU; `one` is that of one image."""
+    vision.encoder.eval()
+    kept = torch.empty(len(store.keys), *one.shape[1:])
+    for start in passes(store.keys):
+        images = range(start, min(start + IMAGES_PER_PASS, len(store.keys)))
+        kept[start : images.stop] = vision.before_cut(store[images], device)
+    return kept
+
+
+def tokens_for_whitening(vision: VisionTower, inputs: ImageInputs, device: torch.device) -> Tensor:
     """Tokens [n,W] of at most 1,000 images spread evenly over all of them."""
     count = len(inputs) if isinstance(inputs, Tensor) else len(inputs.keys)
     spread = np.linspace(0, count - 1, min(count, IMAGES_FOR_WHITENING)).astype(int)
     images = np.unique(spread).tolist()
-    tokens = inputs[images] if isinstance(inputs, Tensor) else tokens_of(encoder, inputs, images, device)
-    return tokens.flatten(0, 1)
+    if not isinstance(inputs, Tensor):
+        return tokens_of(vision.encoder, inputs, images, device).flatten(0, 1)
+    with torch.no_grad():
+        parts = [vision.encode(inputs[images[start : start + IMAGES_PER_PASS]].to(device)) for start in passes(images)]
+    return torch.cat([part.float().cpu() for part in parts]).flatten(0, 1)
+
+
+def passes(images: Sequence[int] | Sequence[str]) -> range:
+    """Where the images of each pass begin."""
+    return range(0, len(images), IMAGES_PER_PASS)
 
 
 def tars_of(inputs: ImageInputs) -> list[Path]:
-    """The tars that a training reads; none where tokens stand for the images, all of which were read for them."""
+    """The tars that a training reads; none where the encoder's output is kept, for which all of them were read."""
     return [] if isinstance(inputs, Tensor) else inputs.shards.tars(inputs.keys)
 
 
@@ -88,6 +109,6 @@ def tokens_of(encoder: ImageEncoder, store: PixelStore, images: Sequence[int], d
     encoder.to(device).eval()
     parts = [
         encoder(normalised(encoder, store[images[start : start + IMAGES_PER_PASS]], device)).float().cpu()
-        for start in range(0, len(images), IMAGES_PER_PASS)
+        for start in passes(images)
     ]
     return torch.cat(parts) if parts else torch.zeros(0, token_grid(encoder).tokens, encoder.dim)

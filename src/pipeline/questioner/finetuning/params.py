@@ -135,8 +135,11 @@ class FinetuneParams(Params):
     temperature: Temperature = Field(
         default=0.07, description="Temperature of the contrastive loss at the start; it is learned."
     )
+    train_image_encoder: bool = Field(
+        default=True, description="Go on training what pre-training trained of the image encoder; false: frozen."
+    )
     image_learning_rate_scale: LearningRateScale = Field(
-        default=0.1, description="Learning rate of the image encoder, if it was trained, relative to that of the rest."
+        default=0.1, description="Learning rate of the image encoder, if it is trained, relative to that of the rest."
     )
     tasks: list[DownstreamTask] = Field(description="Tasks, each learned from the same start and measured.")
 

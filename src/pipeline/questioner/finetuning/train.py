@@ -75,8 +75,8 @@ class Finetuning:
         return self.params.model_dump(exclude={"continued", "tasks"}) | part.model_dump()
 
     def step(self, start: Path, name: str, samples: TaskSampleParams) -> Step:
-        """One training. All trainings share the images' inputs: tokens are only those of a frozen encoder."""
-        return Step(self.paths, start, name, samples, self.params.image_learning_rate_scale, self.inputs)
+        """One training. All trainings share the images' inputs: what is kept comes from the encoder's frozen part."""
+        return Step(self.paths, start, name, samples, self.params, self.inputs)
 
     def go_on(self, params: ContinuedParams, start: Path) -> dict[str, Any]:
         """Pre-training that goes on; returns its metrics."""
@@ -118,13 +118,13 @@ class Step:
         start: Path,
         name: str,
         samples: TaskSampleParams,
-        image_lr_scale: float,
+        params: FinetuneParams,
         inputs: dict[tuple[Path, tuple[str, ...]], ImageInputs],
     ) -> None:
         self.paths, self.start, self.name = paths, start, name
         self.device = torch.device(machine().device)
-        loaded = load_model(start, PRETRAINED, paths.root)
-        self.prompts, self.image_lr_scale = loaded.prompts, image_lr_scale
+        loaded = load_model(start, PRETRAINED, paths.root, params.train_image_encoder)
+        self.prompts, self.image_lr_scale = loaded.prompts, params.image_learning_rate_scale
         self.modules = QuestionerModules(loaded.vision, loaded.questioner, loaded.contrast)
         self.config = replace(loaded.config, max_answer_tokens=samples.max_answer_tokens)
         self.limits = Limits(self.config.max_tokens, samples.max_answer_tokens)
@@ -139,10 +139,9 @@ class Step:
         self.files += files
         place = (shards.folder, tuple(samples.keys))
         if place not in self.inputs:
-            encoder = self.modules.vision.encoder
-            store = PixelStore(shards, samples.keys, encoder.preprocessing)
-            per_box = self.config.region_prompt == "mask_channel"
-            self.inputs[place] = image_inputs(encoder, store, per_box, self.device)
+            vision = self.modules.vision
+            store = PixelStore(shards, samples.keys, vision.encoder.preprocessing)
+            self.inputs[place] = image_inputs(vision, store, self.device)
         self.files += [tar for tar in tars_of(self.inputs[place]) if tar not in self.files]
         return DataSet(samples, self.inputs[place], f"{source}, split {split}", weight)
 

@@ -26,6 +26,7 @@ from pipeline.encoders.common.digests import check_digests
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import ImageEncoder, load_image_encoder
 from pipeline.questioner.model.contrast import ContrastConfig, ContrastiveHeads
+from pipeline.questioner.model.params import TrainedBlocks
 from pipeline.questioner.model.prompts import Prompts
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
@@ -50,30 +51,32 @@ class QuestionerModules(nn.Module):
     def build(
         cls,
         encoder: ImageEncoder,
-        trained: bool,
+        trained: TrainedBlocks,
         text: BertLM,
         region_prompt: str,
         contrast: ContrastConfig | None = None,
+        own: bool = False,
     ) -> QuestionerModules:
-        """Around an image encoder (`trained` along or not) and a text model; what is new gets random weights."""
+        """Around an image encoder (`trained` and `own` as in `VisionTower`) and a text model; new parts are random."""
         questioner = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens")
         heads = ContrastiveHeads(text.config.hidden_size, contrast) if contrast else None
-        return cls(VisionTower(encoder, trained, region_prompt == "mask_channel"), questioner, heads)
+        return cls(VisionTower(encoder, trained, region_prompt == "mask_channel", own), questioner, heads)
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class ModelConfig:
     """Content of `config.json`.
 
-    task: generator, filter or pretrained; region_prompt: how the model knows which region is meant; contrast: the
-    contrastive heads of a pre-trained model.
+    task: generator, filter or pretrained; region_prompt: how the model knows which region is meant; image_trained: how
+    much of the image encoder was trained, here or in the model that this one started from; contrast: the contrastive
+    heads of a pre-trained model.
     """
 
     task: Annotated[str, Field(pattern="^(generator|filter|pretrained)$")]
     region_prompt: Annotated[str, Field(pattern="^(roi_tokens|mask_channel|coordinates)$")]
     image: ImageEncoderParams
     image_hash: str
-    image_trained: bool
+    image_trained: TrainedBlocks
     text: BertConfig
     max_tokens: Annotated[int, Field(ge=3, le=512)]
     max_answer_tokens: Annotated[int, Field(ge=1, le=512)]
@@ -131,15 +134,15 @@ def save_model(
     write_checkpoint(folder, modules.state_dict(), config.json(), provenance)
 
 
-def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
+def load_model(folder: Path, task: str, root: Path = REPOSITORY, train_encoder: bool = False) -> LoadedModel:
     """Read a folder. `root` is where the paths of a frozen image encoder's weights start.
 
+    train_encoder: whether what was trained of the image encoder goes on being trained.
     Raises UserError if files are missing, damaged or edited, if the model is of another task, or if the image encoder's
     weights are not those it was trained with.
     """
     path = folder / CONFIG
-    check_digests(folder)
-    config = ModelConfig.from_json(read_json(path), path)
+    config = read_config(folder)
     if config.task != task:
         raise UserError("This model is for another task.", where=path, expected=task, found=config.task)
     # A trained encoder's weights come from the folder: loading its pretrained ones first would need them here.
@@ -156,11 +159,18 @@ def load_model(folder: Path, task: str, root: Path = REPOSITORY) -> LoadedModel:
     tokenizer = Tokenizer.load(folder)
     check_shapes(config.text, tensor_shapes(folder / WEIGHTS), folder)
     text = BertLM(config.text)
-    modules = QuestionerModules.build(encoder, config.image_trained, text, config.region_prompt, config.contrast)
+    trained, own = config.image_trained if train_encoder else False, bool(config.image_trained)
+    modules = QuestionerModules.build(encoder, trained, text, config.region_prompt, config.contrast, own)
     load_weights(modules, folder)
     digest = hash_json([hash_file(folder / WEIGHTS), hash_file(folder / "vocab.txt"), config.json()])
     prompts = Prompts(tokenizer, config.max_tokens)
     return LoadedModel(config, modules.vision, modules.questioner, prompts, digest, modules.contrast)
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The configuration of the finished model in `folder`. Raises UserError if it is missing, damaged or edited."""
+    check_digests(folder)
+    return ModelConfig.from_json(read_json(folder / CONFIG), folder / CONFIG)
 
 
 def load_weights(modules: QuestionerModules, folder: Path) -> None:

@@ -10,6 +10,9 @@ from pipeline.core.parameters.bounds import LearningRateScale, PartialShare
 from pipeline.core.settings import Params
 from pipeline.encoders.common.params import ImageEncoderParams
 
+TrainedBlocks = bool | Annotated[int, Field(ge=1, le=1000)]
+"""How much of the image encoder is trained: all of it, nothing, or its last blocks."""
+
 
 class TextModelParams(Params):
     """Text model: a BERT that reads prompts and writes, with new cross-attention."""
@@ -28,8 +31,8 @@ class QuestionerParams(Params):
     """Architecture: image encoder and text model."""
 
     image: ImageEncoderParams = ImageEncoderParams()
-    train_image_encoder: bool = Field(
-        description="Train the image encoder too; false: frozen, its tokens are computed once."
+    train_image_encoder: TrainedBlocks = Field(
+        description="Train the image encoder too: true: all of it, n: its last n blocks; false: frozen."
     )
     image_learning_rate_scale: LearningRateScale = Field(
         default=0.1, description="Learning rate of the image encoder, relative to that of the rest."

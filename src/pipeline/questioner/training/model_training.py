@@ -1,7 +1,7 @@
 """One training of a questioner's model, whatever it learns: what all of them do in the same order.
 
-Build the model, read both splits, fit the whitening of the image tokens (or take over an earlier model), train, write
-the model and its curves, and measure it on held-out images.
+Build the model (or take over an earlier one), read both splits, fit the whitening of the image tokens of a new one,
+train, write the model and its curves, and measure it on held-out images.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from pipeline.questioner.model.checkpoint import (
     LoadedModel,
     ModelConfig,
     QuestionerModules,
-    load_weights,
     save_model,
 )
 from pipeline.questioner.model.params import QuestionerParams
@@ -110,17 +109,15 @@ class ModelTraining(ABC, Generic[P]):
     def read_split(self, name: str) -> DataSet:
         """The samples of a split, with the inputs of their images."""
         samples = self.read_samples(name)
-        encoder = self.modules.vision.encoder
-        store = PixelStore(self.shards, samples.keys, encoder.preprocessing)
-        per_box = self.config.region_prompt == "mask_channel"
-        return DataSet(samples, image_inputs(encoder, store, per_box, self.device), f"{self.data}, split {name}")
+        vision = self.modules.vision
+        store = PixelStore(self.shards, samples.keys, vision.encoder.preprocessing)
+        return DataSet(samples, image_inputs(vision, store, self.device), f"{self.data}, split {name}")
 
     def initialise(self) -> None:
-        """Fit the whitening on training images, or take over all weights of an earlier model."""
-        encoder = self.modules.vision.encoder
-        self.modules.questioner.whiten.fit(tokens_for_whitening(encoder, self.train.images, self.device))
-        if self.params.model.init_from:
-            load_weights(self.modules, self.paths.root / self.params.model.init_from)
+        """Fit the whitening on training images, unless an earlier model gave all weights."""
+        if not self.params.model.init_from:
+            tokens = tokens_for_whitening(self.modules.vision, self.train.images, self.device)
+            self.modules.questioner.whiten.fit(tokens)
 
     def mixtures(self, params: SampleParams) -> tuple[Mixture, Mixture]:
         """Both splits as the training draws from them."""
