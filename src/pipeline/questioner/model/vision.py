@@ -28,7 +28,8 @@ class VisionTower(nn.Module):
 
     trained: all of the encoder, nothing, or its last blocks. The encoder is part of the state (and of the checkpoint)
     only if it is trained or `own`: trained earlier, so that no published file holds its weights. Raises UserError if it
-    has fewer blocks than are to be trained, or does not show them.
+    has fewer blocks than are to be trained, or does not show them. `has_frozen_part`: a part of the encoder gives the
+    same numbers at every update, so that its output can be kept.
     """
 
     def __init__(self, encoder: ImageEncoder, trained: TrainedBlocks, mask_channel: bool, own: bool = False) -> None:
@@ -42,18 +43,14 @@ class VisionTower(nn.Module):
             encoder.requires_grad_(False).eval()
         if self.last_blocks:
             image_blocks(encoder.model, TRAINED).unfreeze_last(self.last_blocks, TRAINED)
+        # Asked here, where encoder and trial picture lie on the same device.
+        cut = not self.last_blocks or encoder.runs_last_alone(self.last_blocks)
+        self.has_frozen_part = trained is not True and not mask_channel and cut
 
     @property
     def last_blocks(self) -> int:
         """How many of the encoder's last blocks are trained; 0 if nothing or all of it is."""
         return 0 if isinstance(self.trained, bool) else self.trained
-
-    @property
-    def has_frozen_part(self) -> bool:
-        """Whether a part of the encoder gives the same numbers at every update, so that its output can be kept."""
-        if self.mask_channel is not None or self.trained is True:
-            return False
-        return not self.last_blocks or self.encoder.runs_last_alone(self.last_blocks)
 
     def before_cut(self, images: np.ndarray | Tensor, device: torch.device) -> Tensor:
         """What can be kept of 8-bit pixels [I,S,S,3], float32; see the module's docstring."""
