@@ -10,7 +10,7 @@ from tests.fetch.annotations.derived.marked import phrase
 
 from pipeline.fetch.annotations.derived.verbs import PLURAL_FORMS, SINGULAR_FORMS
 
-MODULES = ("noun_phrases", "verbs", "clauses", "yes_no")
+MODULES = ("noun_phrases", "clauses", "yes_no")
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.fetch.annotations.derived import words as w
-from pipeline.metrics.nouns import IRREGULAR
+from pipeline.metrics.english.nouns import IRREGULAR
 
 NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 COLORED = "colored"

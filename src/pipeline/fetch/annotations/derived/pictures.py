@@ -21,7 +21,7 @@ from pipeline.fetch.annotations.derived.noun_phrases import NounPhrase, parse
 from pipeline.fetch.annotations.derived.rules import Kind, questions_of
 from pipeline.fetch.annotations.derived.yes_no import Facts, facts_of, pairs
 from pipeline.fetch.annotations.flickr30k_entities.sentences import NO_ENTITY, Phrase, Sentence, enclosing_box
-from pipeline.metrics.nouns import singular
+from pipeline.metrics.english.nouns import singular
 from pipeline.storage.boxes import Box
 
 PER_KIND = 2

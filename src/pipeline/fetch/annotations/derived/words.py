@@ -8,32 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.metrics.nouns import words as words
+from pipeline.metrics.english.nouns import BOTH_NUMBERS as BOTH_NUMBERS
+from pipeline.metrics.english.nouns import SINGULAR_IN_S as SINGULAR_IN_S
+from pipeline.metrics.english.nouns import words as words
+from pipeline.metrics.english.words import ADJECTIVES as ADJECTIVES
+from pipeline.metrics.english.words import ADVERBS as ADVERBS
+from pipeline.metrics.english.words import ARTICLES as ARTICLES
+from pipeline.metrics.english.words import COLORS as COLORS
+from pipeline.metrics.english.words import NOUNS_IN_ING as NOUNS_IN_ING
+from pipeline.metrics.english.words import NUMBERS as NUMBERS
+from pipeline.metrics.english.words import OWNERS as OWNERS
+from pipeline.metrics.english.words import PREPOSITION_WORDS as PREPOSITION_WORDS
+from pipeline.metrics.english.words import PREPOSITIONS as PREPOSITIONS
+from pipeline.metrics.english.words import SHADES as SHADES
 
-NUMBERS = {
-    word: str(number)
-    for number, word in enumerate(
-        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=1
-    )
-}
-"""Number words as digits, as in VQA's answers."""
-
-ARTICLES = words("a an the")
-OWNERS = words("his her their its")
 SINGULAR_DETERMINERS = words("a an one this that each every another")
 PLURAL_DETERMINERS = words("these those several many few some various numerous multiple both all")
 DETERMINERS = ARTICLES | OWNERS | SINGULAR_DETERMINERS | PLURAL_DETERMINERS | NUMBERS.keys() | words("other only no")
 NOT_ALL = words("other more of only least another each both")
 """A phrase with one of these does not count all things of its kind."""
 
-COLORS = words(
-    "black white red blue green yellow orange pink purple brown gray tan beige gold silver turquoise maroon teal"
-    " violet navy golden cream blond"
-)
 SPELLINGS = {"grey": "gray", "blonde": "blond", "golden": "gold", "navy": "blue", "blond-hair": "blond"}
 """Other words for a colour."""
-SHADES = words("light dark bright pale deep neon hot dull baby royal sky lime solid mostly all brightly very navy")
-"""Words before a colour that leave it what it is."""
 COLOR_IN_NAME: Mapping[str, frozenset[str]] = {
     "white": words("water waters rapids elephant house wine"),
     "black": words("lab labs labrador labradors belt belts bear eye tie diamond"),
@@ -56,32 +52,7 @@ COLORLESS = words(
 )
 """Heads of which a colour says something else: black and white picture, red team, painted face."""
 
-ADJECTIVES = words(
-    "young old little small large big tall short long elderly older younger teenage teenaged adult huge tiny giant"
-    " smaller larger bigger wet dry muddy snowy grassy rocky sandy sunny shaggy furry fluffy hairy fuzzy curly"
-    " steep smooth rough busy crowded empty colorful colourful multicolored multi-colored bright dark light pale"
-    " colored striped plaid floral flowered checkered spotted patterned spiky dirty clean clear cloudy calm choppy"
-    " shallow deep narrow wide high low thin thick skinny fat heavy overweight bald bearded shirtless topless"
-    " barefoot female male asian african-american lone single beautiful pretty cute funny happy angry sad excited"
-    " strange odd interesting nearby distant outdoor indoor urban rural public local fancy casual formal matching"
-    " identical different similar same several various very quite really rather own new good nice open closed full"
-    " half fake real wild loose tight wooden metal plastic brick stone concrete leather rubber denim woolen knit"
-    " cardboard cement paved sheer lacy middle-aged well-dressed homeless pregnant professional athletic muscular"
-    " caucasian hispanic oriental indian african american chinese japanese european foreign ornate decorative shiny"
-    " icy frozen dusty foggy misty leafy wooded lush tropical barren dense flat round square circular curved sharp"
-    " pointy soft hard warm cold hot cool modern ancient antique abandoned broken intricate elaborate unusual"
-    " unique blurry reflective see-through gray-haired smiling laughing running jumping standing sitting walking"
-    " playing sleeping crying barking flying swinging leaping waiting resting crashing moving spinning riding"
-    " dancing passing incoming oncoming first second third front back rear hind top bottom upper lower left right"
-    " opposite opposing main central"
-)
-"""Words before a noun that its name does without."""
 KEPT_PARTICIPLES = words("stuffed fried chain-linked")
-NOUNS_IN_ING = words(
-    "building buildings clothing string ring rings wing wings ceiling railing railings painting paintings king"
-    " wedding swing swings spring drawing drawings crossing landing strings thing writing"
-)
-
 NOT_NOUNS = words(
     "one ones other others another something anything nothing someone somebody everyone each both all some many few"
     " it its him her his he she they them their itself himself herself themselves you i me we us who that which"
@@ -94,9 +65,6 @@ NOT_NOUNS = words(
 )
 """Last words of phrases that name nothing that one could ask about."""
 
-SINGULAR_IN_S = words("bus tennis canvas lens circus campus gas chess iris atlas cactus bass pancreas debris lacrosse")
-BOTH_NUMBERS = words("fish sheep deer moose bison salmon aircraft watercraft series species cattle trout shrimp")
-"""Nouns whose plural looks like the singular."""
 GROUPS = words(
     "couple crowd family team band class audience crew group flock herd pack trio pair troop squad orchestra"
 )
@@ -108,15 +76,6 @@ QUANTITIES = words(
 MEASURES = words("piece body type kind sort pair bit bits pieces")
 """Nouns before "of" that leave the noun after it what it is: a body of water is water."""
 
-PREPOSITIONS = (
-    "in front of", "on top of", "next to", "out of", "off of", "close to", "in between", "on to", "up to", "outside of",
-    "inside of", "in", "on", "at", "by", "near", "behind", "under", "beneath", "underneath", "beside", "between",
-    "among", "against", "inside", "outside", "atop", "above", "below", "along", "through", "across", "over", "into",
-    "onto", "down", "up", "off", "around", "past", "toward", "towards", "with", "from", "for", "to", "of", "about",
-    "after", "during", "without", "like", "as", "before", "beyond", "alongside", "amongst", "upon", "within", "amidst",
-)  # fmt: skip
-"""Longest first."""
-PREPOSITION_WORDS = frozenset(phrase for phrase in PREPOSITIONS if " " not in phrase)
 PLACES = words(
     "in on at by near behind under beneath underneath beside between against inside outside atop among"
 ) | {
@@ -138,13 +97,6 @@ ANY_PEOPLE = words("person people group crowd individual other onlooker spectato
 TABLES = words("table tables bench counter desk bar window stand booth door grill")
 """Things at which someone is."""
 PARTICLES = words("up down out off away around back together over along by forward ahead aside apart")
-ADVERBS = words(
-    "together also just happily very now both outside outdoors nearby alone barefoot playfully quickly slowly fast"
-    " carefully closely still almost underwater side-by-side upside-down high low there all then each intently"
-    " already eagerly"
-)
-"""Words between phrases that may be passed over."""
-
 NOT_PLACES = words(
     "day night evening morning afternoon sunset sunrise dusk dawn winter summer fall autumn spring race game event"
     " match show circle formation rain wind sun sunlight light shade shadow dark costume progress motion action"

@@ -29,7 +29,7 @@ from pipeline.fetch.annotations.derived.clauses import LIVING, Relation
 from pipeline.fetch.annotations.derived.noun_phrases import NounPhrase
 from pipeline.fetch.annotations.derived.rules import is_wearing
 from pipeline.fetch.packing.keys import by_hash
-from pipeline.metrics.nouns import singular
+from pipeline.metrics.english.nouns import singular
 
 Form = Literal["there", "color", "doing", "wearing"]
 PER_PICTURE = 2

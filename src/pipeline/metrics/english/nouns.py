@@ -29,6 +29,11 @@ IRREGULAR: Mapping[str, str] = {
 UNCHANGED = words(
     "clothes tennis jeans pants shorts series species gymnastics binoculars canvas lens atlas pancreas this"
 )
+PLURAL_ONLY = words("clothes jeans pants shorts binoculars police cattle")
+SINGULAR_IN_S = words("bus tennis canvas lens circus campus gas chess iris atlas cactus bass pancreas debris lacrosse")
+BOTH_NUMBERS = words("fish sheep deer moose bison salmon aircraft watercraft series species cattle trout shrimp")
+"""Nouns whose plural looks like the singular."""
+PLURALS: Mapping[str, str] = {one: many for many, one in reversed(IRREGULAR.items()) if many != "police"}
 
 
 def singular(noun: str) -> str:
@@ -46,3 +51,27 @@ def singular(noun: str) -> str:
     if noun.endswith(("sses", "shes", "ches", "xes", "zzes")):
         return noun[:-2]
     return noun.removesuffix("s")
+
+
+def is_plural(noun: str) -> bool:
+    """Whether a noun looks like a plural; one whose two forms are alike ("sheep") does not.
+
+    >>> [noun for noun in "dogs bus people jeans sheep tennis".split() if is_plural(noun)]
+    ['dogs', 'people', 'jeans']
+    """
+    return noun in PLURAL_ONLY or (noun not in SINGULAR_IN_S and singular(noun) != noun)
+
+
+def plural(noun: str) -> str:
+    """A noun's plural form; a plural stays as it is.
+
+    >>> [plural(noun) for noun in "dog bench lady man sheep jeans".split()]
+    ['dogs', 'benches', 'ladies', 'men', 'sheep', 'jeans']
+    """
+    if is_plural(noun) or noun in BOTH_NUMBERS:
+        return noun
+    if noun in PLURALS:
+        return PLURALS[noun]
+    if noun.endswith(("s", "sh", "ch", "x", "z")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeou" else f"{noun}s"
