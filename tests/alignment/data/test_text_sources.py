@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.alignment.data.sampler import Sampler, choose_texts
-from pipeline.alignment.data.statements import WrongAnswers, statement
+from pipeline.alignment.data.statements.convert import statement
+from pipeline.alignment.data.statements.wrong_answers import WrongAnswers
 from pipeline.alignment.data.synthetic_captions import joined, with_location
 from pipeline.alignment.data.text_sources import describe_images
 from pipeline.alignment.params import AlignParams, ContrastiveParams, QuestionParams

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.alignment.data.statements import WrongAnswers, statement
+from pipeline.alignment.data.statements.convert import statement
+from pipeline.alignment.data.statements.wrong_answers import WrongAnswers
 from pipeline.alignment.data.synthetic_captions import synthetic_captions
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.storage.boxes import Box

@@ -1,0 +1,1 @@
+"""Answered questions as statements, and the same questions with a wrong answer."""

@@ -1,0 +1,232 @@
+"""Where the subject of a question ends: "is | the man in the hat | riding a horse".
+
+No part of speech is known. A subject is a pronoun, or a determiner with the words up to the first that cannot belong to
+it: a verb in -ing, a participle of the past, a preposition, an article, an adverb. A place behind it belongs to the
+subject if something else follows ("the dog on the left | brown") and is the predicate otherwise ("the dog | on the
+left"). Where nothing of that kind is found, the last word is the predicate ("the man | old").
+
+After do, does, can and the like the predicate begins with a verb's base form, so a list of verbs finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.alignment.data.statements import word_lists as w
+from pipeline.alignment.data.statements.answers import is_participle, is_passive
+from pipeline.metrics.english.nouns import is_plural, words
+
+Split = tuple[list[str], list[str]]
+"""The words of the subject, and those of the predicate."""
+SIDES = words("left right top bottom front back middle center side other")
+"""Places that are nouns behind "the" although they stand before nouns as well."""
+PEOPLE_AT_LARGE = w.PRONOUNS | {"people", "anything", "something", "everything"}
+BEFORE_PARTICIPLES = frozenset(("right", "left", "well", "fully", "half", "freshly", "neatly", "snow", "being"))
+
+
+def begins_a_phrase(words: Sequence[str]) -> bool:
+    """Whether words begin with a noun phrase that stands for something known: a pronoun, "the", "this", "his"."""
+    if not words:
+        return False
+    known = words[0] in w.PRONOUNS or words[0] in w.DETERMINERS
+    return known or any(word.endswith("'s") for word in words[:2])
+
+
+def preposition_length(words: Sequence[str], start: int) -> int:
+    """How many words the preposition at a position has; 0 if none stands there."""
+    for phrase in w.PREPOSITIONS:
+        parts = phrase.split()
+        if list(words[start : start + len(parts)]) == parts:
+            return len(parts)
+    return 0
+
+
+def stops(words: Sequence[str], position: int) -> bool:
+    """Whether a word cannot go on with the noun phrase before it."""
+    word = words[position]
+    follows = words[position + 1] if position + 1 < len(words) else ""
+    return (
+        word in w.PREPOSITION_WORDS
+        or (word.endswith("ing") and (follows in w.ARTICLES or follows in w.OWNERS))
+        or word in w.DETERMINERS
+        or w.is_adverb(word)
+        or word in w.AUXILIARIES
+        or word in ("or", "that", "who", "which", "while", "when", "than", "but", "if", "because", "if", "what", "next")
+        or is_participle(word)
+        or is_passive(word)
+    )
+
+
+def phrase_end(words: Sequence[str], start: int = 0) -> int:
+    """The position behind the noun phrase at `start`; `start` itself if none stands there."""
+    position = start
+    if position >= len(words):
+        return start
+    if words[position] in PEOPLE_AT_LARGE and words[position] != "people":
+        return position + 1
+    if words[position] in w.QUANTIFIERS:
+        after = position + (2 if words[position + 1 : position + 2] == ["of"] else 1)
+        return phrase_end(words, after) if after < len(words) else after
+    if words[position] in w.DETERMINERS:
+        position += 1
+    nouns = 0
+    while position < len(words):
+        word = words[position]
+        if word == "of" and nouns:
+            end = phrase_end(words, position + 1)
+            return end if end > position + 1 else position
+        if word == "and" and nouns:
+            end = phrase_end(words, position + 1)
+            return end if end > position + 1 else position
+        begins = word in w.PREPOSITION_WORDS or (word in w.DETERMINERS and word not in w.NUMBERS)
+        if stops(words, position) and (nouns or begins):
+            break
+        nouns += not w.describes(word) or word in SIDES or position + 1 == len(words)
+        position += 1
+    return position
+
+
+def adjectives_start(words: Sequence[str], start: int) -> int:
+    """Where the adjectives at the end of the words begin, behind a noun; the number of words if there are none."""
+    position = len(words)
+    if position - start < 2 or not w.describes(words[-1]):
+        return len(words)
+    position -= 1
+    while position - 2 > start and words[position - 1] in ("and", "or") and w.describes(words[position - 2]):
+        position -= 2
+    while position - 1 > start and (w.is_adverb(words[position - 1]) or words[position - 1] in w.SHADES):
+        position -= 1
+    before = words[position - 1]
+    if before in w.DETERMINERS or before in w.PREPOSITION_WORDS or before in ("and", "or") or is_participle(before):
+        return len(words)
+    return position
+
+
+def pointing_alone(words: Sequence[str]) -> bool:
+    """Whether "this" is the subject by itself: "this | a cat", "these | giraffes", "this | healthy food"."""
+    if len(words) == 2:
+        return True
+    if words[1] in ("one", "ones"):
+        return False
+    if stops(words, 1):
+        return not is_passive(words[1]) or len(words) == 2 or words[2] in w.PREPOSITION_WORDS
+    end = phrase_end(words)
+    if w.describes(words[1]):
+        if all(w.describes(word) or w.is_adverb(word) or word in ("and", "or") for word in words[1:]):
+            return True
+        if end < len(words) and words[end] not in w.PREPOSITION_WORDS:
+            return words[end] in ("or", "that") and words[0] in ("these", "those")
+        noun = words[end - 1]
+        if w.describes(noun) and end == len(words):
+            return False
+        return noun in w.UNCOUNTED or (words[0] in ("these", "those") and is_plural(noun))
+    if end < len(words) or w.describes(words[-1]):
+        return False
+    return words[-1] in w.UNCOUNTED or (words[0] in ("these", "those") and is_plural(words[-1])) or len(words) > 3
+
+
+def after_be(words: Sequence[str]) -> Split | None:
+    """Subject and predicate of the words after is, are, was or were; None if they cannot be told apart."""
+    words = list(words)
+    if len(words) < 2:
+        return None
+    if words[0] in PEOPLE_AT_LARGE and words[0] != "people":
+        return cut(words, 1)
+    if words[0] in w.POINTING and pointing_alone(words):
+        return cut(words, 1)
+    end, place = phrase_end(words), 0
+    inner = 0
+    if end == 0:
+        return None
+    while end < len(words):
+        length = 0 if words[end] == "of" else preposition_length(words, end)
+        if words[end] in ("or", "but", "than", "that", "who", "which", "while", "when", "what"):
+            return (
+                cut(words, place)
+                if place and words[end] in ("or", "than", "but", "while")
+                else choice_start(words, end)
+            )
+        if not length:
+            if end > 2 and words[end - 1] in BEFORE_PARTICIPLES and words[end - 2] not in w.DETERMINERS:
+                end -= 1
+            return cut(words, second_article(words, end))
+        if not place and end > 1 + (words[0] in w.DETERMINERS) and adjectives_start(words[:end], 0) < end:
+            return cut(words, adjectives_start(words[:end], 0))
+        if not place and end > 2 and w.describes(words[end - 1]):
+            return cut(words, end - 1)
+        place = place or end
+        inner = end + length
+        behind = phrase_end(words, inner)
+        if behind == inner:
+            return cut(words, place)
+        end = behind
+    position = adjectives_start(words, inner or 1)
+    if position < len(words) and (inner or position > 1):
+        return cut(words, position)
+    if place:
+        return cut(words, place)
+    return cut(words, len(words) - 1) if len(words) > 2 else None
+
+
+def second_article(words: Sequence[str], start: int) -> int:
+    """Where the predicate begins behind a clause: "the person riding the horse | a grown up"; `start` without one."""
+    for position in range(start + 3, len(words)):
+        noun = words[position - 1]
+        follows_noun = not (
+            noun in w.PREPOSITION_WORDS or noun in w.DETERMINERS or is_participle(noun) or is_passive(noun)
+        )
+        if (
+            words[position] in ("a", "an")
+            and follows_noun
+            and noun not in ("and", "or", "as", "than", "him", "her", "them")
+        ):
+            return start if words[start] in ("giving", "feeding", "throwing", "showing", "handing") else position
+    return start
+
+
+def choice_start(words: Sequence[str], end: int) -> Split | None:
+    """Subject and predicate around the first of two things to choose from: "the sky | clear or cloudy"."""
+    return cut(words, end - 1) if words[end] == "or" and end > 2 else None
+
+
+def cut(words: Sequence[str], position: int) -> Split | None:
+    """The words before and from a position, unless one of the two would be empty."""
+    return (list(words[:position]), list(words[position:])) if 0 < position < len(words) else None
+
+
+def after_do(words: Sequence[str]) -> Split | None:
+    """Subject and predicate of the words after do, does, did, can and the like: the predicate begins with a verb."""
+    words = list(words)
+    if not words:
+        return None
+    first = 1 if words[0] in w.PRONOUNS or words[0] not in w.DETERMINERS or words[0] in w.POINTING else 2
+    candidates = [
+        position
+        for position in range(first, len(words))
+        if words[position] in w.VERBS
+        and words[position - 1] not in w.ARTICLES
+        and words[position - 1] not in w.OWNERS
+        and (words[position - 1] not in w.PREPOSITION_WORDS or words[position] in w.STRONG_VERBS)
+    ]
+    if not candidates:
+        candidates = (
+            [1] if words[0] in w.PRONOUNS else [i for i in range(first, len(words)) if words[i] in w.WEAK_VERBS][:1]
+        )
+        while candidates and candidates[0] + 1 < len(words) and w.is_adverb(words[candidates[0]]):
+            candidates = [candidates[0] + 1]
+    strong = [position for position in candidates if words[position] in w.STRONG_VERBS]
+    chosen = (strong or candidates)[:1]
+    if chosen and candidates[0] != chosen[0] and words[0] in w.PRONOUNS:
+        chosen = candidates[:1]
+    return cut(words, chosen[0]) if chosen else None
+
+
+def after_have(words: Sequence[str]) -> Split | None:
+    """Subject and predicate of the words after has or have: the predicate begins with a participle of the past."""
+    words = list(words)
+    if "been" in words[1:]:
+        return cut(words, words.index("been", 1))
+    for position in range(1, len(words)):
+        if words[position] in ("been", "ever", "already", "just", "got", "started") or is_passive(words[position]):
+            return cut(words, position)
+    return None
