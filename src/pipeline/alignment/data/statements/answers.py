@@ -96,7 +96,7 @@ def named(answer: str) -> Said:
     """A thing or several: "cat and dog" is a cat and a dog."""
     parts = [part.split() for part in re.split(r", and |,| and | & ", answer) if part.strip()]
     if len(parts) > 1 and not any(is_adjective(part) for part in parts[:-1]):
-        phrases = [with_article(part) for part in parts]
+        phrases = [named(" ".join(part)).text for part in parts]
         return Said(f"{', '.join(phrases[:-1])} and {phrases[-1]}", plural=not is_participle(parts[0][0]))
     words = answer.split()
     if answer in w.NOUNS_OR_ADJECTIVES:
@@ -129,7 +129,7 @@ def action(answer: str) -> str:
 def with_object(words: Sequence[str]) -> list[str]:
     """The words after a verb: its object with an article, or a preposition before "the" and its noun."""
     end = 0
-    while end < len(words) and words[end] in w.PREPOSITION_WORDS | {"together", "away"}:
+    while end < len(words) and words[end] in w.PREPOSITION_WORDS | {"together", "away", "out"}:
         end += 1
     rest = list(words[end:])
     if not rest:

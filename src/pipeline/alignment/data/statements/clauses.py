@@ -72,6 +72,8 @@ def phrase_end(words: Sequence[str], start: int = 0) -> int:
     nouns = 0
     while position < len(words):
         word = words[position]
+        if word == "of" and nouns > 1 and w.describes(words[position - 1]) and words[position - 1] not in SIDES:
+            return position - 1
         if word == "of" and nouns:
             end = phrase_end(words, position + 1)
             return end if end > position + 1 else position
@@ -81,7 +83,8 @@ def phrase_end(words: Sequence[str], start: int = 0) -> int:
         begins = word in w.PREPOSITION_WORDS or (word in w.DETERMINERS and word not in w.NUMBERS)
         if stops(words, position) and (nouns or begins):
             break
-        nouns += not w.describes(word) or word in SIDES or position + 1 == len(words)
+        alone = word in w.COLORS and position == start
+        nouns += not w.describes(word) or word in SIDES or alone or position + 1 == len(words)
         position += 1
     return position
 
@@ -178,7 +181,7 @@ def second_article(words: Sequence[str], start: int) -> int:
         if (
             words[position] in ("a", "an")
             and follows_noun
-            and noun not in ("and", "or", "as", "than", "him", "her", "them")
+            and noun not in w.VERBS | {"and", "or", "as", "than", "him", "her", "them"}
         ):
             return start if words[start] in ("giving", "feeding", "throwing", "showing", "handing") else position
     return start
@@ -204,14 +207,12 @@ def after_do(words: Sequence[str]) -> Split | None:
         position
         for position in range(first, len(words))
         if words[position] in w.VERBS
-        and words[position - 1] not in w.ARTICLES
-        and words[position - 1] not in w.OWNERS
+        and (words[position - 1] not in w.DETERMINERS or (position == 1 and words[0] in w.POINTING))
         and (words[position - 1] not in w.PREPOSITION_WORDS or words[position] in w.STRONG_VERBS)
     ]
     if not candidates:
-        candidates = (
-            [1] if words[0] in w.PRONOUNS else [i for i in range(first, len(words)) if words[i] in w.WEAK_VERBS][:1]
-        )
+        weak = [i for i in range(first, len(words)) if words[i] in w.WEAK_VERBS and words[i - 1] not in w.DETERMINERS]
+        candidates = [1] if words[0] in w.PRONOUNS else weak[:1]
         while candidates and candidates[0] + 1 < len(words) and w.is_adverb(words[candidates[0]]):
             candidates = [candidates[0] + 1]
     strong = [position for position in candidates if words[position] in w.STRONG_VERBS]

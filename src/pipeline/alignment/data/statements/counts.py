@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from pipeline.alignment.data.statements import word_lists as w
 from pipeline.alignment.data.statements.answers import ONE, amount, is_adjective, is_participle, is_passive
-from pipeline.alignment.data.statements.clauses import after_be, after_do, begins_a_phrase, preposition_length
+from pipeline.alignment.data.statements.clauses import after_be, after_do, begins_a_phrase, preposition_length, stops
 from pipeline.alignment.data.statements.yes_no import finite
-from pipeline.metrics.english.nouns import plural, singular
+from pipeline.metrics.english.nouns import is_plural, plural, singular
+from pipeline.metrics.english.verbs import third_person
 
 MEASURES = {"old": "old", "tall": "tall", "long": "long", "deep": "deep", "high": "high", "wide": "wide", "far": "away"}
 AGREEMENT = {"are": "is", "were": "was", "have": "has", "do": "does"}
@@ -36,13 +37,26 @@ def counted(asked: Sequence[str], answer: str) -> str | None:
         return there(things, one, []) if noun else None
     verb, rest = (rest[0], rest[1:]) if rest[0] in w.AUXILIARIES else ("", rest)
     if not verb:
-        return there(things, one, rest) if noun and noun[0] != "of" else None
+        return without_verb(things, rest, one) if noun and noun[0] != "of" else None
     agreeing = agree(verb, one)
     if verb in w.BE:
         return with_be(things, verb, agreeing, rest, one)
     if verb in w.DO | w.MODALS:
         return with_verb(things, verb, rest, one)
     return " ".join([*things, agreeing, *rest]) if rest else None
+
+
+def without_verb(things: list[str], rest: list[str], one: bool) -> str | None:
+    """3 lamps are in the room, 3 cups on the table are red, 3 lamps line the street."""
+    if rest[0] in w.VERBS or rest[1:2] and rest[1] in w.ARTICLES and not stops(rest, 0):
+        return " ".join([*things, third_person(rest[0]) if one else rest[0], *rest[1:]])
+    position = next((i for i, word in enumerate(rest) if word in w.AUXILIARIES), None)
+    if position is None:
+        return there(things, one, rest)
+    behind = rest[position + 1 :]
+    if not behind or begins_a_phrase(behind) or rest[position] not in w.BE | {"have", "has"}:
+        return None
+    return " ".join([*things, *rest[:position], agree(rest[position], one), *behind])
 
 
 def agree(verb: str, one: bool) -> str:
@@ -57,6 +71,10 @@ def ends_counted(words: Sequence[str], position: int) -> bool:
     word = words[position]
     if word in w.AUXILIARIES:
         return True
+    if position > 0 and is_plural(words[position - 1]):
+        follows = words[position + 1] if position + 1 < len(words) else ""
+        if word in w.VERBS or (follows in w.ARTICLES and word in w.WEAK_VERBS):
+            return True
     return position > 0 and (
         (word != "of" and preposition_length(words, position) > 0) or is_participle(word) or is_passive(word)
     )
@@ -93,7 +111,7 @@ def with_be(things: list[str], verb: str, agreeing: str, rest: list[str], one: b
         subject, predicate = parts
         end = 2 if predicate[1:] and predicate[1] in w.PREPOSITION_WORDS and len(predicate) == 2 else 1
         return " ".join([*subject, verb, *predicate[:end], *things, *predicate[end:]])
-    if begins_a_phrase(rest) and rest[0] in w.PRONOUNS | w.POINTING:
+    if begins_a_phrase(rest):
         return None
     return " ".join([*things, agreeing, *rest])
 

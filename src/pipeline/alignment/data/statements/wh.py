@@ -56,7 +56,7 @@ POINTING_PLURAL = {"this": "these", "that": "those", "it": "they", "is": "are", 
 def wh_statement(asked: Sequence[str], answer: str) -> str | None:
     """The statement of a question's words, of which the first is what, who or which; None if no rule fits."""
     word, rest = asked[0], list(asked[1:])
-    if not rest:
+    if not rest or answer in ("none", "0", "no"):
         return None
     if word == "who":
         return filled(rest, person(answer))
@@ -91,6 +91,8 @@ def attribute(text: str, answer: str) -> str | None:
     if " on " in f" {text[: match.start(3)]}" or preposition_length(words, 0):
         kept = thing if preposition_length(words, 0) else f"on {thing}"
         return f"the {kind} {kept} {verb} {answer}"
+    if any(word in w.BE for word in words):
+        return coloured(words, verb, answer) if len(words) > 3 else None
     if words[-1] in ("wearing", "holding", "painted", "using", "riding") or is_passive(words[-1]):
         return placed(verb, words, Said(answer))
     if is_adjective(answer.split()) or kind.startswith("col"):
@@ -149,7 +151,8 @@ def doing(verb: str, rest: list[str], answer: str) -> str | None:
     said = action(answer)
     if not said or verb not in w.BE or not position:
         return None
-    return " ".join([*rest[:position], verb, said, *rest[position + 1 :]])
+    behind = rest[position + 2 :] if rest[position + 1 : position + 2] == ["to"] else rest[position + 1 :]
+    return " ".join([*rest[:position], verb, said, *behind])
 
 
 def person(answer: str) -> Said:
@@ -243,6 +246,8 @@ def behind_verb(verb: str, rest: list[str], said: Said) -> str | None:
         return identity(verb, rest, said, [])
     if "about" in predicate[:1] or "supposed" in predicate[:1] or "going" in predicate[:1]:
         return None
+    if is_passive(predicate[-1]) and len(predicate) == 1 and predicate[0] not in ("painted", "called", "named"):
+        return None
     if ends:
         last = max((i for i, word in enumerate(predicate) if is_participle(word)), default=0)
         if (
@@ -326,7 +331,7 @@ def of_a_noun(noun: list[str], asked: list[str], answer: str, word: str) -> str 
         )
     if word == "which" and (words[0] in w.DETERMINERS or len(noun) > 2):
         return None
-    return filled(asked, named(answer))
+    return filled(asked, Said(answer) if last in ("game", "sport", "games", "sports") else named(answer))
 
 
 NAMED_NOUNS = frozenset(("time of day", "time of year"))
@@ -340,7 +345,9 @@ def of_a_name(noun: str, verb: str, rest: list[str], answer: str) -> str | None:
             return f"the {noun} {' '.join(rest)} {verb} {answer}"
         if rest[0] in w.PRONOUNS | w.POINTING and (len(rest) == 1 or preposition_length(rest, 1)):
             return f"the {noun} {verb} {answer}" if len(rest) == 1 else None
-        parts = after_be(rest)
+        parts = after_be(rest) if begins_a_phrase(rest) else None
+        if parts and is_participle(parts[1][0]):
+            return filled([verb, *rest], Said(answer))
         if parts and is_passive(parts[1][0]):
             return f"{' '.join(parts[0])} {verb} {' '.join(parts[1])} in {answer}" if noun == "year" else None
         return f"the {noun} of {' '.join(rest)} {verb} {answer}" if begins_a_phrase(rest) else None

@@ -166,6 +166,8 @@ def choose(first: list[str], second: list[str], answer: list[str]) -> list[str] 
     answer = answer[1:] if answer[0] in w.ARTICLES and len(answer) > 1 else answer
     tail = next((i for i, word in enumerate(second) if i and word in w.PREPOSITION_WORDS), len(second))
     end = [] if any(word in w.PREPOSITION_WORDS for word in first) else second[tail:]
+    if not end and w.describes(first[-1]) and w.describes(second[0]) and second[1:] and not set(second) & {"and", "or"}:
+        end = second[1:]
     if first[-len(answer) :] == answer or first[: len(answer)] == answer:
         return [*first, *end]
     if answer[0] in first and len(answer) == 1 and not set(answer) & set(second):
