@@ -18,10 +18,13 @@ from pipeline.metrics.english.nouns import is_plural, words
 
 Split = tuple[list[str], list[str]]
 """The words of the subject, and those of the predicate."""
-SIDES = words("left right top bottom front back middle center side other")
+SIDES = words("square light left right top bottom front back middle center side other")
 """Places that are nouns behind "the" although they stand before nouns as well."""
+CLAUSE_WORDS = words("or but than that who which while when what")
 PEOPLE_AT_LARGE = w.PRONOUNS | {"people", "anything", "something", "everything"}
 BEFORE_PARTICIPLES = frozenset(("right", "left", "well", "fully", "half", "freshly", "neatly", "snow", "being"))
+
+OF_SIDES = ("to the left of", "to the right of", "left of", "right of")
 
 
 def begins_a_phrase(words: Sequence[str]) -> bool:
@@ -34,7 +37,7 @@ def begins_a_phrase(words: Sequence[str]) -> bool:
 
 def preposition_length(words: Sequence[str], start: int) -> int:
     """How many words the preposition at a position has; 0 if none stands there."""
-    for phrase in w.PREPOSITIONS:
+    for phrase in (*OF_SIDES, *w.PREPOSITIONS):
         parts = phrase.split()
         if list(words[start : start + len(parts)]) == parts:
             return len(parts)
@@ -47,6 +50,7 @@ def stops(words: Sequence[str], position: int) -> bool:
     follows = words[position + 1] if position + 1 < len(words) else ""
     return (
         word in w.PREPOSITION_WORDS
+        or (word in ("left", "right") and follows == "of" and words[position - 1] not in w.DETERMINERS)
         or (word.endswith("ing") and (follows in w.ARTICLES or follows in w.OWNERS))
         or word in w.DETERMINERS
         or w.is_adverb(word)
@@ -137,32 +141,42 @@ def after_be(words: Sequence[str]) -> Split | None:
         return cut(words, 1)
     if words[0] in w.POINTING and pointing_alone(words):
         return cut(words, 1)
-    end, place = phrase_end(words), 0
-    inner = 0
-    if end == 0:
-        return None
-    while end < len(words):
+    end, place, inner = phrase_end(words), 0, 0
+    while 0 < end < len(words):
+        if words[end] in CLAUSE_WORDS:
+            return before_a_choice(words, end, place)
         length = 0 if words[end] == "of" else preposition_length(words, end)
-        if words[end] in ("or", "but", "than", "that", "who", "which", "while", "when", "what"):
-            return (
-                cut(words, place)
-                if place and words[end] in ("or", "than", "but", "while")
-                else choice_start(words, end)
-            )
         if not length:
-            if end > 2 and words[end - 1] in BEFORE_PARTICIPLES and words[end - 2] not in w.DETERMINERS:
-                end -= 1
-            return cut(words, second_article(words, end))
-        if not place and end > 1 + (words[0] in w.DETERMINERS) and adjectives_start(words[:end], 0) < end:
-            return cut(words, adjectives_start(words[:end], 0))
-        if not place and end > 2 and w.describes(words[end - 1]):
-            return cut(words, end - 1)
-        place = place or end
+            early = end > 2 and words[end - 1] in BEFORE_PARTICIPLES and words[end - 2] not in w.DETERMINERS
+            return cut(words, second_article(words, end - early))
+        described = end if place else described_from(words, end)
+        if described < end:
+            return cut(words, described)
+        place = end if not place or words[place] == "with" else place
         inner = end + length
         behind = phrase_end(words, inner)
         if behind == inner:
             return cut(words, place)
         end = behind
+    return at_the_end(words, place, inner) if end else None
+
+
+def described_from(words: Sequence[str], end: int) -> int:
+    """Where adjectives begin that stand between a noun and `end`: "sports | important for health"; else `end`."""
+    start = adjectives_start(words[:end], 0)
+    first = words[0] not in w.DETERMINERS
+    return start if start < end and start > 1 - first and is_noun(words[start - 1]) else end
+
+
+def before_a_choice(words: Sequence[str], end: int, place: int) -> Split | None:
+    """Subject and predicate, where a clause or a choice begins at `end`: "the sky | clear or cloudy"."""
+    if end > 1 and words[end] == "or" and (not place or (w.describes(words[end - 1]) and is_noun(words[end - 2]))):
+        return cut(words, end - 1)
+    return cut(words, place) if place and words[end] in ("or", "than", "but", "while") else None
+
+
+def at_the_end(words: Sequence[str], place: int, inner: int) -> Split | None:
+    """Subject and predicate of words that are phrases alone: the adjectives at the end, the place, or the last word."""
     position = adjectives_start(words, inner or 1)
     if position < len(words) and (inner or position > 1):
         return cut(words, position)
@@ -187,9 +201,13 @@ def second_article(words: Sequence[str], start: int) -> int:
     return start
 
 
-def choice_start(words: Sequence[str], end: int) -> Split | None:
-    """Subject and predicate around the first of two things to choose from: "the sky | clear or cloudy"."""
-    return cut(words, end - 1) if words[end] == "or" and end > 2 else None
+def is_noun(word: str) -> bool:
+    """Whether a word may be a noun: it is no determiner, adjective, adverb or preposition."""
+    return (
+        not (w.describes(word) and word not in SIDES)
+        and not w.is_adverb(word)
+        and not (word in w.DETERMINERS or word in w.PREPOSITION_WORDS)
+    )
 
 
 def cut(words: Sequence[str], position: int) -> Split | None:

@@ -89,6 +89,8 @@ def attribute(text: str, answer: str) -> str | None:
     kind, verb, thing = match.groups()
     words = thing.split()
     if " on " in f" {text[: match.start(3)]}" or preposition_length(words, 0):
+        if kind == "shape" and "on" not in words[:1]:
+            return placed(verb, words, named(answer))
         kept = thing if preposition_length(words, 0) else f"on {thing}"
         return f"the {kind} {kept} {verb} {answer}"
     if any(word in w.BE for word in words):

@@ -148,7 +148,7 @@ COMPOUND = words(
     " bowling fishing skating training waiting tennis changing camping stuffing wrapping"
 )
 """Words in -ing that begin the name of a thing: a cutting board."""
-UNIQUE = words("sky ground floor beach ocean sun moon sidewalk street road camera air")
+UNIQUE = words("sky ground floor beach ocean sun sidewalk street road camera air")
 """Nouns that a caption names with "the"."""
 NOUNS_OR_ADJECTIVES = words("light orange cross top fall spring baby")
 
