@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.alignment.data.statements.convert import statement
 from pipeline.alignment.data.statements.wrong_answers import WrongAnswers
-from pipeline.alignment.data.synthetic_captions import synthetic_captions
+from pipeline.alignment.data.synthetic_captions.draw import synthetic_captions
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.storage.boxes import Box
 from pipeline.tables.questions import lowered
@@ -98,9 +98,11 @@ def _statements(
     right: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         right[row["question"]].add(lowered(row["answer"]))
+    true = {statement(row["question"], row["answer"]) for row in rows}
     statements = {}
     for row in rows:
         question = row["question"]
         answers = wrong.draw(question, right[question], params.wrong_answers, rng)
-        statements[statement(question, row["answer"])] = [statement(question, answer) for answer in answers]
+        copies = dict.fromkeys(statement(question, answer) for answer in answers)
+        statements[statement(question, row["answer"])] = [copy for copy in copies if copy not in true]
     return list(statements.items())

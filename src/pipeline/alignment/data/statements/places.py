@@ -46,6 +46,7 @@ NAMES = words(
     " colorado kenya seattle egypt amsterdam berlin venice barcelona turkey norway denmark philadelphia"
     " pittsburgh miami toronto sydney vegas"
 )
+AT_HOME = words("home work school church")
 BARE = words(
     "outside inside outdoors indoors here there nearby everywhere nowhere downtown upstairs downstairs away home"
     " up down overhead underwater behind ahead around abroad together apart underneath below above"
@@ -81,7 +82,7 @@ def place(answer: str) -> str:
         return f"{'on' if words_[0] == 'top' else 'in' if words_[0] != 'side' else 'on'} the {answer}"
     noun = head(words_)
     if noun in NAMES or noun in HOMES:
-        return f"{'at' if noun in HOMES else 'in'} {answer}"
+        return f"{'at' if noun in AT_HOME else 'in'} {answer}"
     preposition = "on" if noun in ON else "in" if noun in IN or noun in ("left", "right") else "at"
     return " ".join([preposition, *with_the(words_)])
 
@@ -109,7 +110,7 @@ def with_the(words_: Sequence[str]) -> list[str]:
     if (
         noun in NAMES
         or words_[0][0].isdigit()
-        or is_participle(words_[0])
+        or (is_participle(words_[0]) and words_[0] not in w.COMPOUND)
         or words_[0] in ("people", "front", "them", "her")
     ):
         return list(words_)
