@@ -54,6 +54,8 @@ def without_verb(things: list[str], rest: list[str], one: bool) -> str | None:
     if position is None:
         return there(things, one, rest)
     behind = rest[position + 1 :]
+    if behind[:1] == ["there"]:
+        return there(things, one, [*rest[:position], *behind[1:]])
     if not behind or begins_a_phrase(behind) or rest[position] not in w.BE | {"have", "has"}:
         return None
     return " ".join([*things, *rest[:position], agree(rest[position], one), *behind])

@@ -33,6 +33,9 @@ def frames(question: str) -> list[str]:
         return ["where"]
     if len(words) > 2 and words[2] in w.PREPOSITION_WORDS:
         return [f"{first} {words[2]}", f"{first} … place"]
+    if first == "what" and "of" in words[3:5] and words[2] in w.ARTICLES:
+        asked = words[3].replace("colour", "color")
+        return [f"what {asked}" if asked in ("color", "shape", "size", "pattern") else f"what is the {asked} of"]
     return [f"{first} {second} … {words[-1]}", f"{first} {second}"]
 
 

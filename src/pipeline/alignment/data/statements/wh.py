@@ -80,29 +80,33 @@ def wh_statement(asked: Sequence[str], answer: str) -> str | None:
 def attribute(text: str, answer: str) -> str | None:
     """The car is red; the pattern on the shirt is stripes."""
     has = ATTRIBUTE_HAS.fullmatch(text)
-    if has is not None and is_adjective(answer.split()):
+    if has is not None:
         return f"{has[1]} {'are' if is_plural(has[1].split()[-1]) else 'is'} {answer}"
     match = ATTRIBUTE.fullmatch(text)
     if match is None:
         of = ATTRIBUTE_OF.fullmatch(text)
-        return coloured(of[3].split(), of[1], answer) if of is not None and is_adjective(answer.split()) else None
+        if of is None or not (is_adjective(answer.split()) or of[2].startswith(("col", "shape"))):
+            return None
+        return coloured(of[3].split(), of[1], named(answer).text if of[2] == "shape" else answer)
     kind, verb, thing = match.groups()
     words = thing.split()
-    if " on " in f" {text[: match.start(3)]}" or preposition_length(words, 0):
-        if kind == "shape" and "on" not in words[:1]:
+    on_it = " on " in f" {text[: match.start(3)]}"
+    if on_it and kind == "pattern" and is_adjective(answer.split()) and "of" not in words:
+        return coloured(words, verb, answer)
+    if on_it or preposition_length(words, 0):
+        if kind == "shape" and not on_it:
             return placed(verb, words, named(answer))
-        kept = thing if preposition_length(words, 0) else f"on {thing}"
-        return f"the {kind} {kept} {verb} {answer}"
+        return f"the {kind} {'on ' if on_it else ''}{thing} {verb} {answer}"
     if any(word in w.BE for word in words):
         return coloured(words, verb, answer) if len(words) > 3 else None
     if words[-1] in ("wearing", "holding", "painted", "using", "riding") or is_passive(words[-1]):
         return placed(verb, words, Said(answer))
+    if kind == "shape":
+        return coloured(words, verb, named(answer).text)
     if is_adjective(answer.split()) or kind.startswith("col"):
         return coloured(words, verb, answer)
     if not begins_a_phrase(words):
         return None
-    if kind == "shape":
-        return f"{thing} {verb} {named(answer).text}"
     return f"the {kind} of {thing} {verb} {answer}"
 
 

@@ -35,6 +35,7 @@ ADJECTIVES = (
     " rather first second third"
 ))
     | COLORS
+    | words("cyan magenta aqua lavender burgundy brunette lime multicoloured")
     | words(
     "grey blonde colour ripe unripe raw cooked uncooked edible healthy unhealthy fresh tasty spicy sweet salty"
     " comfortable safe dangerous visible invisible legible readable alive dead awake asleep alone tired bored"
@@ -150,7 +151,7 @@ COMPOUND = words(
 """Words in -ing that begin the name of a thing: a cutting board."""
 UNIQUE = words("sea sky ground floor beach ocean sun sidewalk street road camera air")
 """Nouns that a caption names with "the"."""
-NOUNS_OR_ADJECTIVES = words("light orange cross top fall spring baby")
+NOUNS_OR_ADJECTIVES = words("light orange cross top fall spring baby square")
 
 GENERIC = words(
     "animal animals bird birds fruit fruits vegetable vegetables veggie veggies food foods drink beverage dessert"

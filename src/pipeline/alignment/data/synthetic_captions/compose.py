@@ -21,11 +21,14 @@ from pipeline.alignment.data.statements.answers import article, head, is_adjecti
 from pipeline.alignment.data.statements.word_lists import (
     ARTICLES,
     COLORS,
+    DETERMINERS,
+    NOUNS_OR_ADJECTIVES,
     NUMBERS,
     OWNERS,
     PREPOSITION_WORDS,
     PRONOUNS,
     UNCOUNTED,
+    UNIQUE,
 )
 from pipeline.metrics.english.nouns import is_plural, singular, words
 from pipeline.storage.boxes import Box
@@ -35,9 +38,7 @@ NOTHING = words(
     " something someone everything what there who which two three four five the a an himself herself itself themselves"
 )
 """Phrases of these words alone name nothing."""
-VAGUE = words(
-    "others row way side part direction back front top bottom end edge middle thing shape trick air stride turn time"
-)
+VAGUE = words("others row way side part direction back front top bottom end edge middle trick air stride turn time")
 """Nouns that name nothing to be seen by itself."""
 DENIED = re.compile(r"\bnot?\b|\bnone\b|\bnothing\b|n't\b|\bno one\b|\bnobody\b|\?")
 SENTENCE = re.compile(r"(?P<subject>(?:the|a|an|two|three|four|\d+)? ?[a-z' -]+?) (?P<verb>is|are) (?P<predicate>.+)")
@@ -120,7 +121,14 @@ def compose(parts: Sequence[Part]) -> str:
     """One text of several parts, which are at least one."""
     things = distinct([part for part in parts if not part.predicate])
     clauses = [part for part in parts if part.predicate and not part.whole]
-    sentences = [sentence(alone(part), [part]) for part in parts if part.predicate and part.whole]
+    sentences: list[str] = []
+    for part in parts:
+        if part.predicate and part.whole:
+            text, rest = described(alone(part), [part])
+            if rest:
+                sentences.append(sentence(text, rest))
+            else:
+                things.append(part.named(text))
     while clauses:
         first = clauses[0]
         said = [part for part in clauses if same_subject(part, first)]
@@ -153,8 +161,10 @@ def distinct(things: Iterable[Part]) -> list[Part]:
 
 
 def same_thing(one: Part, other: Part) -> bool:
-    """Whether two parts may name the same thing."""
-    return singular(one.noun) == singular(other.noun) or (one.box is not None and one.box == other.box)
+    """Whether two parts may name the same thing: two boxes tell, else the noun."""
+    if one.box is not None and other.box is not None:
+        return one.box == other.box or one.text == other.text
+    return singular(one.noun) == singular(other.noun)
 
 
 def same_subject(one: Part, other: Part) -> bool:
@@ -181,13 +191,13 @@ def described(subject: str, said: Sequence[Part]) -> tuple[str, list[Part]]:
 
 def again(tokens: list[str]) -> str:
     """A phrase with the article that fits its first word."""
-    return with_article(tokens[1:]) if tokens[0] in ("a", "an") else " ".join(tokens)
+    return an(tokens[1:]) if tokens[0] in ("a", "an") else " ".join(tokens)
 
 
 def indefinite(subject: str) -> str:
     """The subject of a statement as a caption begins: "the dog" is a dog; what cannot be counted keeps "the"."""
     tokens = subject.split()
-    if tokens[0] != "the" or head(tokens) in UNCOUNTED or len(tokens) < 2:
+    if tokens[0] != "the" or head(tokens) in UNCOUNTED | UNIQUE or len(tokens) < 2:
         return subject
     return an(tokens[1:])
 

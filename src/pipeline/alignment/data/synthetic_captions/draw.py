@@ -52,7 +52,9 @@ def parts_of(regions: Sequence[tuple[Box, str]], statements: Sequence[str]) -> d
             part = clause(statement)
             if part is not None and part.noun in boxes:
                 part = part.apart() if len(boxes[part.noun]) > 1 else part.at(*boxes[part.noun])
-            parts.setdefault(part or thing(statement, None))
+            part = part or thing(statement, None)
+            if part.text:
+                parts.setdefault(part)
     return parts
 
 
