@@ -67,7 +67,24 @@ def is_bare(words: Sequence[str]) -> bool:
         first in w.DETERMINERS
         or first in w.PRONOUNS
         or first in w.PREPOSITION_WORDS
-        or first in ("no", "nothing", "none", "something", "nobody", "lots", "many", "several", "few", "not", "to")
+        or first
+        in (
+            "no",
+            "nothing",
+            "none",
+            "something",
+            "nobody",
+            "itself",
+            "himself",
+            "herself",
+            "themselves",
+            "lots",
+            "many",
+            "several",
+            "few",
+            "not",
+            "to",
+        )
         or any(character.isdigit() for character in first)
         or "'s" in first
         or is_adjective(words)

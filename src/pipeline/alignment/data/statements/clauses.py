@@ -20,6 +20,7 @@ Split = tuple[list[str], list[str]]
 """The words of the subject, and those of the predicate."""
 SIDES = words("square light left right top bottom front back middle center side other")
 """Places that are nouns behind "the" although they stand before nouns as well."""
+RELATIVE = ("that", "which", "who")
 CLAUSE_WORDS = words("or but than that who which while when what")
 PEOPLE_AT_LARGE = w.PRONOUNS | {"people", "anything", "something", "everything"}
 BEFORE_PARTICIPLES = frozenset(("right", "left", "well", "fully", "half", "freshly", "neatly", "snow", "being"))
@@ -124,8 +125,8 @@ def pointing_alone(words: Sequence[str]) -> bool:
         if end < len(words) and words[end] not in w.PREPOSITION_WORDS:
             return words[end] in ("or", "that") and words[0] in ("these", "those")
         noun = words[end - 1]
-        if w.describes(noun) and end == len(words):
-            return False
+        if end == len(words):
+            return not w.describes(noun) or noun in SIDES
         return noun in w.UNCOUNTED or (words[0] in ("these", "those") and is_plural(noun))
     if end < len(words) or w.describes(words[-1]):
         return False
@@ -138,14 +139,19 @@ def after_be(words: Sequence[str]) -> Split | None:
     if len(words) < 2:
         return None
     if words[0] in PEOPLE_AT_LARGE and words[0] != "people":
-        return cut(words, 1)
+        place = 1 + preposition_length(words, 1)
+        end = phrase_end(words, place) if place > 1 else 1
+        return cut(words, end if end < len(words) and is_participle(words[end]) else 1)
     if words[0] in w.POINTING and pointing_alone(words):
         return cut(words, 1)
     end, place, inner = phrase_end(words), 0, 0
     while 0 < end < len(words):
-        if words[end] in CLAUSE_WORDS:
+        relative = words[end] in RELATIVE and words[end + 1 : end + 2] in (["is"], ["are"])
+        if words[end] in CLAUSE_WORDS and not relative:
             return before_a_choice(words, end, place)
         length = 0 if words[end] == "of" else preposition_length(words, end)
+        if relative:
+            length = 2 + preposition_length(words, end + 2)
         if not length:
             early = end > 2 and words[end - 1] in BEFORE_PARTICIPLES and words[end - 2] not in w.DETERMINERS
             return cut(words, second_article(words, end - early))

@@ -16,6 +16,7 @@ question with its answer behind it ("why is she smiling? birthday"), which is tr
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from pipeline.alignment.data.statements import word_lists as w
 from pipeline.alignment.data.statements.counts import counted, measured
@@ -27,6 +28,10 @@ from pipeline.tables.questions import YES_NO, lowered
 REASONS = ("to", "for", "because", "so")
 CONTRACTIONS = (("what's", "what is"), ("who's", "who is"), ("where's", "where is"), ("how's", "how is"))
 PREFIX = re.compile(r"(?:(?:about|approximately|roughly|around|exactly|and) )(?=how|what)")
+OPTIONS = re.compile(
+    r"^((?:what|which|who|where|how) .+), (?:(?:the|an?) )?\w+(?: \w+)?,? or (?:(?:the|an?) )?\w+(?: \w+)?$"
+)
+"""Things to choose from at the end of a question that begins with a question word."""
 WORD = re.compile(r"[a-z0-9][a-z0-9'’:./%$&-]*")
 
 
@@ -69,10 +74,10 @@ def by_rule(asked: list[str], said: str) -> str | None:
 
 def asked_words(question: str) -> list[str]:
     """The words of a question in lower case; none if it is more than one sentence, or has other signs than words."""
-    text = PREFIX.sub("", lowered(question).rstrip("?. ").replace(" ?", "").replace(",", " "))
+    text = OPTIONS.sub(r"\1", PREFIX.sub("", lowered(question).rstrip("?. ").replace(" ?", ""))).replace(",", " ")
     for short, long in CONTRACTIONS:
         text = re.sub(rf"^{short}\b", long, text)
-    words = text.split()
+    words = [word for word, _ in groupby(text.split())]
     return words if all(WORD.fullmatch(word) for word in words) else []
 
 

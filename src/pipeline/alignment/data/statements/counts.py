@@ -50,6 +50,8 @@ def without_verb(things: list[str], rest: list[str], one: bool) -> str | None:
     """3 lamps are in the room, 3 cups on the table are red, 3 lamps line the street."""
     if rest[0] in w.VERBS or rest[1:2] and rest[1] in w.ARTICLES and not stops(rest, 0):
         return " ".join([*things, third_person(rest[0]) if one else rest[0], *rest[1:]])
+    if rest[:3] == ["you", "can", "see"]:
+        return there(things, one, rest[3:])
     position = next((i for i, word in enumerate(rest) if word in w.AUXILIARIES), None)
     if position is None:
         return there(things, one, rest)
@@ -71,7 +73,7 @@ def agree(verb: str, one: bool) -> str:
 def ends_counted(words: Sequence[str], position: int) -> bool:
     """Whether the name of what is counted ends before a word."""
     word = words[position]
-    if word in w.AUXILIARIES:
+    if word in w.AUXILIARIES or word in w.PRONOUNS:
         return True
     if position > 0 and is_plural(words[position - 1]):
         follows = words[position + 1] if position + 1 < len(words) else ""

@@ -12,7 +12,7 @@ from pipeline.alignment.data.statements import word_lists as w
 from pipeline.alignment.data.statements.answers import HOMES, head, is_participle, is_passive
 from pipeline.alignment.data.statements.clauses import after_be, after_do, begins_a_phrase, preposition_length
 from pipeline.alignment.data.statements.yes_no import finite
-from pipeline.metrics.english.nouns import is_plural, words
+from pipeline.metrics.english.nouns import BOTH_NUMBERS, is_plural, words
 
 ON = words(
     "table desk bench counter couch sofa bed wall floor ground street road beach shelf sidewalk roof ceiling"
@@ -129,6 +129,8 @@ def where(asked: Sequence[str], answer: str) -> str | None:
     verb, rest = asked[0], [word for word in asked[1:] if word != "located"]
     said = place(answer)
     if verb in w.DO:
+        if rest[:2] == ["you", "think"]:
+            return None
         parts = after_do(rest)
         return " ".join([*parts[0], *finite(verb, parts[1]), said]) if parts else None
     if verb not in w.BE or not rest or rest[-1] == "from" or is_adjectives_only(answer):
@@ -143,7 +145,11 @@ def where(asked: Sequence[str], answer: str) -> str | None:
 
 def agreeing(verb: str, subject: Sequence[str]) -> str:
     """The verb of a question as its subject needs it: people also ask "where is the flowers"."""
-    return AGREEING.get(verb, verb) if is_plural(head(subject)) and subject[0] not in w.PRONOUNS else verb
+    noun = head(subject)
+    if is_plural(noun):
+        return AGREEING.get(verb, verb) if subject[0] not in w.PRONOUNS else verb
+    one = subject[0] == "the" and "and" not in subject and noun not in BOTH_NUMBERS and not w.describes(noun)
+    return "is" if verb == "are" and one and len(subject) == 2 else verb
 
 
 AGREEING = {"is": "are", "was": "were"}

@@ -97,6 +97,8 @@ def attribute(text: str, answer: str) -> str | None:
         if kind == "shape" and not on_it:
             return placed(verb, words, named(answer))
         return f"the {kind} {'on ' if on_it else ''}{thing} {verb} {answer}"
+    if words[-1] in w.PREPOSITION_WORDS:
+        return placed(verb, words, Said(answer))
     if any(word in w.BE for word in words):
         return coloured(words, verb, answer) if len(words) > 3 else None
     if words[-1] in ("wearing", "holding", "painted", "using", "riding") or is_passive(words[-1]):
@@ -133,6 +135,12 @@ def what_is(asked: list[str], answer: str) -> str | None:
         return None
     if rest[-1] == "doing" or "doing" in rest[1:]:
         return doing(verb, rest, answer)
+    if rest[-2:] == ["to", "do"] or " about to " in " ".join(rest):
+        return None
+    if rest[-1] == "called" and "that" in rest:
+        return identity(verb, rest[:-1], named(answer), [])
+    if rest[0] in w.THINGS or (rest[0].endswith("est") and len(rest) > 1):
+        rest = ["the", *rest]
     if rest[-1] == "like" and verb in w.BE:
         return f"{' '.join(rest[:-1])} {verb} {answer}" if is_adjective(answer.split()) else None
     if rest[-2:] == ["look", "like"] and is_adjective(answer.split()):
@@ -201,7 +209,8 @@ def filled(asked: list[str], said: Said, identify: bool = False) -> str | None:
     whole = finite(verb, predicate) if verb in w.DO else [verb, *predicate]
     end = len(whole) - len(predicate) + 1
     end = len(whole) if predicate[-1] in w.PREPOSITION_WORDS else end
-    return " ".join([*subject, *whole[:end], said.text, *whole[end:]])
+    tail = [] if whole[end:] == ["it", "is"] else whole[end:]
+    return " ".join([*subject, *whole[:end], said.text, *tail])
 
 
 def placed(verb: str, rest: list[str], said: Said) -> str | None:
@@ -292,6 +301,7 @@ def identity(verb: str, subject: list[str], said: Said, rest: list[str]) -> str 
         said = Said(words[1])
     elif verb in ("are", "were") and not said.plural and words[0] in ("a", "an") and len(words) < 4:
         said = Said(" ".join([*words[1:-1], plural(words[-1])]), True)
+    verb = verb if words[0] in ("a", "an") else agreeing(verb, subject)
     return " ".join([*subject, verb, said.text, *rest])
 
 
@@ -301,7 +311,7 @@ def qualified(noun: Sequence[str], answer: str) -> Said:
     if (answer in w.NOUNS_OR_ADJECTIVES and last in w.GENERIC) or (is_plural(words[-1]) and not is_plural(last)):
         return named(answer)
     if not is_adjective(words) and (
-        last in w.GENERIC or last in words or plural(last) in words or last in map(plural, words)
+        last in w.GENERIC or words[-1].endswith(last) or plural(last) in words or last in map(plural, words)
     ):
         return named(answer)
     if is_participle(words[0]) or words[0] in w.DETERMINERS or (is_plural(words[-1]) and is_plural(last)):

@@ -35,7 +35,7 @@ ADJECTIVES = (
     " rather first second third"
 ))
     | COLORS
-    | words("cyan magenta aqua lavender burgundy brunette lime multicoloured")
+    | words("confident interested cyan magenta aqua lavender burgundy brunette lime multicoloured")
     | words(
     "grey blonde colour ripe unripe raw cooked uncooked edible healthy unhealthy fresh tasty spicy sweet salty"
     " comfortable safe dangerous visible invisible legible readable alive dead awake asleep alone tired bored"
@@ -70,15 +70,15 @@ ADJECTIVES = (
 )
 )  # fmt: skip
 ADVERBS = SEEN_ADVERBS | words(
-    "very too so really quite mostly completely fully almost currently still already always usually probably"
-    " likely all both each not also ever just only more less most actually properly clearly well enough partially"
-    " partly equally being been safe supposed"
+    "upside very too so really quite mostly completely fully almost currently still already always usually"
+    " probably likely all both each not also ever just only more less most actually properly clearly well enough"
+    " partially partly equally being been safe supposed"
 ) - words("high low")
 """Words before or after which a predicate begins."""
 PARTICIPLES_NOT_IN_ED = words(
     "made seen shown taken worn held cut lit built hung kept found placed broken driven eaten drawn written"
     " thrown grown known left stuck put set sold spread bent torn hidden frozen stolen given done gone been being"
-    " laid lying about able going supposed used full"
+    " laid lying able going supposed used full"
 )
 NOT_PARTICIPLES = NOUNS_IN_ING | words(
     "bed red shed sled seed weed speed head need feed breed infrared hundred evening morning king wing during"
@@ -108,33 +108,34 @@ STRONG_VERBS = words("have look appear seem like need want contain know own belo
 """Verbs that are hardly ever nouns in a question."""
 
 UNCOUNTED = words(
-    "fetch catch tag drums marijuana macaroni tug lighting water grass snow sand ice mud dirt dust wood metal"
-    " plastic glass steel iron aluminum aluminium brass bronze copper tin concrete cement brick stone marble"
-    " granite clay ceramic porcelain leather denim cotton wool silk nylon fabric cloth lace velvet rubber paper"
-    " cardboard foil tile carpet carpeting linoleum hardwood vinyl gravel asphalt pavement hay straw wheat corn"
-    " rice bread toast butter cheese cheddar mozzarella milk cream juice coffee tea beer wine soda lemonade"
-    " champagne alcohol liquor coke pepsi food fruit meat beef pork ham bacon sausage chicken turkey steak"
-    " seafood salmon tuna shrimp broccoli spinach lettuce cabbage celery cauliflower kale parsley basil cilantro"
-    " garlic asparagus pasta spaghetti soup salad ketchup mustard mayo mayonnaise sauce gravy salt pepper sugar"
-    " honey jam jelly syrup frosting icing chocolate vanilla caramel yogurt oatmeal cereal dessert candy popcorn"
-    " chili guacamole salsa hummus tofu granola coleslaw sushi pizza quiche lasagna breakfast lunch dinner brunch"
-    " supper tennis baseball soccer football basketball hockey golf polo rugby cricket volleyball badminton"
-    " lacrosse softball frisbee skateboarding surfing snowboarding skiing swimming cycling jumping wrestling"
-    " gymnastics archery bowling boxing racing karate chess wii poker motocross kiteboarding parasailing winter"
-    " summer spring fall autumn christmas halloween thanksgiving easter day daytime night nighttime noon midday"
-    " midnight morning afternoon evening dusk dawn sunset sunrise rain fog smoke steam fire wind sunlight"
-    " sunshine sun air sky shade light weather thunder lightning electricity gas gasoline oil fuel power hair fur"
-    " skin hands luggage baggage furniture clothing equipment gear jewelry makeup traffic graffiti trash garbage"
-    " rubbish junk money cash mail music art work fun nothing nobody something someone everything everyone no-one"
-    " none english chinese japanese spanish french german russian arabic korean italian hebrew thai information"
-    " writing text advice silverware china pottery foliage shrubbery vegetation greenery moss ivy seaweed bamboo"
-    " lumber plywood wallpaper paint chalk ink soap shampoo toothpaste lotion bubble tape string twine yarn rope"
-    " wire chain lipstick sunscreen plaster stucco mulch rust land surf transportation safety protection"
-    " decoration support balance warmth exercise camouflage stripe corduroy flannel khaki spandex neoprene tweed"
-    " suede fleece plaid paisley pepperoni sauerkraut relish litter ground heaven school church karaoke trick"
-    " heat tarmac linen bedding stuff attire outerwear underwear swimwear headgear footwear knitwear sportswear"
-    " garb 3d luck love history nature wildlife blood sweat powder foam rubble debris stainless liquid medicine"
-    " soil earth lava space parmesan feta coconut dough batter whipped cake ranch tv television public"
+    "gravity photography fetch catch tag drums marijuana macaroni tug lighting water grass snow sand ice mud dirt"
+    " dust wood metal plastic glass steel iron aluminum aluminium brass bronze copper tin concrete cement brick"
+    " stone marble granite clay ceramic porcelain leather denim cotton wool silk nylon fabric cloth lace velvet"
+    " rubber paper cardboard foil tile carpet carpeting linoleum hardwood vinyl gravel asphalt pavement hay straw"
+    " wheat corn rice bread toast butter cheese cheddar mozzarella milk cream juice coffee tea beer wine soda"
+    " lemonade champagne alcohol liquor coke pepsi food fruit meat beef pork ham bacon sausage chicken turkey"
+    " steak seafood salmon tuna shrimp broccoli spinach lettuce cabbage celery cauliflower kale parsley basil"
+    " cilantro garlic asparagus pasta spaghetti soup salad ketchup mustard mayo mayonnaise sauce gravy salt"
+    " pepper sugar honey jam jelly syrup frosting icing chocolate vanilla caramel yogurt oatmeal cereal dessert"
+    " candy popcorn chili guacamole salsa hummus tofu granola coleslaw sushi pizza quiche lasagna breakfast lunch"
+    " dinner brunch supper tennis baseball soccer football basketball hockey golf polo rugby cricket volleyball"
+    " badminton lacrosse softball frisbee skateboarding surfing snowboarding skiing swimming cycling jumping"
+    " wrestling gymnastics archery bowling boxing racing karate chess wii poker motocross kiteboarding"
+    " parasailing winter summer spring fall autumn christmas halloween thanksgiving easter day daytime night"
+    " nighttime noon midday midnight morning afternoon evening dusk dawn sunset sunrise rain fog smoke steam fire"
+    " wind sunlight sunshine sun air sky shade light weather thunder lightning electricity gas gasoline oil fuel"
+    " power hair fur skin hands luggage baggage furniture clothing equipment gear jewelry makeup traffic graffiti"
+    " trash garbage rubbish junk money cash mail music art work fun nothing nobody something someone everything"
+    " everyone no-one none english chinese japanese spanish french german russian arabic korean italian hebrew"
+    " thai information writing text advice silverware china pottery foliage shrubbery vegetation greenery moss"
+    " ivy seaweed bamboo lumber plywood wallpaper paint chalk ink soap shampoo toothpaste lotion bubble tape"
+    " string twine yarn rope wire chain lipstick sunscreen plaster stucco mulch rust land surf transportation"
+    " safety protection decoration support balance warmth exercise camouflage stripe corduroy flannel khaki"
+    " spandex neoprene tweed suede fleece plaid paisley pepperoni sauerkraut relish litter ground heaven school"
+    " church karaoke trick heat tarmac linen bedding stuff attire outerwear underwear swimwear headgear footwear"
+    " knitwear sportswear garb 3d luck love history nature wildlife blood sweat powder foam rubble debris"
+    " stainless liquid medicine soil earth lava space parmesan feta coconut dough batter whipped cake ranch tv"
+    " television public"
 ) - words(
     "frisbee chicken turkey steak sausage pizza quiche lasagna salad cake dessert toast tile carpet string rope"
     " chain sun sky fire spring television tv decoration church school glass straw brick stone wire paper stripe"
@@ -144,9 +145,9 @@ UNCOUNTED = words(
 AN_BEFORE = words("hour honest honor honour mp3 x-ray suv atm rv hdtv")
 A_BEFORE = ("uni", "use", "usu", "uti", "euro", "one", "ute", "ukulele", "u-")
 COMPOUND = words(
-    "parking swimming cutting washing dining sewing vending shopping walking frying sleeping sailing bathing"
-    " boxing drying dressing ironing knitting living mixing rolling rocking running racing serving cleaning"
-    " bowling fishing skating training waiting tennis changing camping stuffing wrapping"
+    "cooking parking swimming cutting washing dining sewing vending shopping walking frying sleeping sailing"
+    " bathing boxing drying dressing ironing knitting living mixing rolling rocking running racing serving"
+    " cleaning bowling fishing skating training waiting tennis changing camping stuffing wrapping"
 )
 """Words in -ing that begin the name of a thing: a cutting board."""
 UNIQUE = words("sea sky ground floor beach ocean sun sidewalk street road camera air")

@@ -63,7 +63,7 @@ def yes_no_statement(asked: Sequence[str], yes: bool) -> str | None:
         parts = None if rest[:1] == ["you"] and verb != "can" else after_do(rest)
         return parts and joined(parts[0], verb, parts[1], yes)
     if verb in w.DO:
-        parts = None if rest[:2] == ["you", "think"] else after_do(rest)
+        parts = None if rest[:1] == ["you"] and rest[1:2] != ["see"] else after_do(rest)
         return parts and with_do(parts[0], verb, parts[1], yes)
     if verb in ("has", "have"):
         parts = after_have(rest)
@@ -73,6 +73,7 @@ def yes_no_statement(asked: Sequence[str], yes: bool) -> str | None:
 
 def existence(verb: str, thing: list[str], yes: bool) -> str:
     """There is a dog, there is no dog."""
+    thing = thing[1:] if thing[0] == "either" and thing[1:] else thing
     first, rest = thing[0], thing[1:]
     if yes:
         if first == "any" and rest:
@@ -166,6 +167,8 @@ def choose(first: list[str], second: list[str], answer: list[str]) -> list[str] 
     answer = answer[1:] if answer[0] in w.ARTICLES and len(answer) > 1 else answer
     tail = next((i for i, word in enumerate(second) if i and word in w.PREPOSITION_WORDS), len(second))
     end = [] if any(word in w.PREPOSITION_WORDS for word in first) else second[tail:]
+    if "of" in second and "of" not in first and first[-1] in ("left", "right", "top", "bottom", "front"):
+        end = second[second.index("of") :]
     if not end and w.describes(first[-1]) and w.describes(second[0]) and second[1:] and not set(second) & {"and", "or"}:
         end = second[1:]
     if first[-len(answer) :] == answer or first[: len(answer)] == answer:
