@@ -97,7 +97,7 @@ def attribute(text: str, answer: str) -> str | None:
         if kind == "shape" and not on_it:
             return placed(verb, words, named(answer))
         return f"the {kind} {'on ' if on_it else ''}{thing} {verb} {answer}"
-    if words[-1] in w.PREPOSITION_WORDS:
+    if words[-1] in w.PREPOSITION_WORDS and w.BE.isdisjoint(words):
         return placed(verb, words, Said(answer))
     if any(word in w.BE for word in words):
         return coloured(words, verb, answer) if len(words) > 3 else None
