@@ -3,7 +3,7 @@
 An alt-text says little, and not always the truth; region captions and answered questions say much about one
 thing each. Two ways bring them in:
 
-- as *synthetic captions* (`synthetic_captions.py`), which stand in for captions in the contrastive loss;
+- as *synthetic captions* (`synthetic_captions/`), which stand in for captions in the contrastive loss;
 - alone, in losses of their own: regions against phrases, and right against wrong answers.
 
 Everything is drawn from generators seeded by (seed, purpose, image), so texts are known, and can be encoded,
@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.alignment.data.statements.convert import statement
-from pipeline.alignment.data.statements.wrong_answers import WrongAnswers
 from pipeline.alignment.data.synthetic_captions.draw import synthetic_captions
+from pipeline.alignment.data.wrong_answers.draw import WrongAnswers
 from pipeline.alignment.params import ContrastiveParams, QuestionParams
 from pipeline.storage.boxes import Box
 from pipeline.tables.questions import lowered

@@ -1,6 +1,7 @@
 """Questions as people ask them about photographs, and the toy world's, as statements."""
 
 import doctest
+import re
 from importlib import import_module
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_statements(question: str, answer: str, expected: str) -> None:
     assert statement(question, answer) == expected
 
 
-@pytest.mark.parametrize("module", ["answers", "places"])
+@pytest.mark.parametrize("module", ["phrases.answers", "rules.places"])
 def test_the_examples_in_the_docstrings(module: str) -> None:
     results = doctest.testmod(import_module(f"pipeline.alignment.data.statements.{module}"))
     assert results.attempted > 0 and results.failed == 0
@@ -116,13 +117,11 @@ def test_every_question_about_the_toy_world_becomes_a_statement() -> None:
             assert found is not None, asked.question
             words = found.split()
             assert {"is", "are"} & set(words) and words[-1] not in ("is", "are", "not", "the")
-            assert not {"the is", "the are", "the not"} & {
-                " ".join(pair) for pair in zip(words, words[1:], strict=False)
-            }
+            assert not re.search(r"\bthe (is|are|not)\b", found)
 
 
-OPENINGS = ("what is", "what are", "what color is", "what kind of", "which", "who is", "where is", "where are", "how many",
-            "how old is", "is", "are", "is there", "does", "do", "can", "has", "was", "is this", "are these", "is the",
+OPENINGS = ("what is", "what are", "what color is", "what kind of", "which", "who is", "where is", "where are",
+            "how many", "how old is", "is", "are", "is there", "does", "do", "can", "has", "was", "is this", "are these", "is the",
             "why is")  # fmt: skip
 WORDS = ("the", "a", "this", "his", "man", "dog", "dogs", "red", "or", "and", "not", "in", "on", "of", "left", "made",
          "standing", "holding", "wearing", "have", "look", "there", "all", "any", "she", "it", "water", "at", "many",

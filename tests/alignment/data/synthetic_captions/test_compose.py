@@ -38,6 +38,8 @@ def test_the_examples_in_the_docstrings() -> None:
         (["the man is holding a kite", "a kite"], "a man is holding a kite"),
         (["there are 2 boats", "there is a lake"], "two boats and a lake"),
         (["water", "the water", "a small boat"], "the water and a small boat"),
+        (["the lady is standing", "the lady is holding a cup"], "a lady is standing and holding a cup"),
+        (["small blue square", "a heart"], "a small blue square and a heart"),
         (["panting dog", "his hat"], "a panting dog and a hat"),
         (["Small , wet dogs", 'a "red" kite'], "small, wet dogs and a red kite"),
         (["the object on the desk is a book"], "the object on the desk is a book"),

@@ -1,1 +1,1 @@
-"""Answered questions as statements, and the same questions with a wrong answer."""
+"""Answered questions as statements."""

@@ -1,16 +1,17 @@
 """A question with its answer as a statement: "what color is the car?" with "red" becomes "the car is red".
 
-A statement is a text of the form that captions have, which the text encoder knows. Rules by the question's first words
-put the answer where the question asks for it, and give it the article and the verb the number that they need:
+A statement is a text of the form that captions have, which the text encoder knows. Rules by the question's first
+words (`rules/`) put the answer where the question asks for it, give it an article, and the verb its number:
 
     wh.py        what, who, which      the answer is what is on the table, what the man holds, what this is
+                                       (`filling`: where it stands; `attributes`: colours; `nouns`: what animal)
     counts.py    how                   the number stands before what is counted, the verb agrees with it
     places.py    where                 the answer gets the preposition that it lacks
     yes_no.py    is, are, does, can …  subject and verb change places; no denies the verb, or a subject like "anyone"
 
-`clauses.py` finds where the subject ends, by lists of words alone; `answers.py` tells nouns that take an article from
-substances, plurals, adjectives and verbs. A question that fits no rule, or whose parts cannot be told apart, stays a
-question with its answer behind it ("why is she smiling? birthday"), which is true of the image just the same.
+`phrases/clauses.py` finds where the subject ends, by lists of words alone; `phrases/answers.py` tells nouns that take
+an article from substances, plurals, adjectives and verbs. A question that fits no rule, or whose parts cannot be told
+apart, stays a question with its answer behind it ("why is she smiling? birthday"), which is true of the image too.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from pipeline.alignment.data.statements import word_lists as w
-from pipeline.alignment.data.statements.counts import counted, measured
-from pipeline.alignment.data.statements.places import where
-from pipeline.alignment.data.statements.wh import wh_statement
-from pipeline.alignment.data.statements.yes_no import choice_statement, yes_no_statement
+from pipeline.alignment.data.statements.phrases import word_lists as w
+from pipeline.alignment.data.statements.rules.counts import counted, measured
+from pipeline.alignment.data.statements.rules.places import where
+from pipeline.alignment.data.statements.rules.wh import wh_statement
+from pipeline.alignment.data.statements.rules.yes_no import choice_statement, yes_no_statement
 from pipeline.tables.questions import YES_NO, lowered
 
 REASONS = ("to", "for", "because", "so")

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.alignment.data.statements.answers import article, head, is_adjective, is_participle, with_article
-from pipeline.alignment.data.statements.word_lists import (
+from pipeline.alignment.data.statements.phrases.answers import article, head, is_adjective, is_participle, with_article
+from pipeline.alignment.data.statements.phrases.word_lists import (
     ARTICLES,
     COLORS,
     DETERMINERS,
@@ -98,6 +98,8 @@ def thing(phrase: str, box: Box | None) -> Part:
 
 def an(tokens: Sequence[str]) -> str:
     """A noun phrase with the article that it needs; a participle before a noun belongs to it: a panting dog."""
+    if tokens and tokens[-1] in NOUNS_OR_ADJECTIVES and tokens[0] not in DETERMINERS:
+        return " ".join((article(tokens[0]), *tokens))
     before_noun = (
         len(tokens) == 2 and is_participle(tokens[0]) and not is_plural(tokens[1]) and tokens[1] not in UNCOUNTED
     )
@@ -122,13 +124,13 @@ def compose(parts: Sequence[Part]) -> str:
     things = distinct([part for part in parts if not part.predicate])
     clauses = [part for part in parts if part.predicate and not part.whole]
     sentences: list[str] = []
-    for part in parts:
-        if part.predicate and part.whole:
-            text, rest = described(alone(part), [part])
-            if rest:
-                sentences.append(sentence(text, rest))
-            else:
-                things.append(part.named(text))
+    kept = [part for part in parts if part.predicate and part.whole]
+    for subject in dict.fromkeys(alone(part) for part in kept):
+        text, rest = described(subject, [part for part in kept if alone(part) == subject])
+        if rest:
+            sentences.append(sentence(text, rest))
+        else:
+            things.append(Part(text, head(text.split())))
     while clauses:
         first = clauses[0]
         said = [part for part in clauses if same_subject(part, first)]
@@ -161,8 +163,8 @@ def distinct(things: Iterable[Part]) -> list[Part]:
 
 
 def same_thing(one: Part, other: Part) -> bool:
-    """Whether two parts may name the same thing: two boxes tell, else the noun."""
-    if one.box is not None and other.box is not None:
+    """Whether two parts may name the same thing: two boxes tell, or else the noun, in whatever number."""
+    if one.box is not None and other.box is not None and is_plural(one.noun) == is_plural(other.noun):
         return one.box == other.box or one.text == other.text
     return singular(one.noun) == singular(other.noun)
 

@@ -5,9 +5,9 @@ import doctest
 import numpy as np
 import pytest
 
-from pipeline.alignment.data.statements import alike, frames
-from pipeline.alignment.data.statements.alike import may_both_be_true
-from pipeline.alignment.data.statements.wrong_answers import WrongAnswers
+from pipeline.alignment.data.wrong_answers import alike, frames
+from pipeline.alignment.data.wrong_answers.alike import may_both_be_true
+from pipeline.alignment.data.wrong_answers.draw import WrongAnswers
 
 
 def draw(pairs: list[tuple[str, str]], question: str, right: str, number: int = 2) -> set[str]:

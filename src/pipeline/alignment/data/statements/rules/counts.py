@@ -10,10 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.alignment.data.statements import word_lists as w
-from pipeline.alignment.data.statements.answers import ONE, amount, is_adjective, is_participle, is_passive
-from pipeline.alignment.data.statements.clauses import after_be, after_do, begins_a_phrase, preposition_length, stops
-from pipeline.alignment.data.statements.yes_no import finite
+from pipeline.alignment.data.statements.phrases import word_lists as w
+from pipeline.alignment.data.statements.phrases.answers import ONE, amount, is_adjective, is_participle, is_passive
+from pipeline.alignment.data.statements.phrases.clauses import (
+    after_be,
+    after_do,
+    begins_a_phrase,
+    preposition_length,
+    stops,
+)
+from pipeline.alignment.data.statements.rules.yes_no import finite
 from pipeline.metrics.english.nouns import is_plural, plural, singular
 from pipeline.metrics.english.verbs import third_person
 
@@ -48,7 +54,7 @@ def counted(asked: Sequence[str], answer: str) -> str | None:
 
 def without_verb(things: list[str], rest: list[str], one: bool) -> str | None:
     """3 lamps are in the room, 3 cups on the table are red, 3 lamps line the street."""
-    if rest[0] in w.VERBS or rest[1:2] and rest[1] in w.ARTICLES and not stops(rest, 0):
+    if rest[0] in w.VERBS or (rest[1:2] and rest[1] in w.ARTICLES and not stops(rest, 0)):
         return " ".join([*things, third_person(rest[0]) if one else rest[0], *rest[1:]])
     if rest[:3] == ["you", "can", "see"]:
         return there(things, one, rest[3:])
@@ -94,10 +100,8 @@ def amount_of(number: str, noun: list[str], one: bool) -> list[str] | None:
         return None
     head = next((i for i, word in enumerate(noun) if word in ("of", "in", "on")), len(noun)) - 1
     counted = noun[head]
-    if one:
-        form = singular(counted)
-    else:
-        form = counted if counted in w.UNCOUNTED or number == "no" else plural(counted)
+    many = counted if counted in w.UNCOUNTED or number == "no" else plural(counted)
+    form = singular(counted) if one else many
     return [number, *noun[:head], form, *noun[head + 1 :]]
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.alignment.data.statements import word_lists as w
-from pipeline.alignment.data.statements.answers import is_participle, is_passive
+from pipeline.alignment.data.statements.phrases import word_lists as w
+from pipeline.alignment.data.statements.phrases.answers import is_participle, is_passive
 from pipeline.metrics.english.nouns import is_plural, words
 
 Split = tuple[list[str], list[str]]

@@ -6,8 +6,8 @@ next one is used.
 
 from __future__ import annotations
 
-from pipeline.alignment.data.statements import word_lists as w
-from pipeline.alignment.data.statements.answers import is_participle
+from pipeline.alignment.data.statements.phrases import word_lists as w
+from pipeline.alignment.data.statements.phrases.answers import is_participle
 
 OPENING_WORDS = 2
 ALONE = ("doing", "wearing")

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pipeline.alignment.data.statements.alike import may_both_be_true, says_little
-from pipeline.alignment.data.statements.answers import named
 from pipeline.alignment.data.statements.convert import converted
-from pipeline.alignment.data.statements.frames import frames
-from pipeline.alignment.data.statements.word_lists import NO_STATEMENT
+from pipeline.alignment.data.statements.phrases.answers import named
+from pipeline.alignment.data.statements.phrases.word_lists import NO_STATEMENT
+from pipeline.alignment.data.wrong_answers.alike import may_both_be_true, says_little
+from pipeline.alignment.data.wrong_answers.frames import frames
 from pipeline.tables.questions import lowered
 
 YES_NO = {"yes": "no", "no": "yes"}

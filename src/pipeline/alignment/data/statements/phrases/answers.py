@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.alignment.data.statements import word_lists as w
+from pipeline.alignment.data.statements.phrases import word_lists as w
 from pipeline.metrics.english.nouns import is_plural, words
 from pipeline.metrics.english.verbs import BASES, participle
 

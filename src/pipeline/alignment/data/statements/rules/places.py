@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.alignment.data.statements import word_lists as w
-from pipeline.alignment.data.statements.answers import HOMES, head, is_participle, is_passive
-from pipeline.alignment.data.statements.clauses import after_be, after_do, begins_a_phrase, preposition_length
-from pipeline.alignment.data.statements.yes_no import finite
+from pipeline.alignment.data.statements.phrases import word_lists as w
+from pipeline.alignment.data.statements.phrases.answers import HOMES, head, is_participle, is_passive
+from pipeline.alignment.data.statements.phrases.clauses import after_be, after_do, begins_a_phrase, preposition_length
+from pipeline.alignment.data.statements.rules.yes_no import finite
 from pipeline.metrics.english.nouns import BOTH_NUMBERS, is_plural, words
 
 ON = words(

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.alignment.data.statements import word_lists as w
-from pipeline.alignment.data.statements.answers import is_participle, with_article
-from pipeline.alignment.data.statements.clauses import after_be, after_do, after_have
+from pipeline.alignment.data.statements.phrases import word_lists as w
+from pipeline.alignment.data.statements.phrases.answers import is_participle, with_article
+from pipeline.alignment.data.statements.phrases.clauses import after_be, after_do, after_have
 from pipeline.metrics.english.verbs import third_person
 
 SOMEONE = {"anyone": "someone", "anybody": "someone", "anything": "something", "any": "some"}

@@ -1,0 +1,1 @@
+"""Answers that make a true statement a wrong one."""
