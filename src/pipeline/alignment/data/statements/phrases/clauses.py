@@ -236,7 +236,7 @@ def after_do(words: Sequence[str]) -> Split | None:
     ]
     if not candidates:
         weak = [i for i in range(first, len(words)) if words[i] in w.WEAK_VERBS and words[i - 1] not in w.DETERMINERS]
-        candidates = [1] if words[0] in w.PRONOUNS else weak[:1]
+        candidates = [1] if words[0] in w.PRONOUNS and words[1:] else weak[:1]
         while candidates and candidates[0] + 1 < len(words) and w.is_adverb(words[candidates[0]]):
             candidates = [candidates[0] + 1]
     strong = [position for position in candidates if words[position] in w.STRONG_VERBS]

@@ -110,7 +110,7 @@ def joined(subject: list[str], verb: str, predicate: list[str], yes: bool) -> st
     """Subject, verb (with not), predicate."""
     if yes:
         return " ".join([*positive(subject), verb, *positive(predicate)])
-    predicate = predicate[1:] if predicate[0] == "not" else predicate
+    predicate = predicate[1:] if predicate[0] == "not" and predicate[1:] else predicate
     whole = denied(subject)
     if whole is not None:
         return " ".join([whole, verb, *predicate])
@@ -163,7 +163,9 @@ def choice_statement(asked: Sequence[str], answer: str) -> str | None:
 
 
 def choose(first: list[str], second: list[str], answer: list[str]) -> list[str] | None:
-    """The chosen one of two, with what stands before both."""
+    """The chosen one of two, with what stands before both; None if one of the two is missing."""
+    if not first or not second or not answer:
+        return None
     answer = answer[1:] if answer[0] in w.ARTICLES and len(answer) > 1 else answer
     tail = next((i for i, word in enumerate(second) if i and word in w.PREPOSITION_WORDS), len(second))
     end = [] if any(word in w.PREPOSITION_WORDS for word in first) else second[tail:]
