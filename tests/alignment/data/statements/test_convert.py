@@ -121,8 +121,8 @@ def test_every_question_about_the_toy_world_becomes_a_statement() -> None:
 
 
 OPENINGS = ("what is", "what are", "what color is", "what kind of", "which", "who is", "where is", "where are",
-            "how many", "how old is", "is", "are", "is there", "does", "do", "can", "has", "was", "is this", "are these", "is the",
-            "why is")  # fmt: skip
+            "how many", "how old is", "is", "are", "is there", "does", "do", "can", "has", "was", "is this",
+            "are these", "is the", "why is")  # fmt: skip
 WORDS = ("the", "a", "this", "his", "man", "dog", "dogs", "red", "or", "and", "not", "in", "on", "of", "left", "made",
          "standing", "holding", "wearing", "have", "look", "there", "all", "any", "she", "it", "water", "at", "many",
          "table's", "you", "is", "are", "happy", "to")  # fmt: skip
