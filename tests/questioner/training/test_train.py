@@ -57,7 +57,7 @@ def test_training_goes_on_from_an_earlier_model(paths: Paths):
     assert later.fingerprint() != QuestionerTraining(params(), paths).fingerprint()
     with pytest.raises(UserError, match="do not fit"):
         QuestionerTraining(params(layers=2, init_from=EARLIER), paths)
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="A file is missing"):
         QuestionerTraining(params(init_from="data/raw/encoders/nowhere"), paths)
 
 
