@@ -26,6 +26,11 @@ PEOPLE_AT_LARGE = w.PRONOUNS | {"people", "anything", "something", "everything"}
 BEFORE_PARTICIPLES = frozenset(("right", "left", "well", "fully", "half", "freshly", "neatly", "snow", "being"))
 
 OF_SIDES = ("to the left of", "to the right of", "left of", "right of")
+SPLIT_PREPOSITIONS = [tuple(phrase.split()) for phrase in (*OF_SIDES, *w.PREPOSITIONS)]
+PREPOSITIONS_BY_WORD = {
+    parts[0]: [other for other in SPLIT_PREPOSITIONS if other[0] == parts[0]] for parts in SPLIT_PREPOSITIONS
+}
+"""The words of the prepositions, longest first, by their first one."""
 
 
 def begins_a_phrase(words: Sequence[str]) -> bool:
@@ -38,11 +43,8 @@ def begins_a_phrase(words: Sequence[str]) -> bool:
 
 def preposition_length(words: Sequence[str], start: int) -> int:
     """How many words the preposition at a position has; 0 if none stands there."""
-    for phrase in (*OF_SIDES, *w.PREPOSITIONS):
-        parts = phrase.split()
-        if list(words[start : start + len(parts)]) == parts:
-            return len(parts)
-    return 0
+    known = PREPOSITIONS_BY_WORD.get(words[start], ()) if start < len(words) else ()
+    return next((len(parts) for parts in known if tuple(words[start : start + len(parts)]) == parts), 0)
 
 
 def stops(words: Sequence[str], position: int) -> bool:
