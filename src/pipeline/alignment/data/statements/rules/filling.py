@@ -39,11 +39,8 @@ def be(said: Said, past: bool = False) -> str:
     return ("were" if past else "are") if said.plural else ("was" if past else "is")
 
 
-def filled(asked: list[str], said: Said, identify: bool = False) -> str | None:
-    """Verb and rest of a question with the answer where it belongs; None if that cannot be told.
-
-    identify: whether what is asked for is said of "this" with its own article ("this is a poodle").
-    """
+def filled(asked: list[str], said: Said) -> str | None:
+    """Verb and rest of a question with the answer where it belongs; None if that cannot be told."""
     if len(asked) < 2:
         return None
     verb, rest = asked[0], asked[1:]

@@ -52,7 +52,7 @@ def wh_statement(asked: Sequence[str], answer: str) -> str | None:
     end = next((i for i, token in enumerate(rest) if token in w.AUXILIARIES), len(rest))
     if kind is not None:
         noun = rest[2:end]
-        return filled(rest[end:], qualified(noun, answer), identify=True) if noun and end < len(rest) else None
+        return filled(rest[end:], qualified(noun, answer)) if noun and end < len(rest) else None
     if end == len(rest):
         return verb_first(rest, answer) if word == "what" else None
     return of_a_noun(rest[:end], rest[end:], answer, word) if end else None

@@ -32,7 +32,6 @@ SEEING = (
     ("do", "we", "see"),
 )
 SHOWING = (("does", "the", "picture", "show"), ("does", "the", "image", "show"), ("does", "the", "photo", "show"))
-ASSUMED = {"is": "is", "are": "are", "was": "was", "were": "were"}
 IRREGULAR_PRESENT = {"have": "has", "do": "does", "go": "goes", "be": "is"}
 
 
@@ -154,7 +153,7 @@ def choice_statement(asked: Sequence[str], answer: str) -> str | None:
         return None
     subject, predicate = parts
     if "or" in subject or "or" not in predicate:
-        return chosen_subject(rest, verb, answer)
+        return None
     position = len(predicate) - 1 - predicate[::-1].index("or")
     chosen = choose(predicate[:position], predicate[position + 1 :], answer.split())
     if chosen is None:
@@ -191,8 +190,3 @@ def choose(first: list[str], second: list[str], answer: list[str]) -> list[str] 
     if before[-1] in ("a", "an"):
         return [*before[:-1], *with_article(second).split()]
     return [*before, *second] if before[-1] in w.DETERMINERS | w.PREPOSITION_WORDS | w.VERBS else None
-
-
-def chosen_subject(rest: Sequence[str], verb: str, answer: str) -> str | None:
-    """No rule yet: "is the man or the woman taller"."""
-    return None
