@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.metrics.english.nouns import singular, words
+from pipeline.english.nouns import singular, words
 
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 POSSESSIVE = re.compile(r"['’]s\b")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.metrics.english.nouns import words
+from pipeline.english.nouns import words
 
 SAME = {
     other: word

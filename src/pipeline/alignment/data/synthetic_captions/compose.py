@@ -30,7 +30,7 @@ from pipeline.alignment.data.statements.phrases.word_lists import (
     UNCOUNTED,
     UNIQUE,
 )
-from pipeline.metrics.english.nouns import is_plural, singular, words
+from pipeline.english.nouns import is_plural, singular, words
 from pipeline.storage.boxes import Box
 
 NOTHING = words(

@@ -5,7 +5,7 @@ Lists of words: people ("boy" and "child"), places ("field" and "grass"), clothe
 
 from __future__ import annotations
 
-from pipeline.metrics.english.nouns import singular, words
+from pipeline.english.nouns import singular, words
 
 GROUPS: tuple[frozenset[str], ...] = (
     words("man guy gentleman boy father dad male teenager youth"),

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.english.nouns import IRREGULAR
 from pipeline.fetch.annotations.derived import words as w
-from pipeline.metrics.english.nouns import IRREGULAR
 
 NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 COLORED = "colored"

@@ -15,13 +15,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.english.nouns import singular
 from pipeline.fetch.annotations.derived import words as w
 from pipeline.fetch.annotations.derived.clauses import Chunk, Relation, goes_on, relations
 from pipeline.fetch.annotations.derived.noun_phrases import NounPhrase, parse
 from pipeline.fetch.annotations.derived.rules import Kind, questions_of
 from pipeline.fetch.annotations.derived.yes_no import Facts, facts_of, pairs
 from pipeline.fetch.annotations.flickr30k_entities.sentences import NO_ENTITY, Phrase, Sentence, enclosing_box
-from pipeline.metrics.english.nouns import singular
 from pipeline.storage.boxes import Box
 
 PER_KIND = 2

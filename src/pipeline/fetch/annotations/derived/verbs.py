@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.english.verbs import BASES, participle, third_person
 from pipeline.fetch.annotations.derived.words import words
-from pipeline.metrics.english.verbs import BASES, participle, third_person
 
 SINGULAR_FORMS: Mapping[str, str] = {third_person(base): participle(base) for base in sorted(BASES)}
 PLURAL_FORMS: Mapping[str, str] = {base: participle(base) for base in sorted(BASES)}

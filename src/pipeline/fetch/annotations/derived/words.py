@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.metrics.english.nouns import BOTH_NUMBERS as BOTH_NUMBERS
-from pipeline.metrics.english.nouns import SINGULAR_IN_S as SINGULAR_IN_S
-from pipeline.metrics.english.nouns import words as words
-from pipeline.metrics.english.words import ADJECTIVES as ADJECTIVES
-from pipeline.metrics.english.words import ADVERBS as ADVERBS
-from pipeline.metrics.english.words import ARTICLES as ARTICLES
-from pipeline.metrics.english.words import COLORS as COLORS
-from pipeline.metrics.english.words import NOUNS_IN_ING as NOUNS_IN_ING
-from pipeline.metrics.english.words import NUMBERS as NUMBERS
-from pipeline.metrics.english.words import OWNERS as OWNERS
-from pipeline.metrics.english.words import PREPOSITION_WORDS as PREPOSITION_WORDS
-from pipeline.metrics.english.words import PREPOSITIONS as PREPOSITIONS
-from pipeline.metrics.english.words import SHADES as SHADES
+from pipeline.english.nouns import BOTH_NUMBERS as BOTH_NUMBERS
+from pipeline.english.nouns import SINGULAR_IN_S as SINGULAR_IN_S
+from pipeline.english.nouns import words as words
+from pipeline.english.words import ADJECTIVES as ADJECTIVES
+from pipeline.english.words import ADVERBS as ADVERBS
+from pipeline.english.words import ARTICLES as ARTICLES
+from pipeline.english.words import COLORS as COLORS
+from pipeline.english.words import NOUNS_IN_ING as NOUNS_IN_ING
+from pipeline.english.words import NUMBERS as NUMBERS
+from pipeline.english.words import OWNERS as OWNERS
+from pipeline.english.words import PREPOSITION_WORDS as PREPOSITION_WORDS
+from pipeline.english.words import PREPOSITIONS as PREPOSITIONS
+from pipeline.english.words import SHADES as SHADES
 
 SINGULAR_DETERMINERS = words("a an one this that each every another")
 PLURAL_DETERMINERS = words("these those several many few some various numerous multiple both all")

@@ -23,13 +23,13 @@ from itertools import chain, islice
 from typing import Literal
 
 from pipeline.core.files import hash_bytes
+from pipeline.english.nouns import singular
 from pipeline.fetch.annotations.derived import opposites as o
 from pipeline.fetch.annotations.derived import words as w
 from pipeline.fetch.annotations.derived.clauses import LIVING, Relation
 from pipeline.fetch.annotations.derived.noun_phrases import NounPhrase
 from pipeline.fetch.annotations.derived.rules import is_wearing
 from pipeline.fetch.packing.keys import by_hash
-from pipeline.metrics.english.nouns import singular
 
 Form = Literal["there", "color", "doing", "wearing"]
 PER_PICTURE = 2

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.alignment.data.statements.phrases import word_lists as w
-from pipeline.metrics.english.nouns import is_plural, words
-from pipeline.metrics.english.verbs import BASES, participle
+from pipeline.english.nouns import is_plural, words
+from pipeline.english.verbs import BASES, participle
 
 ZERO = frozenset(("0", "zero", "none", "no"))
 SPORTS = words(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from pipeline.alignment.data.statements.phrases import word_lists as w
 from pipeline.alignment.data.statements.phrases.answers import is_participle, is_passive
-from pipeline.metrics.english.nouns import is_plural, words
+from pipeline.english.nouns import is_plural, words
 
 Split = tuple[list[str], list[str]]
 """The words of the subject, and those of the predicate."""

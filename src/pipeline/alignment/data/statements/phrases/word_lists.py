@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline.metrics.english.nouns import words
-from pipeline.metrics.english.verbs import BASES
-from pipeline.metrics.english.words import ADJECTIVES as SEEN_ADJECTIVES
-from pipeline.metrics.english.words import ADVERBS as SEEN_ADVERBS
-from pipeline.metrics.english.words import ARTICLES as ARTICLES
-from pipeline.metrics.english.words import COLORS as COLORS
-from pipeline.metrics.english.words import NOUNS_IN_ING as NOUNS_IN_ING
-from pipeline.metrics.english.words import NUMBERS as NUMBERS
-from pipeline.metrics.english.words import OWNERS as OWNERS
-from pipeline.metrics.english.words import PREPOSITION_WORDS as PREPOSITION_WORDS
-from pipeline.metrics.english.words import PREPOSITIONS as PREPOSITIONS
-from pipeline.metrics.english.words import SHADES as SHADES
+from pipeline.english.nouns import words
+from pipeline.english.verbs import BASES
+from pipeline.english.words import ADJECTIVES as SEEN_ADJECTIVES
+from pipeline.english.words import ADVERBS as SEEN_ADVERBS
+from pipeline.english.words import ARTICLES as ARTICLES
+from pipeline.english.words import COLORS as COLORS
+from pipeline.english.words import NOUNS_IN_ING as NOUNS_IN_ING
+from pipeline.english.words import NUMBERS as NUMBERS
+from pipeline.english.words import OWNERS as OWNERS
+from pipeline.english.words import PREPOSITION_WORDS as PREPOSITION_WORDS
+from pipeline.english.words import PREPOSITIONS as PREPOSITIONS
+from pipeline.english.words import SHADES as SHADES
 
 BE = words("is are was were")
 PAST = words("was were did")

@@ -23,7 +23,7 @@ from pipeline.alignment.data.statements.phrases.clauses import (
 )
 from pipeline.alignment.data.statements.rules.filling import be, placed
 from pipeline.alignment.data.statements.rules.places import agreeing
-from pipeline.metrics.english.nouns import is_plural
+from pipeline.english.nouns import is_plural
 
 ATTRIBUTE = re.compile(
     r"(?:the )?(colou?rs?|shape|size|pattern|patterns|material)(?: of)? (is|are|was|were) (?:on )?(.+)"

@@ -20,8 +20,8 @@ from pipeline.alignment.data.statements.phrases.clauses import (
     stops,
 )
 from pipeline.alignment.data.statements.rules.yes_no import finite
-from pipeline.metrics.english.nouns import is_plural, plural, singular
-from pipeline.metrics.english.verbs import third_person
+from pipeline.english.nouns import is_plural, plural, singular
+from pipeline.english.verbs import third_person
 
 MEASURES = {"old": "old", "tall": "tall", "long": "long", "deep": "deep", "high": "high", "wide": "wide", "far": "away"}
 AGREEMENT = {"are": "is", "were": "was", "have": "has", "do": "does"}

@@ -25,7 +25,7 @@ from pipeline.alignment.data.statements.phrases.clauses import (
 )
 from pipeline.alignment.data.statements.rules.places import agreeing
 from pipeline.alignment.data.statements.rules.yes_no import finite
-from pipeline.metrics.english.nouns import plural, singular, words
+from pipeline.english.nouns import plural, singular, words
 
 HANDLING = words(
     "wearing holding carrying eating riding using watching playing drinking throwing pulling pushing reading feeding"

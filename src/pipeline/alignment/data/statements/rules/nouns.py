@@ -25,7 +25,7 @@ from pipeline.alignment.data.statements.phrases.clauses import (
     preposition_length,
 )
 from pipeline.alignment.data.statements.rules.filling import filled, is_stranded
-from pipeline.metrics.english.nouns import is_plural, plural, words
+from pipeline.english.nouns import is_plural, plural, words
 
 ON_SIDES = words("left right middle center top bottom front back first second third")
 NAMED_NOUNS = frozenset(("time of day", "time of year"))

@@ -12,7 +12,7 @@ from pipeline.alignment.data.statements.phrases import word_lists as w
 from pipeline.alignment.data.statements.phrases.answers import HOMES, head, is_participle, is_passive
 from pipeline.alignment.data.statements.phrases.clauses import after_be, after_do, begins_a_phrase, preposition_length
 from pipeline.alignment.data.statements.rules.yes_no import finite
-from pipeline.metrics.english.nouns import BOTH_NUMBERS, is_plural, words
+from pipeline.english.nouns import BOTH_NUMBERS, is_plural, words
 
 ON = words(
     "table desk bench counter couch sofa bed wall floor ground street road beach shelf sidewalk roof ceiling"

@@ -28,7 +28,7 @@ from pipeline.alignment.data.statements.phrases.clauses import (
 from pipeline.alignment.data.statements.rules.attributes import attribute, side
 from pipeline.alignment.data.statements.rules.filling import filled, identity
 from pipeline.alignment.data.statements.rules.nouns import of_a_noun, qualified
-from pipeline.metrics.english.verbs import third_person
+from pipeline.english.verbs import third_person
 
 KINDS = re.compile(r"(?:kind|type|sort|style|brand|make|variety|breed|flavor|color|colour)s? of ")
 SAYING = frozenset(("say", "read", "spell", "written", "printed", "says", "called", "named"))

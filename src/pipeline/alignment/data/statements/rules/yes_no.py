@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pipeline.alignment.data.statements.phrases import word_lists as w
 from pipeline.alignment.data.statements.phrases.answers import is_participle, with_article
 from pipeline.alignment.data.statements.phrases.clauses import after_be, after_do, after_have
-from pipeline.metrics.english.verbs import third_person
+from pipeline.english.verbs import third_person
 
 SOMEONE = {"anyone": "someone", "anybody": "someone", "anything": "something", "any": "some"}
 NO_ONE = {"anyone": "no one", "anybody": "no one", "someone": "no one", "somebody": "no one", "anything": "nothing",

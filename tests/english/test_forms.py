@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.english.nouns import BOTH_NUMBERS, IRREGULAR, is_plural, plural, singular
+from pipeline.english.nouns import BOTH_NUMBERS, IRREGULAR, is_plural, plural, singular
 
 
 @pytest.mark.parametrize("module", ["nouns", "verbs"])
 def test_the_examples_in_the_docstrings(module: str) -> None:
-    results = doctest.testmod(import_module(f"pipeline.metrics.english.{module}"))
+    results = doctest.testmod(import_module(f"pipeline.english.{module}"))
     assert results.attempted > 0 and results.failed == 0
 
 

@@ -5,7 +5,7 @@ The forms follow the rules of spelling; verbs that double their last letter, or 
 
 from __future__ import annotations
 
-from pipeline.metrics.english.nouns import words
+from pipeline.english.nouns import words
 
 DOUBLED = words(
     "run swim sit hit dig hug put get set cut jog skip chop clap drag drop flip grab grin hop hum knit nap pat pet"

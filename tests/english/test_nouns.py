@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.english.nouns import IRREGULAR, UNCHANGED, singular
+from pipeline.english.nouns import IRREGULAR, UNCHANGED, singular
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.metrics.english.nouns import words
+from pipeline.english.nouns import words
 
 NUMBERS = {
     word: str(number)
