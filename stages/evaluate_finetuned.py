@@ -1,6 +1,6 @@
 """Measure the fine-tuned models on benchmarks: answers to questions, captions, retrieval with re-ranking.
 
-Reads   models/finetuned/  data/benchmarks/  data/annotations/  data/pairs/
+Reads   models/finetuned/  models/alignment/  data/benchmarks/  data/annotations/  data/pairs/
 Writes  results/evaluate_finetuned/
 Paper   JADE (arXiv 2305.11769): the downstream tasks; VisualGPTScore (arXiv 2306.01879): re-ranking
 """

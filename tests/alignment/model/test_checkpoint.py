@@ -10,17 +10,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.alignment.model.untrained import write_untrained
 
-from pipeline.alignment.model.aligned_model import AlignmentModel
-from pipeline.alignment.model.checkpoint import ModelConfig, load, save
-from pipeline.alignment.model.params import FeatureParams, SharedEncoderParams
+from pipeline.alignment.model.checkpoint import load
+from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.core.errors import UserError
 from pipeline.encoders.common.checkpoint import CONFIG, WEIGHTS
 from pipeline.encoders.common.digests import PROVENANCE
-from pipeline.encoders.common.params import ImageEncoderParams, TextEncoderParams
-from pipeline.encoders.common.resolve import BERT_FOLDER
-from pipeline.encoders.image.encoder import load_image_encoder
-from pipeline.encoders.text.encoder import load_text_encoder
 
 SHARED = SharedEncoderParams(width=32, heads=4)
 
@@ -28,10 +24,7 @@ SHARED = SharedEncoderParams(width=32, heads=4)
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "model"
-    image, text = ImageEncoderParams(), TextEncoderParams(layers=2)
-    config = ModelConfig(image_encoder=image, text_encoder=text, shared_encoder=SHARED, features=FeatureParams())
-    model = AlignmentModel(load_image_encoder(image, folder), load_text_encoder(text, folder), SHARED, FeatureParams())
-    save(folder, model, config, BERT_FOLDER, {"commit": "x"})
+    write_untrained(folder, SHARED)
     return folder
 
 

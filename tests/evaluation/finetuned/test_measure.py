@@ -7,23 +7,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
+from tests.alignment.model.untrained import write_untrained
 from tests.questioner import annotated
 from tests.questioner.finetuning.data import write_data
 from tests.questioner.finetuning.two_processes import PARAMS as FINETUNED
 from tests.questioner.killed import contents
 from tests.questioner.pretraining.two_processes import PARAMS as PRETRAINED
 
+from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.evaluation.finetuned.measure import FinetunedEvaluation
 from pipeline.evaluation.finetuned.params import EvaluateFinetunedParams
+from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
+from pipeline.metrics.retrieval import ranks_of_scores
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.train import Finetuning
 from pipeline.questioner.pretraining.params import PairWeights
 from pipeline.questioner.pretraining.train import Pretraining
+from pipeline.storage.shards import ImageShards
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS, HELD_OUT_RANKS
 
 QUESTIONS = {"name": "vqa", "task": "questions", "model": "questions", "source": "benchmarks/asked"}
@@ -110,6 +116,24 @@ def test_without_reranking_there_is_one_ranking(paths: Paths) -> None:
     assert ranks["reranked"].null_count == len(ranks)
 
 
+def test_the_shared_encoders_candidates_are_ranked_again(paths: Paths, tmp_path: Path) -> None:
+    paths = replace(paths, alignment=tmp_path / "alignment")
+    shared = RETRIEVAL | {"model": "alignment", "rerank": RERANK | {"similarity_weight": 5.0}}
+    with pytest.raises(UserError, match="run the stage align"):
+        measured(paths, shared)
+    write_untrained(paths.alignment, SharedEncoderParams(width=32, heads=4))
+    measured(paths, shared)
+    rows = HELD_OUT_RANKS.read(paths.results / "details" / "found" / "ranks.parquet").to_pylist()
+    shards, embedder = ImageShards(paths.benchmarks / "captioned"), AlignedEmbedder(paths.alignment, batch_size=2)
+    manifest = [row for row in shards.manifest.to_pylist() if row["captions"]]
+    captions = [(number, text) for number, row in enumerate(manifest) for text in row["captions"]]
+    images, texts = embedder.images(shards, [row["key"] for row in manifest]), embedder.texts([t for _, t in captions])
+    ranks = ranks_of_scores(images.astype(float) @ texts.astype(float).T, np.array([number for number, _ in captions]))
+    assert [row["rank"] for row in rows] == [*ranks.text_to_image, *ranks.image_to_text]
+    assert any(row["reranked"] != row["rank"] for row in rows)
+    assert [row["text"] for row in rows[: len(captions)]] == [text for _, text in captions]
+
+
 def test_the_same_scores_give_the_same_bytes(made: Paths, tmp_path: Path) -> None:
     found = []
     for name in ("one", "two"):
@@ -165,6 +189,7 @@ def test_retrieval_needs_contrastive_heads(tmp_path: Path) -> None:
         ([QUESTIONS, QUESTIONS], "different names"),
         ([QUESTIONS | {"beams": 3}], "beams"),
         ([CAPTIONS | {"model": "../pretrained"}], "model"),
+        ([RETRIEVAL | {"model": "alignment"}], "give this score a rerank"),
         ([CAPTIONS | {"task": "poems"}], "questions.*captions.*retrieval"),
     ],
 )

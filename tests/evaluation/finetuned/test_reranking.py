@@ -14,6 +14,7 @@ from torch import Tensor
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.evaluation.finetuned import likelihood
 from pipeline.evaluation.finetuned.likelihood import log_likelihoods, log_priors, null_images
+from pipeline.evaluation.finetuned.params import RerankParams
 from pipeline.evaluation.finetuned.reranking import first_candidates, reranked
 from pipeline.metrics.retrieval import ranks_of_scores
 from pipeline.questioner.data.dataset import CaptionSet, Ragged
@@ -111,7 +112,7 @@ def test_the_prior_is_the_mean_probability_over_null_images() -> None:
 
 
 def slow_ranks(scores: np.ndarray, match: np.ndarray, right: list[set[int]], candidates: int) -> list[int]:
-    """Ranks of queries (rows) by sorted lists: the first candidates in the order of the match, then the others."""
+    """Ranks of queries (rows) by sorted lists: the first candidates by the second score, then the others."""
     ranks = []
     for of_query, matched, answers in zip(scores, match, right, strict=True):
         order = sorted(range(len(of_query)), key=lambda place: -of_query[place])
@@ -120,23 +121,35 @@ def slow_ranks(scores: np.ndarray, match: np.ndarray, right: list[set[int]], can
     return ranks
 
 
+@pytest.mark.parametrize("weight", [0.0, 3.0])
 @pytest.mark.parametrize("candidates", [1, 2, 100])
-def test_reranking_equals_sorted_lists(tmp_path: Path, candidates: int) -> None:
+def test_reranking_equals_sorted_lists(tmp_path: Path, candidates: int, weight: float) -> None:
     model = captioner("roi_tokens")
     pairs = held_out(tmp_path, model)
     scores = np.random.default_rng(3).uniform(-1, 1, (3, 6))
     pictures = pairs.encoded(model, pairs.images)
     captions = pairs.pieces(pairs.images)
     likely = np.array([[slow_log_likelihood(model, picture, text) for text in captions] for picture in pictures])
-    match = likely - log_priors(model, captions, seed=0).numpy()
-    found = reranked(scores, model, pairs, candidates, seed=0)
+    match = likely - log_priors(model, captions, seed=0).numpy() + weight * scores
+    params = RerankParams(candidates=candidates, model="captions", similarity_weight=weight)
+    found = reranked(scores, model, pairs, params, seed=0)
     owner = pairs.owner.tolist()
     of_images = [{text for text, image in enumerate(owner) if image == number} for number in range(3)]
     assert found.image_to_text.tolist() == slow_ranks(scores, match, of_images, candidates)
     assert found.text_to_image.tolist() == slow_ranks(scores.T, match.T, [{image} for image in owner], candidates)
     before = ranks_of_scores(scores, pairs.owner)
     unchanged = found.text_to_image.tolist() == before.text_to_image.tolist()
-    assert unchanged == (candidates == 1)
+    assert weight or unchanged == (candidates == 1)
+
+
+def test_a_great_weight_leaves_the_first_ranking(tmp_path: Path) -> None:
+    model = captioner("roi_tokens")
+    pairs = held_out(tmp_path, model)
+    scores = np.random.default_rng(3).uniform(-1, 1, (3, 6))
+    params = RerankParams(candidates=100, model="captions", similarity_weight=10_000.0)
+    found, before = reranked(scores, model, pairs, params, seed=0), ranks_of_scores(scores, pairs.owner)
+    assert found.image_to_text.tolist() == before.image_to_text.tolist()
+    assert found.text_to_image.tolist() == before.text_to_image.tolist()
 
 
 def test_of_equal_candidates_the_first_are_taken() -> None:

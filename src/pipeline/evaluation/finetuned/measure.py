@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
 from pipeline.evaluation.finetuned.held_out import (
-    Measured,
     finetuned_folder,
     finetuned_model,
     learned_answers,
@@ -24,17 +20,13 @@ from pipeline.evaluation.finetuned.params import (
     QuestionsScore,
     RetrievalScore,
 )
-from pipeline.evaluation.finetuned.reranking import reranked
+from pipeline.evaluation.finetuned.retrieval import check_models, measure_retrieval
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.metrics.recalls import recall_metrics
-from pipeline.metrics.retrieval import IntArray, Ranks, ranks_of_scores
 from pipeline.questioner.decoding.filter_model import FilterModel
 from pipeline.questioner.decoding.pretrained import PretrainedModel
 from pipeline.questioner.finetuning.sources import shards_of
-from pipeline.questioner.model.checkpoint import LoadedModel
-from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_captions, retrieval_scores
+from pipeline.questioner.pretraining.validate import measure_captions
 from pipeline.questioner.training.validate import measure_filter
-from pipeline.tables.held_out import HELD_OUT_RANKS
 
 
 class FinetunedEvaluation:
@@ -54,15 +46,18 @@ class FinetunedEvaluation:
     def check(self) -> None:
         """Raise UserError for a model or a source that is missing, before hours go into the scores ahead of it."""
         for score in self.params.scores:
-            folder = finetuned_folder(score.model, self.paths)
             shards_of(score.source, self.paths)
-            if isinstance(score, QuestionsScore):
-                learned_task(folder)
-            if isinstance(score, RetrievalScore) and score.rerank:
-                finetuned_folder(score.rerank.model, self.paths)
+            if isinstance(score, RetrievalScore):
+                check_models(score, self.paths)
+            elif isinstance(score, QuestionsScore):
+                learned_task(finetuned_folder(score.model, self.paths))
+            else:
+                finetuned_folder(score.model, self.paths)
 
     def measure(self, score: AnyScore, folder: Path) -> dict[str, Any]:
         """Metrics of one score."""
+        if isinstance(score, RetrievalScore):
+            return measure_retrieval(score, self.params, self.paths, folder)
         model = finetuned_model(score.model, self.paths)
         measured = read_measured(score.source, score.task, model, self.paths)
         match score:
@@ -73,59 +68,3 @@ class FinetunedEvaluation:
             case CaptionsScore():
                 pairs = measured.pairs(self.params.images_per_batch)
                 return measure_captions(PretrainedModel(model), pairs, folder, score.beams)
-            case RetrievalScore():
-                return self.retrieval(score, model, measured, folder)
-
-    def retrieval(self, score: RetrievalScore, loaded: LoadedModel, measured: Measured, folder: Path) -> dict[str, Any]:
-        """Recall before and after re-ranking."""
-        if loaded.contrast is None:
-            raise UserError(
-                "Retrieval is asked of a model without contrastive heads.",
-                where=self.paths.finetuned / score.model,
-                fix="give pretrain.weights.contrastive a value above 0, or drop the score",
-            )
-        params, model = self.params, PretrainedModel(loaded)
-        pairs = measured.pairs(params.images_per_batch)
-        scores = retrieval_scores(model, pairs)
-        ranks, again = ranks_of_scores(scores, pairs.owner), None
-        metrics = {
-            "images": len(pairs.images),
-            "captions": len(pairs.owner),
-            **recall_metrics(ranks, pairs.owner, params.seed, params.bootstrap_samples),
-        }
-        if score.rerank:
-            captioner = finetuned_model(score.rerank.model, self.paths)
-            read = read_measured(score.source, score.task, captioner, self.paths).pairs(params.images_per_batch)
-            again = reranked(scores, PretrainedModel(captioner), read, score.rerank.candidates, params.seed)
-            metrics["reranked"] = recall_metrics(again, pairs.owner, params.seed, params.bootstrap_samples)
-        write_ranks(model, pairs, ranks, again, folder)
-        return metrics
-
-
-def write_ranks(model: PretrainedModel, pairs: HeldOutPairs, before: Ranks, after: Ranks | None, folder: Path) -> None:
-    """Write every query's rank before and after re-ranking as HELD_OUT_RANKS."""
-    texts = [model.prompts.text(caption) for caption in pairs.pieces(pairs.images)]
-    keys = pairs.table["key"].to_pylist()
-    directions = (
-        ("text_to_image", [keys[image] for image in pairs.owner], texts),
-        ("image_to_text", keys, [""] * len(keys)),
-    )
-    tables = [
-        pa.table(
-            {
-                "direction": [direction] * len(keys),
-                "query": range(len(keys)),
-                "key": keys,
-                "text": texts,
-                "rank": getattr(before, direction),
-                "reranked": optional(getattr(after, direction, None), len(keys)),
-            }
-        )
-        for direction, keys, texts in directions
-    ]
-    HELD_OUT_RANKS.write(folder / "ranks.parquet", pa.concat_tables(tables))
-
-
-def optional(ranks: IntArray | None, count: int) -> pa.Array:
-    """Ranks as a column, or a column of nulls."""
-    return pa.nulls(count, pa.int32()) if ranks is None else pa.array(ranks, pa.int32())

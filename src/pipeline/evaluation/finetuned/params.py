@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.core.settings import Params, Seed
-from pipeline.questioner.finetuning.params import Folder, Name
+from pipeline.questioner.finetuning.params import SHARED_ENCODER, Folder, Name
 
 
 class Score(Params):
@@ -38,16 +38,31 @@ class RerankParams(Params):
 
     candidates: int = Field(ge=1, le=1000, description="Candidates of each query that are ranked again.")
     model: Name = Field(description="Captioner: a folder of models/finetuned; retrieval alone teaches no captions.")
+    similarity_weight: float = Field(
+        default=0.0,
+        ge=0,
+        le=10_000,
+        description="Weight of the first ranking's cosine similarity beside the captioner's score, which is in nats.",
+    )
 
 
 class RetrievalScore(Score):
-    """Retrieval by the contrastive heads: recall in both directions, before and after re-ranking."""
+    """Retrieval: recall in both directions, before and after re-ranking."""
 
     task: Literal["retrieval"]
+    model: Name = Field(
+        description="Model: a folder of models/finetuned with contrastive heads, or alignment: the shared encoder."
+    )
     rerank: RerankParams | None = Field(
         default=None,
         description="Second ranking of the first candidates by a captioner's likelihood; null: none.",
     )
+
+    @model_validator(mode="after")
+    def _reranked(self) -> Self:
+        if self.model == SHARED_ENCODER and self.rerank is None:
+            raise ValueError("the shared encoder is measured alone by the stage evaluate: give this score a rerank")
+        return self
 
 
 AnyScore = Annotated[QuestionsScore | CaptionsScore | RetrievalScore, Field(discriminator="task")]

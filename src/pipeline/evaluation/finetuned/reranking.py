@@ -1,7 +1,9 @@
-"""Re-ranking: the contrastive heads name each query's first candidates, and the captioner puts them in order.
+"""Re-ranking: cosine similarity names each query's first candidates, and a captioner helps to put them in order.
 
-Both directions share one score of a pair (`likelihood.py`), so a pair that is a candidate in both is read once, and an
-image is encoded once. Candidates that were not read keep their places behind the others.
+A candidate's score is the captioner's (`likelihood.py`) plus its weighted cosine similarity, as ALBEF adds two scores
+(Li et al. 2021, arXiv 2107.07651): two models that learned differently seldom make the same mistake. Both directions
+share one score of a pair, so a pair that is a candidate in both is read once, and an image is encoded once. Captions
+and images that are no candidates keep their places behind the others.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import numpy as np
 
 from pipeline.core.progress import progress
 from pipeline.evaluation.finetuned.likelihood import log_likelihoods, log_priors
+from pipeline.evaluation.finetuned.params import RerankParams
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, ranks_of_scores
 from pipeline.questioner.decoding.pretrained import PretrainedModel
@@ -17,14 +20,14 @@ from pipeline.questioner.pretraining.validate import HeldOutPairs
 
 
 def reranked(
-    scores: FloatArray, captioner: PretrainedModel, held_out: HeldOutPairs, candidates: int, seed: int
+    scores: FloatArray, captioner: PretrainedModel, held_out: HeldOutPairs, params: RerankParams, seed: int
 ) -> Ranks:
-    """Ranks after the first `candidates` of every query were ranked again.
+    """Ranks after the first candidates of every query were ranked again.
 
-    scores: contrastive, [images, captions]; held_out: the same pairs as the captioner reads them.
+    scores: cosine similarities, [images, captions]; held_out: the same pairs as the captioner reads them.
     """
-    images, texts = first_candidates(scores, candidates, axis=0), first_candidates(scores, candidates, axis=1)
-    match = match_scores(captioner, held_out, images | texts, seed)
+    images, texts = (first_candidates(scores, params.candidates, axis) for axis in (0, 1))
+    match = match_scores(captioner, held_out, images | texts, seed) + params.similarity_weight * scores
     return Ranks(
         image_to_text=ranks_of_scores(in_front(scores, texts, match), held_out.owner).image_to_text,
         text_to_image=ranks_of_scores(in_front(scores, images, match), held_out.owner).text_to_image,

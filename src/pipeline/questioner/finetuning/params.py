@@ -146,10 +146,12 @@ class FinetuneParams(Params):
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
         names = [task.name for task in self.tasks]
-        if len(set(names)) < len(names) or CONTINUED in names:
-            raise ValueError(f"tasks need different names, and none may be called {CONTINUED}")
+        if len(set(names)) < len(names) or {CONTINUED, SHARED_ENCODER} & set(names):
+            raise ValueError(f"tasks need different names, and none may be called {CONTINUED} or {SHARED_ENCODER}")
         return self
 
 
 CONTINUED = "continued"
 """Name of the folder of the model after the pre-training that goes on."""
+SHARED_ENCODER = "alignment"
+"""What `evaluate_finetuned` calls the model of `align`, which is no fine-tuned one."""
