@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.parameters.bounds import PartialShare
+from pipeline.core.parameters.bounds import PartialShare, Precision
 from pipeline.core.settings import Params, Seed
 
 
@@ -36,9 +36,7 @@ class TrainingParams(Params):
     max_grad_norm: float = Field(
         default=1.0, gt=0, le=1e9, description="Maximum norm of the gradient; longer ones are scaled down."
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="Arithmetic of the forward pass; weights stay float32."
-    )
+    precision: Precision = Field(default="float32", description="Arithmetic of the forward pass; weights stay float32.")
     eval_every: int = Field(default=100, ge=1, le=100_000_000, description="Updates between two validations.")
     patience: int | None = Field(
         default=None,

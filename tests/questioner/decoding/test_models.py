@@ -114,6 +114,21 @@ def test_asking(tmp_path: Path):
         assert 0 <= pair.confidence <= 1
 
 
+@pytest.mark.parametrize("region_prompt", ["roi_tokens", "mask_channel"])
+def test_bfloat16_rounds_the_probabilities(tmp_path: Path, region_prompt: str):
+    path = saved(tmp_path, region_prompt=region_prompt)
+    boxes = [box for of_image in BOXES for box in of_image]
+    probabilities: list[list[float]] = []
+    for precision in ("float32", "bfloat16"):
+        generator = Generator.load(path, precision)
+        cross = generator.cross_keys_values([annotated.picture(number) for number in range(3)], BOXES)
+        texts = generator.decoder.captions(cross, boxes, [1, 2, 3], CAPTIONS.model_copy(update={"top_k": 1}))
+        probabilities.append([text.probabilities[0] for text in texts])
+    exact, rounded = probabilities
+    assert exact != rounded
+    assert all(abs(one - other) < 0.01 for one, other in zip(exact, rounded, strict=True))
+
+
 def test_kinds_of_questions():
     assert ordinals_of(["what", "binary", "what", "binary", "binary"]) == [0, 0, 1, 1, 2]
     assert [type_in_prompt("binary", turn) for turn in range(3)] == ["yes", "no", "yes"]

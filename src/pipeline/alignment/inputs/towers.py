@@ -20,9 +20,10 @@ from pipeline.alignment.inputs.image_input import TRAINED, ImageInput
 from pipeline.alignment.inputs.protocols import Images, Texts
 from pipeline.alignment.model.layer_states import LayeredText
 from pipeline.alignment.params import AlignParams
+from pipeline.core.parameters.bounds import Precision
 from pipeline.encoders.common.blocks import image_blocks, text_blocks
 from pipeline.encoders.image.encoder import ImageEncoder
-from pipeline.training.batches.grad_cache import autocast
+from pipeline.execution.precision import autocast
 from pipeline.training.batches.prefetch import ahead
 
 BATCH = 64
@@ -52,7 +53,8 @@ class EncoderTowers(Towers):
 
     def __init__(self, image: ImageEncoder, text: LayeredText, params: AlignParams, image_input: ImageInput) -> None:
         super().__init__()
-        trained, self.precision = params.train_encoders, params.training.precision
+        trained = params.train_encoders
+        self.precision: Precision = params.training.precision
         self.image_encoder, self.text_encoder = image, text
         self.image_input, self.grid = image_input, params.features.image_grid
         image.requires_grad_(trained.image == "all")

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pipeline.core.parameters.bounds import Precision
 from pipeline.core.settings import machine
 from pipeline.questioner.decoding.batch_memory import BatchMemory
 from pipeline.questioner.decoding.generated import UNFINISHED, Generated, regroup
@@ -20,12 +21,15 @@ from pipeline.storage.boxes import FULL_IMAGE
 
 
 class FilterModel:
-    """A trained filter model. `weights_hash` is a digest of all that decides its answers besides the images."""
+    """A trained filter model.
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    `weights_hash` is a digest of all that decides its answers besides the images and the precision of its passes.
+    """
+
+    def __init__(self, loaded: LoadedModel, precision: Precision = "float32") -> None:
         self.weights_hash = loaded.weights_hash
         self.config, self.vision, self.prompts = loaded.config, loaded.vision, loaded.prompts
-        self.decoder = Decoder(loaded.questioner, loaded.prompts)
+        self.decoder = Decoder(loaded.questioner, loaded.prompts, precision)
 
     @cached_property
     def memory(self) -> BatchMemory:
@@ -33,9 +37,9 @@ class FilterModel:
         return BatchMemory.of(self.decoder, self.vision, self.prompts.question_prompt([]))
 
     @classmethod
-    def load(cls, folder: Path) -> FilterModel:
+    def load(cls, folder: Path, precision: Precision = "float32") -> FilterModel:
         """Read a model folder, to the machine's device. Raises UserError if it does not hold a filter model."""
-        return cls(load_model(folder, FILTER).to(machine().device))
+        return cls(load_model(folder, FILTER).to(machine().device), precision)
 
     @torch.inference_mode()
     def answer(self, images: Sequence[Image.Image], questions: Sequence[Sequence[str]]) -> list[list[Generated]]:
@@ -44,7 +48,7 @@ class FilterModel:
         if not sum(counts):
             return [[] for _ in questions]
         pixels = np.stack([self.vision.encoder.preprocessing.pixels(image) for image in images])
-        encoded = self.vision.encode(self.decoder.on_device(pixels))
+        encoded = self.decoder.encode(self.vision, pixels)
         pieces = self.prompts.pieces([text for of_image in questions for text in of_image])
         image_of_row = [image for image, of_image in enumerate(questions) for _ in of_image]
         return regroup(self.answers(encoded, pieces, image_of_row), counts)

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.core.counter_rng import stream
+from pipeline.core.parameters.bounds import Precision
 from pipeline.core.settings import machine
 from pipeline.encoders.bert.layers import KeysValues
 from pipeline.questioner.decoding.batch_memory import BatchMemory
@@ -42,12 +43,15 @@ Images = Sequence[Image.Image] | Encoded
 
 
 class Generator:
-    """A trained generator. `weights_hash` is a digest of all that decides its texts besides images and sampling."""
+    """A trained generator.
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    `weights_hash` is a digest of all that decides its texts besides images, sampling and the precision of its passes.
+    """
+
+    def __init__(self, loaded: LoadedModel, precision: Precision = "float32") -> None:
         self.weights_hash = loaded.weights_hash
         self.config, self.vision, self.prompts = loaded.config, loaded.vision, loaded.prompts
-        self.decoder = Decoder(loaded.questioner, loaded.prompts)
+        self.decoder = Decoder(loaded.questioner, loaded.prompts, precision)
 
     @cached_property
     def memory(self) -> BatchMemory:
@@ -55,15 +59,15 @@ class Generator:
         return BatchMemory.of(self.decoder, self.vision, self.prompts.pair_prompt(None, FULL_IMAGE, []))
 
     @classmethod
-    def load(cls, folder: Path) -> Generator:
+    def load(cls, folder: Path, precision: Precision = "float32") -> Generator:
         """Read a model folder, to the machine's device. Raises UserError if it does not hold a generator."""
-        return cls(load_model(folder, GENERATOR).to(machine().device))
+        return cls(load_model(folder, GENERATOR).to(machine().device), precision)
 
     @torch.inference_mode()
     def encode(self, images: Sequence[Image.Image]) -> Encoded:
         """Run the image encoder once; `describe` and `ask` take the result in place of the images."""
         pixels = np.stack([self.vision.encoder.preprocessing.pixels(image) for image in images])
-        return Encoded(self.vision.encode(self.decoder.on_device(pixels)))
+        return Encoded(self.decoder.encode(self.vision, pixels))
 
     @torch.inference_mode()
     def describe(

@@ -38,7 +38,7 @@ class PretrainedModel:
     def encode(self, images: Sequence[Image.Image]) -> Tensor:
         """The images after the image encoder, for the methods below."""
         pixels = np.stack([self.vision.encoder.preprocessing.pixels(image) for image in images])
-        return self.vision.encode(self.decoder.on_device(pixels))
+        return self.decoder.encode(self.vision, pixels)
 
     @torch.inference_mode()
     def captions(self, encoded: Tensor, beams: int = 1) -> list[Generated]:

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.core.parameters.bounds import Precision
 from pipeline.encoders.bert.layers import KeysValues
+from pipeline.execution.precision import autocast
 from pipeline.questioner.decoding.kv_cache import DecoderState, read_prompts
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.questioner.decoding.sampling import (
@@ -50,11 +52,12 @@ class DecoderInput:
 
 
 class Decoder:
-    """Generates texts with one questioner."""
+    """Generates texts with one questioner; `precision` is that of its passes."""
 
-    def __init__(self, questioner: Questioner, prompts: Prompts) -> None:
+    def __init__(self, questioner: Questioner, prompts: Prompts, precision: Precision = "float32") -> None:
         self.questioner = questioner
         self.prompts = prompts
+        self.precision: Precision = precision
         self.tokenizer = prompts.tokenizer
         never = torch.zeros(len(self.tokenizer))
         never[sorted(self.tokenizer.special)] = -torch.inf
@@ -65,13 +68,19 @@ class Decoder:
         """The model's device."""
         return self.questioner.image_type.device
 
+    def encode(self, vision: VisionTower, pixels: np.ndarray) -> Tensor:
+        """Images after the image encoder."""
+        with autocast(self.precision, self.device):
+            return vision.encode(self.on_device(pixels))
+
     def cross_keys_values(
         self, vision: VisionTower, encoded: Tensor, image_of_box: Sequence[int], boxes: Sequence[Box]
     ) -> list[KeysValues]:
         """Keys and values of boxes, a group each, in their images; `encoded` is the result of `vision.encode`."""
         corners = torch.tensor(boxes, dtype=self.questioner.image_type.dtype, device=self.device).reshape(-1, 4)
         images = torch.tensor(image_of_box, device=self.device)
-        return vision.cross_keys_values(self.questioner, encoded, images, corners)
+        with autocast(self.precision, self.device):
+            return vision.cross_keys_values(self.questioner, encoded, images, corners)
 
     def captions(
         self, cross: list[KeysValues], boxes: Sequence[Box], streams: Sequence[int], sampling: SamplingParams
@@ -101,7 +110,8 @@ class Decoder:
             return []
         limits = np.broadcast_to(np.asarray(limits), len(given.prompt_of_row))
         words, valid = self.right_aligned(given.starts)
-        return decode(self.state(given), words, valid, rule, limits)
+        with autocast(self.precision, self.device):
+            return decode(self.state(given), words, valid, rule, limits)
 
     def state(self, given: DecoderInput) -> DecoderState:
         """The cache of the texts, which has read their prompts."""

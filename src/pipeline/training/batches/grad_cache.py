@@ -16,12 +16,12 @@ the same if `micro_batch_size` divides each one's share; without it, each share 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipeline.execution.precision import autocast
 from pipeline.training.distributed import World
 from pipeline.training.objective import Objective
 from pipeline.training.params import TrainingParams
@@ -97,11 +97,6 @@ def _pass_on(output: dict[str, Tensor], leaves: dict[str, Tensor], start: int) -
     if pairs:
         tensors, gradients = zip(*pairs, strict=True)
         torch.autograd.backward(tensors, gradients)
-
-
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Mixed precision for the forward pass: bfloat16 where asked, else none."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def to_device(value: Any, device: torch.device) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.parameters.bounds import PositiveShare, Share, SmallCount
+from pipeline.core.parameters.bounds import PositiveShare, Precision, Share, SmallCount
 from pipeline.core.settings import Params
 
 
@@ -44,6 +44,7 @@ class SecondAnswerParams(Params):
 
     agreement: Agreement = Field(description="When the answers of generator and filter model agree.")
     min_filter_confidence: Share = Field(description="Minimum confidence of the filter model in its own answer.")
+    precision: Precision = Field(default="float32", description="Arithmetic of the filter model; weights stay float32.")
     images_per_batch: int = Field(
         ge=1, le=65_536, description="Images answered together; a batch never crosses a shard's border."
     )

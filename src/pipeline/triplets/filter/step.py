@@ -61,7 +61,7 @@ class FilterStep(Step):
         """Load the filter model."""
         from pipeline.questioner.decoding.filter_model import FilterModel
 
-        self.answerer: FilterModel = FilterModel.load(self.model)
+        self.answerer: FilterModel = FilterModel.load(self.model, self.params.second_answer.precision)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` are the generated qa and dc tables and the images' tar."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.parameters.bounds import Share
+from pipeline.core.parameters.bounds import Precision, Share
 from pipeline.core.settings import Params
 from pipeline.questioner.decoding.params import SamplingParams
 from pipeline.tables.questions import QuestionType
@@ -71,6 +71,7 @@ class GenerateParams(Params):
     )
     captions: SamplingParams = Field(description="Top-K sampling of region captions (JADE: K = 3).")
     questions: SamplingParams = Field(description="Top-K sampling of questions (JADE: K = 10); answers are greedy.")
+    precision: Precision = Field(default="float32", description="Arithmetic of the generator; weights stay float32.")
     images_per_batch: int = Field(
         ge=1, le=65_536, description="Images decoded together; a batch never crosses a shard's border."
     )

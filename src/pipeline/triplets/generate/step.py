@@ -57,7 +57,7 @@ class GenerateStep(Step):
         from pipeline.questioner.decoding.generator import Generator
 
         self.boxes: BoxSource = box_source(self.params.boxes, self.root)
-        self.generator: Generator = Generator.load(self.model)
+        self.generator: Generator = Generator.load(self.model, self.params.precision)
 
     def run(self, shard: Shard, folder: Path) -> None:
         """`shard.files` begins with the tar of images. Raises UserError if a batch takes more memory than there is."""
