@@ -11,6 +11,7 @@ import torch
 from tests.questioner import annotated, toy
 
 from pipeline.core.errors import UserError
+from pipeline.core.parameters.bounds import Precision
 from pipeline.encoders.bert.layers import BertConfig
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.execution.batch_memory import tensor_bytes
@@ -135,9 +136,10 @@ def test_kinds_of_questions():
     assert type_in_prompt("what", 1) == "what"
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("region_prompt", ["roi_tokens", "coordinates", "mask_channel"])
-def test_the_memory_of_a_batch_is_that_of_the_tensors_in_it(tmp_path: Path, region_prompt: str):
-    generator = Generator.load(saved(tmp_path, region_prompt=region_prompt))
+def test_the_memory_of_a_batch_is_that_of_the_tensors_in_it(tmp_path: Path, region_prompt: str, precision: Precision):
+    generator = Generator.load(saved(tmp_path, region_prompt=region_prompt), precision)
     encoded = generator.encode([annotated.picture(number) for number in range(3)])
     cross = generator.cross_keys_values(encoded, BOXES)
     prompts = [generator.prompts.pair_prompt(None, box, []) for of_image in BOXES for box in of_image]

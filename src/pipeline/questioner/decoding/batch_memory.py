@@ -31,7 +31,7 @@ class BatchMemory:
     def of(decoder: Decoder, vision: VisionTower, prompt: Sequence[int]) -> BatchMemory:
         """The memory that a model's batches take; `prompt`: the shortest that it reads."""
         size = vision.encoder.preprocessing.size
-        encoded = vision.encode(decoder.on_device(np.zeros((1, size, size, 3), np.uint8)))
+        encoded = decoder.encode(vision, np.zeros((1, size, size, 3), np.uint8))
         cross = decoder.cross_keys_values(vision, encoded, [0], [FULL_IMAGE])
         state = decoder.state(DecoderInput(cross, [prompt], [0], [0], [[decoder.tokenizer.cls]]))
         return BatchMemory(encoded.nbytes, tensor_bytes(cross), tensor_bytes(state.layers), decoder.device)

@@ -118,7 +118,8 @@ class Decoder:
         ids, mask = self.tokenizer.pad_rows(given.prompts)
         groups = torch.tensor(given.prompt_groups, device=self.device)
         rows = torch.tensor(given.prompt_of_row, device=self.device)
-        cache = read_prompts(self.questioner, self.on_device(ids), self.on_device(mask).bool(), groups, given.cross)
+        with autocast(self.precision, self.device):
+            cache = read_prompts(self.questioner, self.on_device(ids), self.on_device(mask).bool(), groups, given.cross)
         return DecoderState(self.questioner, cache, rows, given.cross, groups[rows], self.tokenizer.mask)
 
     def right_aligned(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
