@@ -45,19 +45,19 @@ def measure_retrieval(
 ) -> dict[str, Any]:
     """Recall before and after re-ranking; every query's ranks go to `folder`.
 
-    Raises UserError for a model without contrastive heads.
+    For the shared encoder the captioner's model reads the source, once for both rankings. Raises UserError for a model
+    without contrastive heads.
     """
     captioner = finetuned_model(score.rerank.model, paths) if score.rerank else None
-    if score.model == SHARED_ENCODER and captioner:
-        measured = read_measured(score.source, score.task, captioner, paths)
-        pairs = measured.pairs(params.images_per_batch)
-        texts = caption_texts(pairs, captioner.prompts)
+    shared = score.model == SHARED_ENCODER
+    model = captioner if shared and captioner else finetuned_model(score.model, paths)
+    measured = read_measured(score.source, score.task, model, paths)
+    pairs = measured.pairs(params.images_per_batch)
+    texts = caption_texts(pairs, model.prompts)
+    if shared:
         scores = shared_encoder_scores(paths.alignment, measured.shards, pairs, texts, params.images_per_batch)
     else:
-        model = finetuned_model(score.model, paths)
         require_contrast(model, paths.finetuned / score.model)
-        pairs = read_measured(score.source, score.task, model, paths).pairs(params.images_per_batch)
-        texts = caption_texts(pairs, model.prompts)
         scores = retrieval_scores(PretrainedModel(model), pairs)
     ranks, again = ranks_of_scores(scores, pairs.owner), None
     metrics = {
@@ -66,7 +66,9 @@ def measure_retrieval(
         **recall_metrics(ranks, pairs.owner, params.seed, params.bootstrap_samples),
     }
     if captioner and score.rerank:
-        read = read_measured(score.source, score.task, captioner, paths).pairs(params.images_per_batch)
+        if not shared:
+            measured = read_measured(score.source, score.task, captioner, paths)
+        read = measured.pairs(params.images_per_batch)
         again = reranked(scores, PretrainedModel(captioner), read, score.rerank, params.seed)
         metrics["reranked"] = recall_metrics(again, pairs.owner, params.seed, params.bootstrap_samples)
     write_ranks(pairs, texts, ranks, again, folder)
