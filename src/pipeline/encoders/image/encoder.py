@@ -17,6 +17,7 @@ from pipeline.core.errors import UserError
 from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
+from pipeline.encoders.image.depthwise import train_depthwise_in_float32
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.encoders.image.timm_model import load_timm
 
@@ -34,6 +35,7 @@ class ImageEncoder(nn.Module):
         self, model: nn.Module, prefix_tokens: int, preprocessing: Preprocessing, resolved: ResolvedEncoder
     ) -> None:
         super().__init__()
+        train_depthwise_in_float32(model)
         self.model = model
         self.prefix_tokens = prefix_tokens
         self.preprocessing = preprocessing
