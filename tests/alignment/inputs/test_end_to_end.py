@@ -20,6 +20,7 @@ from pipeline.alignment.inputs.random_crops import ASPECTS, random_window
 from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers
 from pipeline.alignment.model.checkpoint import load
 from pipeline.alignment.params import AlignParams
+from pipeline.alignment.training import init_shared
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.train import align
 from pipeline.core.errors import UserError
@@ -286,3 +287,19 @@ def test_pictures_that_were_painted_over_are_refused_beside_a_training_from_pixe
         align(given, copy)
     tar.write_bytes(whole)
     align(given, copy)
+
+
+def test_the_skip_path_starts_from_whole_images_and_a_part_of_the_texts(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, list[Any]] = {"crops": [], "texts": []}
+    images, texts = EncodedImages.get, EncodedTexts.get
+    monkeypatch.setattr(EncodedImages, "get", lambda self, *args: asked["crops"].append(args[1]) or images(self, *args))
+    monkeypatch.setattr(EncodedTexts, "get", lambda self, *args: asked["texts"].append(args[0]) or texts(self, *args))
+    monkeypatch.setattr(init_shared, "ENCODED", 5)
+    given = params(features={"hflip": True}, train_encoders={"image": 1}, shared_encoder__skip_pooling=["mean"])
+    skip = objective(paths, given).shared.skip["text"]
+    assert {crop for crops in asked["crops"] for crop in crops} == {0}
+    # The first call measures the tokens' statistics.
+    assert sum(map(len, asked["texts"][1:])) == 5
+    assert isinstance(skip, torch.nn.Linear) and skip.weight.abs().sum() > 0
