@@ -40,7 +40,7 @@ def test_a_token_holds_both_maps_at_its_place(tmp_path: Path) -> None:
     tokens = joined(given)
     assert tokens.shape == (2, 4, joined.dim) and joined.dim == last.shape[1] + earlier.shape[1]
     assert torch.equal(tokens[..., : plain.dim], plain(given)) and joined.grid == plain.grid == (2, 2)
-    upper_right = functional.layer_norm(earlier[:, :, :2, 2:].mean(dim=(2, 3)), earlier.shape[1:2])
+    upper_right = functional.layer_norm(earlier[:, :, :2, 2:].mean(dim=(2, 3)), [earlier.shape[1]])
     torch.testing.assert_close(tokens[:, 1, plain.dim :], upper_right)
 
 
