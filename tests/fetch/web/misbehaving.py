@@ -8,12 +8,10 @@ import io
 import struct
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from PIL import Image
-
-Answer = Callable[["Server", asyncio.StreamWriter], Awaitable[None]]
 
 
 def picture(size: int = 64, form: str = "JPEG") -> bytes:
@@ -33,14 +31,12 @@ JPEG = picture()
 GZIPPED_BOMB = gzip.compress(bytes(50_000_000))
 
 
-def message(body: bytes, status: str = "200 OK", length: int | None = None, **headers: str) -> bytes:
-    lines = {"Content-Type": "image/jpeg", "Content-Length": str(len(body) if length is None else length), **headers}
-    return (
-        f"HTTP/1.1 {status}\r\n".encode()
-        + b"".join(f"{k}: {v}\r\n".encode() for k, v in lines.items())
-        + b"\r\n"
-        + body
-    )
+def message(
+    body: bytes, status: str = "200 OK", headers: Mapping[str, str] | None = None, length: int | None = None
+) -> bytes:
+    lines = {"Content-Type": "image/jpeg", "Content-Length": str(len(body) if length is None else length)}
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **(headers or {})}.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
 
 class Server:
@@ -74,28 +70,28 @@ class Server:
         simple = {
             "/good": message(JPEG),
             "/no_length": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + JPEG,
-            "/gzip": message(gzip.compress(JPEG), **{"Content-Encoding": "gzip"}),
-            "/deflate": message(zlib.compress(JPEG), **{"Content-Encoding": "deflate"}),
-            "/brotli": message(JPEG, **{"Content-Encoding": "br"}),
-            "/gzip_bomb": message(GZIPPED_BOMB, **{"Content-Encoding": "gzip"}),
-            "/gzip_cut": message(gzip.compress(JPEG)[:-9], **{"Content-Encoding": "gzip"}),
+            "/gzip": message(gzip.compress(JPEG), headers={"Content-Encoding": "gzip"}),
+            "/deflate": message(zlib.compress(JPEG), headers={"Content-Encoding": "deflate"}),
+            "/brotli": message(JPEG, headers={"Content-Encoding": "br"}),
+            "/gzip_bomb": message(GZIPPED_BOMB, headers={"Content-Encoding": "gzip"}),
+            "/gzip_cut": message(gzip.compress(JPEG)[:-9], headers={"Content-Encoding": "gzip"}),
             "/missing": message(b"", "404 Not Found"),
             "/gone": message(b"", "410 Gone"),
             "/always_500": message(b"", "500 Oops"),
-            "/always_429": message(b"", "429 Slow", **{"Retry-After": "1"}),
-            "/wait_long": message(b"", "503 Later", **{"Retry-After": "86400"}),
+            "/always_429": message(b"", "429 Slow", headers={"Retry-After": "1"}),
+            "/wait_long": message(b"", "503 Later", headers={"Retry-After": "86400"}),
             "/declares_5_gb": message(JPEG, length=5_000_000_000),
             "/html": message(b"<html>no picture</html>"),
             "/empty": message(b""),
             "/truncated": message(JPEG[: len(JPEG) // 2]),
             "/bomb": message(bomb()),
-            "/opted_out": message(JPEG, **{"X-Robots-Tag": "googlebot: nosnippet, noimageai"}),
-            "/opted_out_all": message(JPEG, **{"X-Robots-Tag": "noai"}),
-            "/loop": message(b"", "302 Found", Location="/loop"),
-            "/away": message(b"", "302 Found", Location=f"http://inside.test:{self.port}/good"),
-            "/to_metadata": message(b"", "302 Found", Location="http://169.254.169.254/latest/meta-data"),
-            "/to_file": message(b"", "302 Found", Location="file:///etc/passwd"),
-            "/moved": message(b"", "301 Moved", Location="good"),
+            "/opted_out": message(JPEG, headers={"X-Robots-Tag": "googlebot: nosnippet, noimageai"}),
+            "/opted_out_all": message(JPEG, headers={"X-Robots-Tag": "noai"}),
+            "/loop": message(b"", "302 Found", {"Location": "/loop"}),
+            "/away": message(b"", "302 Found", {"Location": f"http://inside.test:{self.port}/good"}),
+            "/to_metadata": message(b"", "302 Found", {"Location": "http://169.254.169.254/latest/meta-data"}),
+            "/to_file": message(b"", "302 Found", {"Location": "file:///etc/passwd"}),
+            "/moved": message(b"", "301 Moved", {"Location": "good"}),
             "/not_modified": message(b"", "304 Not Modified"),
             "/not_http": b"SSH-2.0-OpenSSH\r\n",
         }
@@ -129,7 +125,9 @@ class Server:
         elif path == "/twice_500":
             writer.write(message(b"", "500 Oops") if self.asked[path] < 3 else message(JPEG))
         elif path == "/once_429":
-            writer.write(message(b"", "429 Slow", **{"Retry-After": "0"}) if self.asked[path] < 2 else message(JPEG))
+            writer.write(
+                message(b"", "429 Slow", headers={"Retry-After": "0"}) if self.asked[path] < 2 else message(JPEG)
+            )
         else:
             raise AssertionError(path)
 

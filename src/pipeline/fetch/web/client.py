@@ -135,7 +135,7 @@ class Client:
         except httpcore2.TimeoutException:
             raise Failure(Reason.TIMEOUT) from None
         except httpcore2.ConnectError as error:
-            raise Failure(Reason.TLS if isinstance(error.__cause__, ssl.SSLError) else Reason.CONNECT) from None
+            raise Failure(Reason.TLS if isinstance(error.__context__, ssl.SSLError) else Reason.CONNECT) from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
             raise Failure(Reason.CONNECTION_LOST) from None
 
