@@ -74,9 +74,13 @@ class ShardWriter:
         captions: Sequence[str],
         url: str = "",
         extra: Mapping[str, Any] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> None:
-        """Append one image with its captions; raises UserError if `jpeg` cannot be decoded."""
-        width, height = decode_image(jpeg, where=f"{self.path.name}: {key}").size
+        """Append one image with its captions; raises UserError if `jpeg` cannot be decoded.
+
+        size: width and height of an image that is known to be sound; it is not decoded.
+        """
+        width, height = size or decode_image(jpeg, where=f"{self.path.name}: {key}").size
         description = {"key": key, "url": url, "captions": list(captions), "width": width, "height": height}
         offset = self._append(f"{key}{IMAGE_SUFFIX}", jpeg)
         self._append(f"{key}.txt", (captions[0] if captions else "").encode())

@@ -46,6 +46,8 @@ class Server:
         self.asked: Counter[str] = Counter()
         self.port = 0
         self.agents: list[str] = []
+        self.extra: dict[str, bytes | None] = {}
+        """Further pictures by path; None answers with status 500."""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -56,7 +58,7 @@ class Server:
                     break
                 request = first + await reader.readuntil(b"\r\n\r\n")
                 lines = request.decode("latin-1").split("\r\n")
-                path = lines[0].split(" ")[1]
+                path = lines[0].split(" ")[1].partition("?")[0]
                 self.asked[path] += 1
                 self.agents += [line for line in lines if line.lower().startswith("user-agent")]
                 await self.respond(path, writer)
@@ -95,7 +97,10 @@ class Server:
             "/not_modified": message(b"", "304 Not Modified"),
             "/not_http": b"SSH-2.0-OpenSSH\r\n",
         }
-        if path in simple:
+        if path in self.extra:
+            found = self.extra[path]
+            writer.write(message(b"", "500 Oops") if found is None else message(found))
+        elif path in simple:
             writer.write(simple[path])
             if path in ("/no_length", "/declares_5_gb", "/not_http"):
                 await self.end(writer)

@@ -48,13 +48,17 @@ class ImageFormat(Params):
 
 @dataclass(frozen=True)
 class StoredImage:
-    """Bytes to store; the image's upright size in pixels before it was shrunk; the EXIF orientation it came with."""
+    """Bytes to store; the image's upright size in pixels before it was shrunk; the EXIF orientation it came with.
+
+    decoded_size: width and height in pixels as stored, if the bytes are known to be sound.
+    """
 
     data: bytes
     width: int
     height: int
     encoded_again: bool
     orientation: int
+    decoded_size: tuple[int, int] | None = None
 
 
 def stored_image(data: bytes, image_format: ImageFormat, where: object) -> StoredImage:
@@ -74,7 +78,7 @@ def stored_image(data: bytes, image_format: ImageFormat, where: object) -> Store
         new = upright_rgb(image).resize(size, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     new.save(stream, "JPEG", quality=image_format.jpeg_quality)
-    return StoredImage(stream.getvalue(), width, height, encoded_again=True, orientation=turn)
+    return StoredImage(stream.getvalue(), width, height, encoded_again=True, orientation=turn, decoded_size=size)
 
 
 def too_long(size: tuple[int, int], where: object) -> TooManyPixels:

@@ -18,10 +18,11 @@ from pipeline.core.files import temporary_folder
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
 from pipeline.fetch.packing.image_format import ImageFormat
-from pipeline.fetch.packing.merge import merge_dropped, merge_manifests, merge_turned
+from pipeline.fetch.packing.merge import FAILURES_FILE, merge_dropped, merge_failures, merge_manifests, merge_turned
 from pipeline.fetch.packing.pack import Packer, Packing, PairFilters, Turned
 from pipeline.fetch.packing.source import ImageSource, SourceImage
 from pipeline.fetch.raw.archive import ImageReader
+from pipeline.tables.urls import FAILURES
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,34 @@ class Unit:
 
 
 class Packed(NamedTuple):
-    """The manifest and the table of dropped images of all units, and the images that were turned upright."""
+    """The manifest and the table of dropped images of all units, and the images that were turned upright.
+
+    failures: addresses that gave no picture, by reason.
+    """
 
     manifest: pa.Table
     dropped: pa.Table
     turned: Mapping[str, Turned]
+    failures: Mapping[str, int]
 
 
-def pack_sources(units: Sequence[Unit], into: Path, scratch: Path) -> Packed:
-    """Pack all units into `<split>-<number>.tar` below `into`.
+def pack_sources(units: Sequence[Unit], into: Path, scratch: Path, first: int = 0) -> Packed:
+    """Pack all units into `<split>-<number>.tar` below `into`, and write `failures.parquet` if addresses are fetched.
 
-    Rows are in the order of the units. Raises UserError for a bad image, and for one key in two places.
+    Shards are numbered from `first`, and rows are in the order of the units. Raises UserError for a bad image, and for
+    one key in two places.
     """
     into.mkdir(parents=True, exist_ok=True)
     shards: dict[Step, list[Shard]] = defaultdict(list)
-    for number, unit in enumerate(units):
+    for number, unit in enumerate(units, start=first):
         shards[unit.step].append(unit.shard(number))
     with temporary_folder(scratch / "rows") as rows:
         for step in shards:
             map_shards(step, shards[step], {"shards": into, "rows": rows}, scratch)
-        manifest = merge_manifests(rows, [unit.where for unit in units])
-        return Packed(manifest, merge_dropped(rows), merge_turned(rows))
+        manifest = merge_manifests(rows, {number: unit.where for number, unit in enumerate(units, start=first)})
+        tables = sorted(rows.glob("failures-*.parquet"))
+        failures = merge_failures(map(FAILURES.read, tables), into / FAILURES_FILE) if tables else {}
+        return Packed(manifest, merge_dropped(rows), merge_turned(rows), failures)
 
 
 @dataclass(frozen=True)

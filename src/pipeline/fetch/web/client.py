@@ -5,7 +5,7 @@
     _answer         one request
 
 Each host has a pool of connections of its own, which also bounds the requests to it; pools of hosts that nobody asks
-are closed, the longest idle first. (One pool for all hosts, as httpx keeps it, looks through all its connections at
+are closed, the longest idle first. (One pool for all hosts, as httpx2 keeps it, looks through all its connections at
 every request: with 250 hosts a request took 2.5 times as much of the processor.) The time for one picture bounds all:
 nothing that a server does or leaves undone holds a request longer.
 """
