@@ -48,6 +48,8 @@ class Server:
         self.agents: list[str] = []
         self.extra: dict[str, bytes | None] = {}
         """Further pictures by path; None answers with status 500."""
+        self.raw: dict[str, bytes] = {}
+        """Whole answers by path, after which the connection ends."""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -97,7 +99,10 @@ class Server:
             "/not_modified": message(b"", "304 Not Modified"),
             "/not_http": b"SSH-2.0-OpenSSH\r\n",
         }
-        if path in self.extra:
+        if path in self.raw:
+            writer.write(self.raw[path])
+            await self.end(writer)
+        elif path in self.extra:
             found = self.extra[path]
             writer.write(message(b"", "500 Oops") if found is None else message(found))
         elif path in simple:

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.fetch.web.misbehaving import JPEG, Server, serving
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fetch.captions.test_mutated_lists import mutated
+from tests.fetch.web.misbehaving import JPEG, Server, message, serving
 
 from pipeline.fetch.web import connect
 from pipeline.fetch.web.addresses import is_public
@@ -220,3 +223,17 @@ def test_connections_to_one_host_are_limited_and_names_are_looked_up_once() -> N
         return most
 
     assert asyncio.run(run()) == 3 and looked_up == ["outside.test"]
+
+
+GOOD = message(JPEG, headers={"X-Robots-Tag": "all", "Content-Encoding": "identity"})
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.binary(max_size=300) | mutated(GOOD), min_size=10, max_size=40))
+def test_no_answer_ends_a_crawl(answers: list[bytes]) -> None:
+    async def run() -> list[Fetched | Unfetched]:
+        async with serving() as server:
+            server.raw = {f"/{number}": answer for number, answer in enumerate(answers)}
+            return await ask([f"http://outside.test:PORT{path}" for path in server.raw], server, attempts=1)
+
+    assert len(asyncio.run(run())) == len(answers)

@@ -132,11 +132,14 @@ class Client:
                     return await self._read(url, response)
                 finally:
                     await response.aclose()
+        except Failure:
+            raise
         except httpcore2.TimeoutException:
             raise Failure(Reason.TIMEOUT) from None
         except httpcore2.ConnectError as error:
             raise Failure(Reason.TLS if isinstance(error.__context__, ssl.SSLError) else Reason.CONNECT) from None
-        except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
+        except Exception:
+            # Odd bytes make the libraries below raise errors of many kinds, and no answer may end a crawl.
             raise Failure(Reason.CONNECTION_LOST) from None
 
     async def _read(self, url: URL, response: httpcore2.Response) -> bytes | URL:
