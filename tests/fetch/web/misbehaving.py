@@ -48,6 +48,8 @@ class Server:
         self.agents: list[str] = []
         self.extra: dict[str, bytes | None] = {}
         """Further pictures by path; None answers with status 500."""
+        self.seconds = 0.0
+        """How long every answer takes."""
         self.raw: dict[str, bytes] = {}
         """Whole answers by path, after which the connection ends."""
 
@@ -99,6 +101,7 @@ class Server:
             "/not_modified": message(b"", "304 Not Modified"),
             "/not_http": b"SSH-2.0-OpenSSH\r\n",
         }
+        await asyncio.sleep(self.seconds)
         if path in self.raw:
             writer.write(self.raw[path])
             await self.end(writer)
