@@ -4,9 +4,9 @@
     python benchmarks/fetch.py --peer peer/bin/python
 
 Both read the same list, from the same server on this machine, and write shards of JPEG pictures whose longer side is
-256 pixels, at the same quality, on all cores. The pictures are of photographs' size and detail. Rounds alternate; figures
-are medians. Peak memory is that of all processes together, sampled; a picture's bytes out are those of the shards. The
-limit is what the cores decode, shrink and encode without any network, in as many processes.
+256 pixels, at the same quality, on all cores. The pictures are of photographs' size and detail. Rounds alternate;
+figures are medians. Peak memory is that of all processes together, sampled; a picture's bytes out are those of the
+shards. The limit is what the cores decode, shrink and encode without any network, in as many processes.
 """
 
 from __future__ import annotations
