@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import IO, Any, ClassVar
 
 from pipeline.core.errors import UserError
@@ -80,7 +82,9 @@ class CrawlUrls(Step):
         with tempfile.TemporaryFile(dir=folder) as spool:
             crawl = Crawl(packing, self.web, spool)
             packer = Packer(packing, folder, crawl.read, crawl.prepare)
+            begin = monotonic()
             asyncio.run(crawl.fetch([row for row in rows if not drop_unasked(row, packer, self.filters)]))
+            print(f"{self.name} {shard.files[0].stem}: {crawl.summary(monotonic() - begin)}", flush=True)
             packer.pack(crawl.images())
         crawl.refuse_outage(shard.files[0].stem)
         crawl.write_failures(folder, shard.argument["runs"])
@@ -108,6 +112,7 @@ class Crawl:
         self.places: dict[int, Place] = {}
         self.prepared: dict[str, StoredImage] = {}
         self.failed: dict[int, Unfetched] = {}
+        self.received = 0
 
     async def fetch(self, rows: Sequence[Row]) -> None:
         """Fetch and prepare the pictures of all rows, `connections` of them at a time."""
@@ -130,6 +135,7 @@ class Crawl:
     async def _fetch(self, row: Row, client: Client, decoder: ThreadPoolExecutor) -> None:
         found = await client.fetch(row.url)
         if isinstance(found, Fetched):
+            self.received += len(found.data)
             try:
                 prepared = await asyncio.get_running_loop().run_in_executor(decoder, prepare, found.data, self.packing)
                 self._keep(row, prepared)
@@ -157,6 +163,14 @@ class Crawl:
                 found=f"{unresolved} of {len(self.rows)} lookups failed temporarily",
                 fix="check the connection; then the same command goes on where it stopped",
             )
+
+    def summary(self, seconds: float) -> str:
+        """What came, how fast, and the most frequent failures, in one line for people."""
+        came, asked = len(self.places), len(self.rows)
+        reasons = Counter(found.failure.reason.value for found in self.failed.values()).most_common(5)
+        failed = "".join(f", {count} {reason}" for reason, count in reasons)
+        received = f"{self.received / 1e6:.0f} MB received"
+        return f"{came} of {asked} pictures, {asked / max(seconds, 1e-3):.0f} addresses/s, {received}{failed}"
 
     def images(self) -> list[SourceImage]:
         """The pictures that came, in the list's order."""
