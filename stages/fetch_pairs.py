@@ -1,6 +1,6 @@
 """Pack image-caption pairs from all sources into shards, with a manifest and a table of what was dropped.
 
-Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them), or HTTP(S) addresses
+Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them), or addresses   data/benchmarks/
 Writes  data/pairs/   results/fetch_pairs/
 Paper   JADE and S-SMKE: the image-text pairs (CC3M)
 """
@@ -30,7 +30,7 @@ def main(params: FetchPairsParams, paths: Paths, retry_failed: Annotated[str, ty
     from pipeline.fetch.stages.pairs import fetch_pairs
 
     if retry_failed:
-        return retry.retry_failed(params, retry_failed, paths.root / "data" / "pairs", paths.pairs, paths.scratch)
+        return retry.retry_failed(params, retry_failed, paths.root, paths.pairs, paths.scratch)
     return fetch_pairs(params, paths.root, paths.pairs, paths.scratch)
 
 

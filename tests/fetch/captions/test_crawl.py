@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -136,7 +137,7 @@ def test_failed_addresses_are_tried_again_and_finished_shards_stay(server: Serve
     fetch_pairs(given, tmp_path, before, tmp_path / "scratch")
     first = digests(before)
     server.extra["/later"] = JPEG
-    metrics = retry_failed(given, "http_5xx,timeout", before, after, tmp_path / "scratch")
+    metrics = retry_failed(given, "http_5xx,timeout", tmp_path, after, tmp_path / "scratch")
     found = digests(after)
     assert {name: found[name] for name in first if name.endswith(".tar")} == {
         name: digest for name, digest in first.items() if name.endswith(".tar")
@@ -151,16 +152,18 @@ def test_failed_addresses_are_tried_again_and_finished_shards_stay(server: Serve
     }  # fmt: skip
     assert metrics["images"] == {"train": 4} and metrics["failures"] == {"http_4xx": 1, "http_5xx": 1}
     server.asked.clear()
-    retry_failed(given, "http_5xx", after, tmp_path / "third", tmp_path / "scratch")
+    shutil.rmtree(before)
+    after.rename(before)
+    retry_failed(given, "http_5xx", tmp_path, after, tmp_path / "scratch")
     assert server.asked.total() == 1
 
 
 @pytest.mark.parametrize(("asked", "message"), [("dsn", "unknown"), ("dns", "No address failed")])
 def test_a_retry_that_cannot_be_made_says_why(server: Server, tmp_path: Path, asked: str, message: str) -> None:
     given = params(server, tmp_path, ["good", "missing"])
-    fetch_pairs(given, tmp_path, tmp_path / "pairs", tmp_path / "scratch")
+    fetch_pairs(given, tmp_path, tmp_path / "data/pairs", tmp_path / "scratch")
     with pytest.raises(UserError, match=message):
-        retry_failed(given, asked, tmp_path / "pairs", tmp_path / "after", tmp_path / "scratch")
+        retry_failed(given, asked, tmp_path, tmp_path / "after", tmp_path / "scratch")
 
 
 def test_an_outage_leaves_no_shard_finished(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ from pipeline.fetch.web.client import Client, Fetched, Unfetched
 from pipeline.fetch.web.params import WebParams
 from pipeline.fetch.web.reasons import Failure, Reason
 from pipeline.storage.images import TooManyPixels, decode_image
+from pipeline.storage.shards import Seen
 from pipeline.tables.urls import FAILURES, URLS
 
 DECISIVE = {"max_megabytes", "honour_opt_out", "allow_private_addresses"}
@@ -213,8 +214,8 @@ def prepare(data: bytes, packing: Packing) -> StoredImage:
     """A picture in the form in which it is stored, decoded once. Raises Failure if it is none or is not wanted."""
     try:
         stored = stored_image(data, packing.image_format, "")
-        if stored.decoded_size is None:
-            stored = replace(stored, decoded_size=decode_image(stored.data, "").size)
+        if stored.seen is None:
+            stored = replace(stored, seen=Seen.of(decode_image(stored.data, "")))
     except TooManyPixels:
         raise Failure(Reason.BOMB, 200) from None
     except UserError:

@@ -40,6 +40,7 @@ UNKNOWN_CATEGORY = "unknown category"
 NO_MATCH = "no matching answers"
 NO_REGION = "no region for a question"
 BAD_LINE = "bad line"
+IN_BENCHMARK = "image in a benchmark"
 
 FAULTS = (
     NO_IMAGE,

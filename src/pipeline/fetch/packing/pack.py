@@ -142,7 +142,7 @@ class Packer:
         if stored.encoded_again:
             extra |= {"original_width": stored.width, "original_height": stored.height}
         captions = short_enough(image.captions, self.packing.filters)
-        self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra, stored.decoded_size)
+        self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra, stored.seen)
         self._note(image, stored, captions)
         return ""
 

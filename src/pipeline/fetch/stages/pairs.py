@@ -20,6 +20,7 @@ from pipeline.core.errors import UserError
 from pipeline.fetch.captions.crawl import CrawlUrls
 from pipeline.fetch.captions.url_list import UrlListSource
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource
+from pipeline.fetch.packing.decontaminate import read_benchmarks
 from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
 from pipeline.fetch.packing.merge import number_of, repeated_images
 from pipeline.fetch.packing.source import locate
@@ -44,7 +45,7 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     ]
     shares = val_shares([unit.split for unit in units], params.val_images)
     units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
-    packed = pack_sources(units, into, scratch)
+    packed = pack_sources(units, into, scratch, benchmarks=read_benchmarks(root, params.benchmark_distance))
     manifest = packed.manifest
     for ledger in ledgers.values():
         ledger.add_packed(packed.dropped, places)

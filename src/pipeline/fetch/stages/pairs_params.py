@@ -12,7 +12,7 @@ from pipeline.fetch.captions.karpathy import KarpathySource
 from pipeline.fetch.captions.url_list import UrlListSource
 from pipeline.fetch.captions.webdataset import WebDatasetSource
 from pipeline.fetch.packing.pack import PairFilters
-from pipeline.fetch.packing.params import PackingParams, require_unique
+from pipeline.fetch.packing.params import TrainingImagesParams, require_unique
 from pipeline.fetch.raw.download import DownloadLimits
 from pipeline.fetch.web.params import WebParams
 
@@ -20,7 +20,7 @@ ListSource = KarpathySource | Flickr8kSource | CocoSource
 PairSource = Annotated[WebDatasetSource | UrlListSource | ListSource, Field(discriminator="kind")]
 
 
-class FetchPairsParams(PackingParams):
+class FetchPairsParams(TrainingImagesParams):
     """Where pairs come from, and how they are stored."""
 
     sources: list[PairSource] = Field(

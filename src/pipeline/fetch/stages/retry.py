@@ -21,6 +21,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, link_or_copy, remove
 from pipeline.fetch.captions.crawl import CrawlUrls
 from pipeline.fetch.captions.url_list import Piece, Row, write_piece
+from pipeline.fetch.packing.decontaminate import read_benchmarks
 from pipeline.fetch.packing.merge import FAILURES_FILE, merge_failures, number_of
 from pipeline.fetch.packing.units import Unit, pack_sources
 from pipeline.fetch.stages.pairs import counts
@@ -35,13 +36,13 @@ OPTION = "--retry-failed"
 ROWS_PER_SHARD = 10_000
 
 
-def retry_failed(params: FetchPairsParams, asked: str, before: Path, into: Path, scratch: Path) -> dict[str, Any]:
+def retry_failed(params: FetchPairsParams, asked: str, root: Path, into: Path, scratch: Path) -> dict[str, Any]:
     """Try failed addresses again; writes the whole of `data/pairs/` into `into`, and returns the counts.
 
-    asked: reasons, with commas between them; before: the folder as it was. Raises UserError for an unknown reason, and
+    asked: reasons, with commas between them. Raises UserError for an unknown reason, and
     if no address failed for one of them.
     """
-    reasons = parsed_reasons(asked)
+    reasons, before = parsed_reasons(asked), root / "data" / "pairs"
     fix = "run the stage without the option first"
     existing_file(before / FAILURES_FILE, "No address has failed yet.", "a table of failures", fix)
     crawl = CrawlUrls(params.image_format, params.filters, params.web)
@@ -55,7 +56,9 @@ def retry_failed(params: FetchPairsParams, asked: str, before: Path, into: Path,
         if file.name not in (MANIFEST_FILE, DROPPED_FILE, FAILURES_FILE):
             link_or_copy(file, into / file.name)
     old = MANIFEST.read(before / MANIFEST_FILE)
-    packed = pack_sources(units, into, scratch, first=1 + max(map(number_of, old["shard"].unique().to_pylist())))
+    first = 1 + max(map(number_of, old["shard"].unique().to_pylist()))
+    benchmarks = read_benchmarks(root, params.benchmark_distance)
+    packed = pack_sources(units, into, scratch, first, benchmarks)
     again = FAILURES.read(into / FAILURES_FILE)
     others = failed(before, set(Reason) - reasons)
     failures = merge_failures(chain(others, [again]), into / FAILURES_FILE)
