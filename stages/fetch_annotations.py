@@ -1,6 +1,6 @@
 """Read regions and questions of annotated images, split them by photograph, and pack the images into shards.
 
-Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them)
+Reads   data/raw/ (the toy world or one's own data sets, as params.yaml names them)   data/benchmarks/
 Writes  data/annotations/   results/fetch_annotations/
 Paper   JADE (arXiv 2305.11769): the annotated data sets (Visual Genome, GQA, VQAv2)
 """

@@ -124,8 +124,9 @@ class StageCommand:
 def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], StageCommand]:
     """Make a function `(params, paths) -> metrics` the command of the stage whose file it stands in.
 
-    `writes` names the fields of `Paths` that the stage writes; `results` is always among them. The section of
-    params.yaml is the file's name, its model the annotation of `params`.
+    Further parameters of the function are options of the command, as Typer reads them; each has a default, with which
+    `dvc repro` runs it. `writes` names the fields of `Paths` that the stage writes; `results` is always among them. The
+    section of params.yaml is the file's name, its model the annotation of `params`.
     """
     unknown = set(writes) - {field.name for field in fields(Paths)}
     if unknown:
@@ -138,11 +139,20 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
 
         def command(
             params: Annotated[Path | None, typer.Option(help="Parameter file; params.yaml if not given.")] = None,
+            **options: Any,
         ) -> None:
             paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
             checked_params(paths, file, model)
-            run(lambda staged: function(checked_params(paths, file, model), staged), paths, file.stem, written)
+            run(
+                lambda staged: function(checked_params(paths, file, model), staged, **options),
+                paths,
+                file.stem,
+                written,
+            )
 
+        own, given = inspect.signature(command).parameters, inspect.signature(function, eval_str=True).parameters
+        options = [option for name, option in given.items() if name not in ("params", "paths")]
+        command.__signature__ = inspect.Signature([own["params"], *options])  # type: ignore[attr-defined]
         return StageCommand(file.stem, model, sys.modules[function.__module__].__doc__ or "", command)
 
     return decorate

@@ -90,7 +90,7 @@ def workers_for(step: Step, here: Machine) -> int:
     if step.on_device and here.device.startswith("cuda") and "FINEALIGN_WORKERS" not in os.environ:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         return max(1, len(visible.split(",") if visible else list(Path("/proc/driver/nvidia/gpus").glob("*"))))
-    return here.workers
+    return here.workers * step.workers_per_core
 
 
 def run_all(step: Step, jobs: Sequence[Job], total: int, workers: int, scratch: Path) -> None:

@@ -30,11 +30,13 @@ class Step(ABC):
     """A function from one shard to files. A subclass sets `name`, and can be pickled before `setup`.
 
     `on_device` says that the step computes on the accelerator, so that a machine with one runs as many workers
-    as it has accelerators; other steps use the processor's cores.
+    as it has accelerators; other steps use the processor's cores. `workers_per_core` is more than one for a step that
+    mostly waits.
     """
 
     name: ClassVar[str]
     on_device: ClassVar[bool] = False
+    workers_per_core: ClassVar[int] = 1
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import io
 import json
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,32 @@ from PIL import Image
 from pipeline.core.errors import UserError
 from pipeline.core.files import atomic_path, hash_json
 from pipeline.storage.images import decode_image
+from pipeline.storage.perceptual_hash import perceptual_hash
 from pipeline.storage.tar_end import fault_after
 from pipeline.tables.pairs import MANIFEST
 
 IMAGE_SUFFIX = ".jpg"
+FORMAT = tarfile.GNU_FORMAT
 MANIFEST_FILE = "manifest.parquet"
 NAME_BYTES = tarfile.LENGTH_NAME
 """Of a file's name, in the header before its content; the rest of a longer one stands further in front."""
 
 BYTES_PER_PIXEL = 4
 """Pillow keeps each RGB pixel in four."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a picture that was decoded: its size in pixels, and its perceptual hash."""
+
+    width: int
+    height: int
+    phash: int
+
+    @staticmethod
+    def of(image: Image.Image) -> Seen:
+        """What a decoded picture shows."""
+        return Seen(*image.size, perceptual_hash(image))
 
 
 def shard_name(split: str, number: int) -> str:
@@ -60,7 +77,7 @@ class ShardWriter:
 
     def __enter__(self) -> ShardWriter:
         self._target = atomic_path(self.path)
-        self._tar = tarfile.open(self._target.__enter__(), "w", format=tarfile.GNU_FORMAT)
+        self._tar = tarfile.open(self._target.__enter__(), "w", format=FORMAT)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -74,10 +91,15 @@ class ShardWriter:
         captions: Sequence[str],
         url: str = "",
         extra: Mapping[str, Any] | None = None,
+        seen: Seen | None = None,
     ) -> None:
-        """Append one image with its captions; raises UserError if `jpeg` cannot be decoded."""
-        width, height = decode_image(jpeg, where=f"{self.path.name}: {key}").size
-        description = {"key": key, "url": url, "captions": list(captions), "width": width, "height": height}
+        """Append one image with its captions; raises UserError if `jpeg` cannot be decoded.
+
+        seen: what is known of an image that was decoded already; it is not decoded again.
+        """
+        seen = seen or Seen.of(decode_image(jpeg, where=f"{self.path.name}: {key}"))
+        size = {"width": seen.width, "height": seen.height}
+        description = {"key": key, "url": url, "captions": list(captions), **size}
         offset = self._append(f"{key}{IMAGE_SUFFIX}", jpeg)
         self._append(f"{key}.txt", (captions[0] if captions else "").encode())
         self._append(f"{key}.json", json.dumps(description | dict(extra or {}), sort_keys=True).encode())
@@ -90,9 +112,9 @@ class ShardWriter:
                 "size": len(jpeg),
                 "captions": list(captions),
                 "url": url,
-                "width": width,
-                "height": height,
+                **size,
                 "sha256": hashlib.sha256(jpeg).hexdigest(),
+                "phash": seen.phash,
             }
         )
 
@@ -101,11 +123,35 @@ class ShardWriter:
         return MANIFEST.build(self.rows, where=self.path)
 
     def _append(self, name: str, data: bytes) -> int:
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        self._tar.addfile(info, io.BytesIO(data))
-        padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-        return self._tar.offset - padded
+        return append(self._tar, name, data)
+
+
+def append(tar: tarfile.TarFile, name: str, data: bytes) -> int:
+    """Append a file to a tar; returns where its bytes begin."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+    padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return tar.offset - padded
+
+
+def remove_images(tar: Path, keys: Collection[str]) -> dict[str, int]:
+    """Write a shard anew without some images; returns where each of the others begins.
+
+    A shard of which nothing is left is deleted.
+    """
+    offsets: dict[str, int] = {}
+    with tarfile.open(tar) as old, atomic_path(tar) as target, tarfile.open(target, "w", format=FORMAT) as new:
+        for member in old:
+            key, _, ending = member.name.rpartition(".")
+            stream = old.extractfile(member) if key not in keys else None
+            if stream is not None:
+                offset = append(new, member.name, stream.read())
+                if f".{ending}" == IMAGE_SUFFIX:
+                    offsets[key] = offset
+    if not offsets:
+        tar.unlink()
+    return offsets
 
 
 def stream_shard(tar: Path, keys: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:

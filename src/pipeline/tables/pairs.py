@@ -25,6 +25,7 @@ MANIFEST = Table(
         Column("width", pa.int32(), "In pixels, as stored."),
         Column("height", pa.int32(), "In pixels, as stored."),
         Column("sha256", pa.string(), "Digest of the image's bytes: equal for copies of one image."),
+        Column("phash", pa.uint64(), "Perceptual hash: of images that look alike few of its 64 bits differ."),
     ),
     key=("key",),
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.fetch.files import FLICKR8K, flickr8k, write
 
-from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
+from pipeline.fetch.captions.url_list import UrlListSource, read_list
 from pipeline.fetch.captions.webdataset import read_checksums
 from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
@@ -28,9 +28,9 @@ def read_flickr8k(root: Path, ledger: Ledger) -> object:
     return Flickr8kSource.model_validate(FLICKR8K).read(root, ledger)
 
 
-def read_cc3m(root: Path, ledger: Ledger) -> object:
-    source = Cc3mTsvSource.model_validate({"kind": "cc3m_tsv", "name": "x", "file": "cc3m.tsv"})
-    return rows_not_downloaded(source, root, ledger).to_pylist()
+def read_cc3m(root: Path, _: Ledger) -> object:
+    content = {"kind": "url_list", "name": "x", "location": "cc3m.tsv", "layout": "cc3m"}
+    return list(read_list(UrlListSource.model_validate(content), root))
 
 
 def read_sums(root: Path, _: Ledger) -> object:

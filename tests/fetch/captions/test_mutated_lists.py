@@ -18,8 +18,8 @@ from tests.fetch.time_limit import ends_in_time
 
 from pipeline.core.errors import UserError
 from pipeline.execution.step import Shard
-from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
+from pipeline.fetch.captions.url_list import UrlListSource, read_list
 from pipeline.fetch.captions.webdataset import PackShards, read_checksums
 from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.packing.image_format import ImageFormat
@@ -29,6 +29,7 @@ from pipeline.fetch.raw.locations import expand_braces
 from pipeline.fetch.raw.tar_index import scan_tar
 from pipeline.storage.shards import ImageShards, stream_shard
 from pipeline.tables.pairs import DROPPED, MANIFEST
+from pipeline.tables.urls import URLS
 
 FUZZ = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
@@ -156,10 +157,11 @@ def test_flickr8k(folder: Path, tokens: bytes, names: bytes) -> None:
 @given(mutated(b"".join(b"a dog %d\thttp://host/%d.jpg\n" % (number, number) for number in range(6))))
 @ends_in_time
 def test_cc3m(folder: Path, data: bytes) -> None:
-    source = Cc3mTsvSource.model_validate({"kind": "cc3m_tsv", "name": "cc3m", "file": "x.tsv"})
+    content = {"kind": "url_list", "name": "cc3m", "location": "x.tsv", "layout": "cc3m"}
     write(folder / "x.tsv", data)
-    ledger = Ledger("x")
-    rows_or_message(lambda: (rows_not_downloaded(source, folder, ledger), DROPPED.build(ledger.rows)))
+    rows_or_message(
+        lambda: URLS.build([row._asdict() for row in read_list(UrlListSource.model_validate(content), folder)])
+    )
 
 
 @FUZZ

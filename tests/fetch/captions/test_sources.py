@@ -7,14 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.fetch.files import FLICKR8K, flickr8k, jpeg, tar_bytes, write, write_json, write_zip
 
 from pipeline.core.errors import UserError
 from pipeline.fetch.captions import flickr8k as flickr8k_source
-from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, read_tsv, rows_not_downloaded
 from pipeline.fetch.captions.coco import CocoSource
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
 from pipeline.fetch.captions.karpathy import KarpathySource
@@ -285,49 +284,7 @@ def test_slices_are_even_and_cover_all(total: int, size: int) -> None:
 LINE = st.text(st.characters(exclude_characters="\t\r\n", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
-@settings(max_examples=30)
-@given(st.lists(LINE.filter(lambda text: text.strip()), min_size=1, max_size=6))
-def test_the_list_of_cc3m_reads_what_was_written(tmp_path_factory: pytest.TempPathFactory, captions: list[str]) -> None:
-    captions[0] = "first " + captions[0]
-    rows = [(caption, f"https://host/{i}.jpg") for i, caption in enumerate(captions)]
-    path = tmp_path_factory.mktemp("tsv") / "x.tsv"
-    path.write_bytes("".join(f"{caption}\t{url}\n" for caption, url in rows).encode())
-    assert list(read_tsv(path, "x.tsv", Ledger("x"))) == [(i, url) for i, (_, url) in enumerate(rows, start=1)]
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a\thttp://h/1\nb\n", 2),
-        ("a\thttp://h/1\textra\n", 1),
-        ("\thttp://h/1\n", 1),
-        ("a\tftp://h/1\n", 1),
-        ("a\thttp://\n", 1),
-        ("a\thttp://h/1\n\nb\thttp://h/2\n", 2),
-    ],
-)
-def test_a_bad_line_of_cc3m_is_named(tmp_path: Path, text: str, line: int) -> None:
-    ledger = Ledger("x")
-    list(read_tsv(write(tmp_path / "x.tsv", text), "x.tsv", ledger))
-    assert [(row["key"], row["reason"]) for row in ledger.rows] == [(f"x.tsv/line {line}", "bad line")]
-    assert ledger.examples["bad line"].startswith(f"x.tsv, line {line}: '")
-    for text in ("caption\turl\na\thttp://h/1\n", ""):
-        with pytest.raises(UserError, match=r"header|empty"):
-            list(read_tsv(write(tmp_path / "x.tsv", text), "x.tsv", ledger))
-
-
-def test_rows_of_cc3m_are_dropped_as_not_downloaded(tmp_path: Path) -> None:
-    write(tmp_path / "x.tsv", "a\thttp://h/1\nb\thttp://h/2\nc\thttp://h/1\n")
-    source = Cc3mTsvSource.model_validate({"kind": "cc3m_tsv", "name": "cc3m", "file": "x.tsv"})
-    rows = rows_not_downloaded(source, tmp_path, Ledger("cc3m")).to_pylist()
-    assert [row["reason"] for row in rows] == ["not downloaded", "not downloaded", "duplicate url"]
-    assert [row["permanent"] for row in rows] == [False, False, True]
-    assert rows[1]["key"] == "cc3m-00000002"
-
-
 def test_real_lists(real_data: Path) -> None:
-    rows = list(read_tsv(real_data / "text/Validation_GCC-1.1.0-Validation.tsv", "tsv", Ledger("x")))
-    assert len(rows) == 15_833
     base = FLICKR8K | {"images": "flickr8k", "tokens": "flickr8k/Flickr8k.token.txt"}
     for split, count in (("train", 6000), ("dev", 1000)):
         lists = base | {"image_list": f"flickr8k/Flickr_8k.{split}Images.txt"}

@@ -24,7 +24,6 @@ VAL: dict[str, Any] = {
     "location": "data/raw/cc3m/cc3m-validation-{0000..0000}.tar",
     "split": "val",
 }
-TSV = {"kind": "cc3m_tsv", "name": "list", "file": "data/raw/x.tsv"}
 
 
 @pytest.fixture(autouse=True)
@@ -176,25 +175,6 @@ def test_an_image_that_is_listed_twice_and_damaged_has_two_rows(tmp_path: Path) 
     assert counts["dropped"] == {"listed twice": 1, "no image": 1}
     rows = DROPPED.read(tmp_path / "data/pairs/dropped.parquet")
     assert rows["key"].to_pylist() == ["flickr8k-1_abc", "flickr8k-1_abc#2"]
-
-
-def test_damaged_lines_of_a_list_of_addresses_are_dropped(tmp_path: Path) -> None:
-    cc3m(tmp_path)
-    write(tmp_path / "data/raw/x.tsv", b"a\thttp://h/1\nno url\n\xff\thttp://h/2\n")
-    with pytest.raises(UserError, match="2 of 3 samples of source 'list' are damaged"):
-        fetch(tmp_path, [TSV, CC3M])
-    counts = fetch(tmp_path, [TSV, CC3M], max_dropped_share=0.7)
-    assert counts["dropped"] == {"bad line": 2, "not downloaded": 1}
-
-
-def test_a_list_of_addresses_gives_dropped_rows_but_no_pair(tmp_path: Path) -> None:
-    write(tmp_path / "data/raw/x.tsv", "a\thttp://h/1\nb\thttp://h/2\n")
-    with pytest.raises(UserError, match="give no pair"):
-        fetch(tmp_path, [TSV])
-    cc3m(tmp_path)
-    counts = fetch(tmp_path, [TSV, CC3M])
-    assert counts["dropped"] == {"not downloaded": 2}
-    assert counts["images"] == {"train": 30}
 
 
 def test_shrunk_images_record_their_size(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ img2dataset's shards `<key>.json` (`url`, `caption`, …). In any crawl thousand
 and are missing or damaged: such samples are dropped and counted. A shard that is cut off, that is not a tar, or
 that has two images with one key is an error.
 
-A shard lies in the repository or at an HTTP(S) address. The latter is downloaded into scratch, packed, and
-deleted again, so that the disk holds one downloaded shard per worker. The file at an address is taken to be
-unchangeable (name a revision in it, or give check sums).
+A shard lies in the repository, at an HTTP(S) address or in a store (`raw/stores.py`). The latter two are copied into
+scratch, packed, and deleted again, so that the disk holds one downloaded shard per worker. The file at an address is
+taken to be unchangeable (name a revision in it, or give check sums).
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from pipeline.fetch.packing.units import Unit
 from pipeline.fetch.raw.download import Downloader
 from pipeline.fetch.raw.locations import Location, Name, RawPath, expand_braces, find_files, is_url, require_file
 from pipeline.fetch.raw.place import Place, read_slice
+from pipeline.fetch.raw.stores import copy_from_store, protocol
 from pipeline.fetch.raw.tar_index import scan_tar
 from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean_lines, clean_text, clean_url
 from pipeline.storage.images import IMAGE_SUFFIXES
@@ -59,7 +60,9 @@ class WebDatasetSource(Params):
 
     kind: Literal["webdataset"]
     name: Name = Field(description="Prefix of the images' keys.")
-    location: Location = Field(description="Folder, file, glob pattern or HTTP(S) address; {0000..0575} is a range.")
+    location: Location = Field(
+        description="Folder, file, glob pattern, or address (https, hf, s3 …); {0000..0575} is a range."
+    )
     split: Literal["train", "val"] = Field(default="train", description="Split that the samples go to.")
     shard_in_key: bool = Field(
         default=False, description="Put the shard's file name into keys, for shards whose keys all start anew."
@@ -167,7 +170,10 @@ class PackShards(Step):
     def _local(self, location: str, source: str) -> Path:
         if not is_url(location):
             return self.root / location
-        return self.downloader.fetch(location, self.downloads / f"{source}-{hash_bytes(location.encode())}.tar")
+        target = self.downloads / f"{source}-{hash_bytes(location.encode())}.tar"
+        if protocol(location) in ("http", "https"):
+            return self.downloader.fetch(location, target)
+        return copy_from_store(location, target)
 
 
 def check_sum(path: Path, sha256: str | None, where: str) -> None:

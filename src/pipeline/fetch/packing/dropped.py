@@ -32,7 +32,6 @@ SEVERAL_IMAGES = "several images in one sample"
 FILE_TWICE = "a file twice in one sample"
 CAPTION_TOO_SHORT = "caption too short"
 CAPTION_TOO_LONG = "caption too long"
-NOT_DOWNLOADED = "not downloaded"
 DUPLICATE_URL = "duplicate url"
 LISTED_TWICE = "listed twice"
 REPEATED_ID = "repeated id"
@@ -41,6 +40,7 @@ UNKNOWN_CATEGORY = "unknown category"
 NO_MATCH = "no matching answers"
 NO_REGION = "no region for a question"
 BAD_LINE = "bad line"
+IN_BENCHMARK = "image in a benchmark"
 
 FAULTS = (
     NO_IMAGE,
@@ -67,8 +67,8 @@ def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
 
 
 def dropped_row(source: str, key: str, url: str, reason: str) -> Mapping[str, Any]:
-    """One row of the table; an image that is missing or not downloaded may be had later, all else is permanent."""
-    permanent = reason not in (NOT_DOWNLOADED, IMAGE_MISSING)
+    """One row of the table; an image that is missing may be had later, all else is permanent."""
+    permanent = reason != IMAGE_MISSING
     return {"source": source, "key": key, "url": url, "reason": reason, "permanent": permanent}
 
 

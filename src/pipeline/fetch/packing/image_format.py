@@ -23,6 +23,7 @@ from pipeline.storage.images import (
     orientation,
     upright_rgb,
 )
+from pipeline.storage.shards import Seen
 
 LONGEST_SIDE = 65_500
 """Pixels; a JPEG cannot be longer."""
@@ -48,13 +49,17 @@ class ImageFormat(Params):
 
 @dataclass(frozen=True)
 class StoredImage:
-    """Bytes to store; the image's upright size in pixels before it was shrunk; the EXIF orientation it came with."""
+    """Bytes to store; the image's upright size in pixels before it was shrunk; the EXIF orientation it came with.
+
+    seen: what the decoded image shows, if it was decoded.
+    """
 
     data: bytes
     width: int
     height: int
     encoded_again: bool
     orientation: int
+    seen: Seen | None = None
 
 
 def stored_image(data: bytes, image_format: ImageFormat, where: object) -> StoredImage:
@@ -74,7 +79,7 @@ def stored_image(data: bytes, image_format: ImageFormat, where: object) -> Store
         new = upright_rgb(image).resize(size, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     new.save(stream, "JPEG", quality=image_format.jpeg_quality)
-    return StoredImage(stream.getvalue(), width, height, encoded_again=True, orientation=turn)
+    return StoredImage(stream.getvalue(), width, height, encoded_again=True, orientation=turn, seen=Seen.of(new))
 
 
 def too_long(size: tuple[int, int], where: object) -> TooManyPixels:

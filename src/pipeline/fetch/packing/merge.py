@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError
-from pipeline.core.files import read_json
+from pipeline.core.files import atomic_path, read_json
 from pipeline.fetch.packing.pack import Turned
 from pipeline.tables.pairs import DROPPED, MANIFEST
+from pipeline.tables.urls import FAILURES
+
+FAILURES_FILE = "failures.parquet"
 
 
-def merge_manifests(rows: Path, origins: Sequence[str]) -> pa.Table:
+def merge_manifests(rows: Path, origins: Mapping[int, str]) -> pa.Table:
     """All manifest rows below `rows`, in the order of the shards' numbers.
 
     `origins` says where the shard of each number came from. Raises UserError naming two origins that share a key.
@@ -46,6 +51,16 @@ def merge_turned(rows: Path) -> dict[str, Turned]:
     """All images that were turned upright, by key."""
     files = [read_json(path) for path in sorted(rows.glob("turned-*.json"))]
     return {key: Turned(**fields) for file in files for key, fields in file.items()}
+
+
+def merge_failures(tables: Iterable[pa.Table], into: Path) -> dict[str, int]:
+    """Write tables of failures into one file, a table at a time; returns the number of rows by reason."""
+    counts: Counter[str] = Counter()
+    with atomic_path(into) as target, pq.ParquetWriter(target, FAILURES.schema, compression="zstd") as writer:
+        for rows in tables:
+            counts.update(rows["reason"].to_pylist())
+            writer.write_table(rows)
+    return dict(sorted(counts.items()))
 
 
 def number_of(shard: str) -> int:

@@ -85,12 +85,14 @@ class Packer:
 
     If images were turned upright, `rows/turned-<number>.json` says which.
 
-    `read` gives the bytes at a place.
+    `read` gives the bytes at a place, and `prepare` the form in which an image is stored; by default that is
+    `stored_image`.
     """
 
     packing: Packing
     folder: Path
     read: Callable[[Place], bytes]
+    prepare: Callable[[SourceImage, bytes], StoredImage] | None = None
     writers: dict[str, ShardWriter] = field(default_factory=dict)
     dropped: list[Mapping[str, Any]] = field(default_factory=list)
     turned: dict[str, Turned] = field(default_factory=dict)
@@ -129,14 +131,18 @@ class Packer:
 
     def _write(self, image: SourceImage, split: str, stack: ExitStack) -> str:
         """Write an image into its shard; returns the reason if the filters drop it."""
-        stored = stored_image(self.read(image.place), self.packing.image_format, image.place)
+        data = self.read(image.place)
+        if self.prepare is None:
+            stored = stored_image(data, self.packing.image_format, image.place)
+        else:
+            stored = self.prepare(image, data)
         if reason := reason_to_drop(stored, image.captions, self.packing.filters):
             return reason
         extra: dict[str, Any] = {"source": self.packing.source}
         if stored.encoded_again:
             extra |= {"original_width": stored.width, "original_height": stored.height}
         captions = short_enough(image.captions, self.packing.filters)
-        self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra)
+        self._writer(split, stack).add(image.key, stored.data, captions, image.url, extra, stored.seen)
         self._note(image, stored, captions)
         return ""
 
@@ -164,23 +170,32 @@ class Packer:
 
 
 def reason_to_drop(image: StoredImage, captions: Sequence[str], filters: PairFilters | None) -> str:
-    """Why a pair does not pass the filters, or an empty string.
-
-    Sizes are the original image's. `min_words` is asked of the longest caption within `max_caption_chars`.
-    """
+    """Why a pair does not pass the filters, or an empty string."""
     if filters is None:
         return ""
+    fault = caption_fault(captions, filters)
+    return fault if fault in (NO_CAPTION, CAPTION_TOO_LONG) else size_fault(image, filters) or fault
+
+
+def caption_fault(captions: Sequence[str], filters: PairFilters) -> str:
+    """Why captions do not pass the filters, or an empty string.
+
+    `min_words` is asked of the longest one within `max_caption_chars`.
+    """
     if not captions:
         return NO_CAPTION
     captions = short_enough(captions, filters)
     if not captions:
         return CAPTION_TOO_LONG
+    return CAPTION_TOO_SHORT if max(len(caption.split()) for caption in captions) < filters.min_words else ""
+
+
+def size_fault(image: StoredImage, filters: PairFilters) -> str:
+    """Why an image does not pass the filters, or an empty string. Sizes are the original image's."""
     if min(image.width, image.height) < filters.min_side:
         return IMAGE_TOO_SMALL
     if filters.max_aspect and max(image.width, image.height) > filters.max_aspect * min(image.width, image.height):
         return IMAGE_TOO_LONG
-    if max(len(caption.split()) for caption in captions) < filters.min_words:
-        return CAPTION_TOO_SHORT
     return ""
 
 

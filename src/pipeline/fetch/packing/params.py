@@ -21,6 +21,17 @@ class PackingParams(Params):
     )
 
 
+class TrainingImagesParams(PackingParams):
+    """The same, for images that models learn from."""
+
+    benchmark_distance: int | None = Field(
+        default=None,
+        ge=0,
+        le=16,
+        description="Drop images of which at most n bits of the perceptual hash differ from a benchmark's; null: none.",
+    )
+
+
 def require_unique(names: Sequence[str]) -> None:
     """Raise ValueError if two sources share a name."""
     if len(set(names)) < len(names):

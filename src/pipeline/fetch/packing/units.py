@@ -17,11 +17,20 @@ import pyarrow as pa
 from pipeline.core.files import temporary_folder
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
+from pipeline.fetch.packing.decontaminate import Benchmarks, without_benchmarks
 from pipeline.fetch.packing.image_format import ImageFormat
-from pipeline.fetch.packing.merge import merge_dropped, merge_manifests, merge_turned
+from pipeline.fetch.packing.merge import (
+    FAILURES_FILE,
+    merge_dropped,
+    merge_failures,
+    merge_manifests,
+    merge_turned,
+    number_of,
+)
 from pipeline.fetch.packing.pack import Packer, Packing, PairFilters, Turned
 from pipeline.fetch.packing.source import ImageSource, SourceImage
 from pipeline.fetch.raw.archive import ImageReader
+from pipeline.tables.urls import FAILURES
 
 
 @dataclass(frozen=True)
@@ -46,27 +55,42 @@ class Unit:
 
 
 class Packed(NamedTuple):
-    """The manifest and the table of dropped images of all units, and the images that were turned upright."""
+    """The manifest and the table of dropped images of all units, and the images that were turned upright.
+
+    failures: addresses that gave no picture, by reason.
+    """
 
     manifest: pa.Table
     dropped: pa.Table
     turned: Mapping[str, Turned]
+    failures: Mapping[str, int]
 
 
-def pack_sources(units: Sequence[Unit], into: Path, scratch: Path) -> Packed:
-    """Pack all units into `<split>-<number>.tar` below `into`.
+def pack_sources(
+    units: Sequence[Unit], into: Path, scratch: Path, first: int = 0, benchmarks: Benchmarks | None = None
+) -> Packed:
+    """Pack all units into `<split>-<number>.tar` below `into`, and write `failures.parquet` if addresses are fetched.
 
-    Rows are in the order of the units. Raises UserError for a bad image, and for one key in two places.
+    Shards are numbered from `first`, and rows are in the order of the units. benchmarks: whose images are dropped.
+    Raises UserError for a bad image, and for one key in two places.
     """
     into.mkdir(parents=True, exist_ok=True)
     shards: dict[Step, list[Shard]] = defaultdict(list)
-    for number, unit in enumerate(units):
+    for number, unit in enumerate(units, start=first):
         shards[unit.step].append(unit.shard(number))
     with temporary_folder(scratch / "rows") as rows:
         for step in shards:
             map_shards(step, shards[step], {"shards": into, "rows": rows}, scratch)
-        manifest = merge_manifests(rows, [unit.where for unit in units])
-        return Packed(manifest, merge_dropped(rows), merge_turned(rows))
+        numbered = dict(enumerate(units, start=first))
+        manifest = merge_manifests(rows, {number: unit.where for number, unit in numbered.items()})
+        dropped = merge_dropped(rows)
+        if benchmarks is not None:
+            sources = {shard: numbered[number_of(shard)].source for shard in manifest["shard"].unique().to_pylist()}
+            manifest, seen = without_benchmarks(manifest, benchmarks, sources, into)
+            dropped = pa.concat_tables([dropped, seen])
+        tables = sorted(rows.glob("failures-*.parquet"))
+        failures = merge_failures(map(FAILURES.read, tables), into / FAILURES_FILE) if tables else {}
+        return Packed(manifest, dropped, merge_turned(rows), failures)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-import httpx
+import httpx2
 from pydantic import Field
 
 from pipeline.core.errors import UserError
@@ -126,11 +126,11 @@ class Downloader:
         return total is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
 
     @contextlib.contextmanager
-    def answer(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    def answer(self, url: str, headers: dict[str, str]) -> Iterator[httpx2.Response]:
         """The answer to a request, behind its redirects, before its body.
 
         If it is not there within `grace` seconds, its connections are shut down: a server may send headers byte by
-        byte, which no timeout of silence ends. Raises TryAgain then, and what httpx raises.
+        byte, which no timeout of silence ends. Raises TryAgain then, and what httpx2 raises.
         """
         sockets: list[socket.socket] = []
 
@@ -140,7 +140,7 @@ class Downloader:
 
         timer = Timer(self.grace, hang_up, [sockets])
         timer.daemon = True
-        with httpx.Client(timeout=self.timeout, follow_redirects=True) as client:
+        with httpx2.Client(timeout=self.timeout, follow_redirects=True) as client:
             timer.start()
             try:
                 with client.stream("GET", url, headers=headers, extensions={"trace": keep_socket}) as response:
@@ -149,7 +149,7 @@ class Downloader:
             finally:
                 timer.cancel()
 
-    def receive(self, response: httpx.Response, part: Path, most: int, url: str) -> int:
+    def receive(self, response: httpx2.Response, part: Path, most: int, url: str) -> int:
         """Append a body to `part`; returns how many bytes came.
 
         Raises TryAgain for a body that is too slow, and UserError for one of more than `most` bytes.
@@ -178,18 +178,18 @@ def hang_up(sockets: list[socket.socket]) -> None:
 
 @contextlib.contextmanager
 def temporary_failures(url: str) -> Iterator[None]:
-    """Turn httpx's errors into TryAgain, or into the UserError for a refusal."""
+    """Turn httpx2's errors into TryAgain, or into the UserError for a refusal."""
     try:
         yield
-    except httpx.UnsupportedProtocol as error:
+    except httpx2.UnsupportedProtocol as error:
         raise refused(url, f"an address, or a redirect, that is not http(s): {error}") from None
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         raise TryAgain(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise refused(url, str(error)) from None
 
 
-def check_answer(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> None:
+def check_answer(response: httpx2.Response, url: str, part: Path, have: int, validator: str) -> None:
     """Raise TryAgain, or UserError for a refusal, unless the body is the whole file or the rest of `part`."""
     status = response.status_code
     if status in TEMPORARY_STATUS:
@@ -236,7 +236,7 @@ def discard(part: Path) -> None:
     validator_of(part).unlink(missing_ok=True)
 
 
-def total_length(response: httpx.Response) -> int | None:
+def total_length(response: httpx2.Response) -> int | None:
     """Length of the whole file, as the server says it; None if it does not."""
     if response.status_code == 206:
         text = response.headers.get("Content-Range", "").rpartition("/")[2]
@@ -245,7 +245,7 @@ def total_length(response: httpx.Response) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def strong_validator(response: httpx.Response) -> str:
+def strong_validator(response: httpx2.Response) -> str:
     """The header that identifies this version of the file; empty if there is none, then nothing can be resumed."""
     tag = response.headers.get("ETag", "")
     validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 from pipeline.core.errors import UserError
 from pipeline.core.files import existing_file, kind_of
 from pipeline.core.process.permissions import require_readable
+from pipeline.fetch.raw.stores import known_protocols, protocol
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -39,15 +40,16 @@ def _location(text: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Whether a location is fetched over HTTP(S)."""
-    return text.startswith(("http://", "https://"))
+    """Whether a location is an address: of HTTP(S), or of a store that fsspec knows."""
+    name = protocol(text)
+    return name in ("http", "https") or name in known_protocols()
 
 
 RawPath = Annotated[str, AfterValidator(_relative)]
 """A path relative to the repository's root."""
 
 Location = Annotated[str, AfterValidator(_location)]
-"""A relative path, folder or glob pattern, or an http(s) address; braces are expanded in all of them."""
+"""A relative path, folder or glob pattern, or an address; braces are expanded in all of them."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 """Lower-case letters, digits and underscores."""

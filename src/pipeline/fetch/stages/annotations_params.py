@@ -13,7 +13,7 @@ from pipeline.fetch.annotations.gqa import GqaSource
 from pipeline.fetch.annotations.jsonl import JsonlSource
 from pipeline.fetch.annotations.visual_genome import VisualGenomeSource
 from pipeline.fetch.annotations.vqav2 import Vqav2Source
-from pipeline.fetch.packing.params import PackingParams, require_unique
+from pipeline.fetch.packing.params import TrainingImagesParams, require_unique
 from pipeline.tables.splits import ANNOTATION_SPLITS
 
 AnyAnnotations = Annotated[
@@ -28,7 +28,7 @@ AnyAnnotations = Annotated[
 ]
 
 
-class FetchAnnotationsParams(PackingParams):
+class FetchAnnotationsParams(TrainingImagesParams):
     """Where annotations come from, and how their images are stored."""
 
     sources: list[AnyAnnotations] = Field(

@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import UserError
-from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource, rows_not_downloaded
+from pipeline.fetch.captions.crawl import CrawlUrls
+from pipeline.fetch.captions.url_list import UrlListSource
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource
+from pipeline.fetch.packing.decontaminate import read_benchmarks
 from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
 from pipeline.fetch.packing.merge import number_of, repeated_images
 from pipeline.fetch.packing.source import locate
@@ -41,54 +43,35 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     units = [
         unit for source in params.sources for unit in plan(source, params, root, scratch, ledgers[source.name], places)
     ]
-    unfetched = [
-        list_rows(source, root, ledgers[source.name], params.max_dropped_share)
-        for source in params.sources
-        if isinstance(source, Cc3mTsvSource)
-    ]
-    if not units:
-        raise UserError(
-            "The sources give no pair: they are lists of addresses only.",
-            where="fetch_pairs.sources",
-            found=f"{sum(table.num_rows for table in unfetched)} rows that are not downloaded",
-            fix="download them with img2dataset into .tar shards and add a `webdataset` source",
-        )
     shares = val_shares([unit.split for unit in units], params.val_images)
     units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
-    packed = pack_sources(units, into, scratch)
+    packed = pack_sources(units, into, scratch, benchmarks=read_benchmarks(root, params.benchmark_distance))
     manifest = packed.manifest
     for ledger in ledgers.values():
         ledger.add_packed(packed.dropped, places)
     check_sources(units, manifest, ledgers, params.max_dropped_share)
     check_splits(manifest, params)
-    rows = DROPPED.build([row for ledger in ledgers.values() for row in ledger.rows])
-    dropped = pa.concat_tables([rows, *unfetched])
+    dropped = DROPPED.build([row for ledger in ledgers.values() for row in ledger.rows])
     MANIFEST.write(into / "manifest.parquet", manifest)
     DROPPED.write(into / "dropped.parquet", dropped)
-    return counts(manifest, dropped)
-
-
-def list_rows(source: Cc3mTsvSource, root: Path, ledger: Ledger, max_dropped_share: float) -> pa.Table:
-    """The rows of a list of addresses, as dropped rows. Raises UserError if too many lines are damaged."""
-    rows = rows_not_downloaded(source, root, ledger)
-    check_faults(ledger, rows.num_rows, source.file, max_dropped_share, OPTION)
-    return rows
+    return counts(manifest, dropped, packed.failures)
 
 
 def plan(
-    source: WebDatasetSource | Cc3mTsvSource | ListSource,
+    source: WebDatasetSource | UrlListSource | ListSource,
     params: FetchPairsParams,
     root: Path,
     scratch: Path,
     ledger: Ledger,
     places: dict[str, Place],
 ) -> list[Unit]:
-    """The units of work of one source; none for a list of addresses. The places of listed images are put into `places`.
+    """The units of work of one source. The places of listed images are put into `places`.
 
     Raises UserError for missing files, and if too many records are damaged.
     """
-    if isinstance(source, Cc3mTsvSource):
-        return []
+    if isinstance(source, UrlListSource):
+        crawl = CrawlUrls(params.image_format, params.filters, params.web)
+        return crawl.units(source, root, scratch / "urls" / source.name, params.max_dropped_share)
     if isinstance(source, WebDatasetSource):
         downloader = Downloader(params.download)
         return PackShards(root, scratch / "downloads", params.image_format, params.filters, downloader).units(source)
@@ -143,8 +126,11 @@ def check_splits(manifest: pa.Table, params: FetchPairsParams) -> None:
         )
 
 
-def counts(manifest: pa.Table, dropped: pa.Table) -> dict[str, Any]:
-    """The stage's metrics: images and captions by split, shards, dropped items by reason, repeated images."""
+def counts(manifest: pa.Table, dropped: pa.Table, failures: Mapping[str, int]) -> dict[str, Any]:
+    """The stage's metrics: images and captions by split, shards, dropped items by reason, repeated images.
+
+    failures: addresses that gave no picture, by reason.
+    """
     splits = sorted(set(manifest["split"].to_pylist()))
     by_split = {split: manifest.filter(pc.field("split") == split) for split in splits}
     return {
@@ -153,4 +139,5 @@ def counts(manifest: pa.Table, dropped: pa.Table) -> dict[str, Any]:
         "shards": len(manifest["shard"].unique()),
         "repeated_images": repeated_images(manifest),
         "dropped": count_reasons(dropped["reason"].to_pylist()),
+        **({"failures": dict(failures)} if failures else {}),
     }

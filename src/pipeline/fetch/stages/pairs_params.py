@@ -6,20 +6,21 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.fetch.captions.cc3m_tsv import Cc3mTsvSource
 from pipeline.fetch.captions.coco import CocoSource
 from pipeline.fetch.captions.flickr8k import Flickr8kSource
 from pipeline.fetch.captions.karpathy import KarpathySource
+from pipeline.fetch.captions.url_list import UrlListSource
 from pipeline.fetch.captions.webdataset import WebDatasetSource
 from pipeline.fetch.packing.pack import PairFilters
-from pipeline.fetch.packing.params import PackingParams, require_unique
+from pipeline.fetch.packing.params import TrainingImagesParams, require_unique
 from pipeline.fetch.raw.download import DownloadLimits
+from pipeline.fetch.web.params import WebParams
 
 ListSource = KarpathySource | Flickr8kSource | CocoSource
-PairSource = Annotated[WebDatasetSource | Cc3mTsvSource | ListSource, Field(discriminator="kind")]
+PairSource = Annotated[WebDatasetSource | UrlListSource | ListSource, Field(discriminator="kind")]
 
 
-class FetchPairsParams(PackingParams):
+class FetchPairsParams(TrainingImagesParams):
     """Where pairs come from, and how they are stored."""
 
     sources: list[PairSource] = Field(
@@ -33,11 +34,12 @@ class FetchPairsParams(PackingParams):
     )
     filters: PairFilters = Field(default_factory=PairFilters)
     download: DownloadLimits = Field(default_factory=DownloadLimits)
+    web: WebParams = Field(default_factory=WebParams)
 
     @model_validator(mode="after")
     def _check(self) -> FetchPairsParams:
         require_unique([source.name for source in self.sources])
         for source in self.sources:
-            if not isinstance(source, Cc3mTsvSource) and source.split not in ("train", "val"):
+            if source.split not in ("train", "val"):
                 raise ValueError(f"source {source.name}: pairs are split into train and val, not {source.split}")
         return self
