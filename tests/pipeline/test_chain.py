@@ -49,6 +49,15 @@ def test_a_stage_run_by_hand_leaves_the_cache_sound(smoke: Clone) -> None:
     assert gone == {path.name: path.read_bytes() for path in (smoke.root / "data/triplets").iterdir()}
 
 
+def test_the_chain_without_dvc_gives_the_same_bytes(smoke: Clone) -> None:
+    for folder in ("models", "data/pairs", "data/teacher", "data/triplets", "results/evaluate"):
+        shutil.rmtree(smoke.root / folder)
+    out = smoke.run("python", "scripts/run_chain.py")
+    assert out.count("Running stage '") == 16
+    assert "up to date" in smoke.run("dvc", "status", "dvc.yaml")
+    assert "no such stage: aline" in smoke.run("python", "scripts/run_chain.py", "aline", code=1)
+
+
 def test_kept_triplets_are_exported_as_jade_published_them(smoke: Clone) -> None:
     kept = metrics(smoke, "filter")
     smoke.run("finealign", "export", "cc3m-qa-dc")
