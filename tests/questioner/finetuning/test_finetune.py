@@ -15,9 +15,11 @@ from tests.questioner.finetuning.two_processes import CONTINUED, CONTINUED_PARAM
 from tests.questioner.killed import contents, die_before, in_process
 from tests.questioner.pretraining import two_processes as pretrained_by
 from tests.training.objectives import in_two_processes
+from torch import nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.stage import Paths
+from pipeline.encoders.bert.layers import BertSelfAttention
 from pipeline.encoders.common.checkpoint import read_tensors
 from pipeline.questioner.data.dataset import Samples
 from pipeline.questioner.data.image_inputs import ImageInputs, PixelStore, image_inputs
@@ -28,6 +30,7 @@ from pipeline.questioner.finetuning.params import FinetuneParams
 from pipeline.questioner.finetuning.sources import read_source, samples_of_task, shards_of
 from pipeline.questioner.finetuning.train import Finetuning, Step
 from pipeline.questioner.model.build import Limits
+from pipeline.questioner.model.checkpoint import PRETRAINED, load_model
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.tables.held_out import HELD_OUT_ANSWERS, HELD_OUT_IMAGE_CAPTIONS
@@ -187,14 +190,25 @@ def test_an_update_draws_only_images_with_something_for_the_task(made: Paths):
     assert all(item.questions for step in range(20) for item in sampler.batch(step))
 
 
-def test_every_parameter_of_the_stage_decides_its_trainings(made: Paths, tmp_path: Path):
-    """A training that finished with another temperature is not taken for this one."""
+@pytest.mark.parametrize("changed", [{"temperature": 0.5}, {"dropout": 0.3}])
+def test_every_parameter_of_the_stage_decides_its_trainings(made: Paths, tmp_path: Path, changed: dict[str, float]):
+    """A training that finished with another temperature or dropout is not taken for this one."""
     models = []
-    for temperature in (0.07, 0.5):
-        params = FinetuneParams.model_validate({"temperature": temperature, "tasks": [PARAMS.tasks[2].model_dump()]})
+    for parameters in ({}, changed):
+        params = FinetuneParams.model_validate({**parameters, "tasks": [PARAMS.tasks[2].model_dump()]})
         Finetuning(params, elsewhere(made, tmp_path)).run()
         models.append((tmp_path / "models" / "retrieval" / "model.safetensors").read_bytes())
     assert models[0] != models[1]
+
+
+@pytest.mark.parametrize("dropout", [None, 0.0, 0.3])
+def test_the_text_model_drops_out_as_the_stage_says(made: Paths, tmp_path: Path, dropout: float | None):
+    params = FinetuneParams.model_validate({"dropout": dropout, "tasks": [PARAMS.tasks[2].model_dump()]})
+    step = Step(made, made.pretrained, "retrieval", params.tasks[0].samples, params, {})
+    expected = load_model(made.pretrained, PRETRAINED).config.text.hidden_dropout_prob if dropout is None else dropout
+    rates = {module.p for module in step.modules.questioner.text.modules() if isinstance(module, nn.Dropout)}
+    rates |= {m.dropout_rate for m in step.modules.questioner.text.modules() if isinstance(m, BertSelfAttention)}
+    assert rates == {expected, step.config.text.hidden_dropout_prob, step.config.text.attention_probs_dropout_prob}
 
 
 def test_a_picture_that_was_painted_over_is_refused_beside_a_finetuning_from_pixels_that_finished(

@@ -22,7 +22,7 @@ from pipeline.questioner.model.contrast import ContrastConfig, ContrastiveHeads
 from pipeline.questioner.model.prompts import CONTRAST_TASK, IMAGE_CAPTION_TASK, MASKED_WORDS_TASK
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.text_model import shortened
+from pipeline.questioner.model.text_model import shortened, with_dropout
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.params import PretrainParams
@@ -76,7 +76,7 @@ def objective(
     """The objective on pairs; with `mixing` on annotations too, half of the images each."""
     encoder = annotated.encoder()
     torch.manual_seed(3)
-    text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
+    text = with_dropout(shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2), 0.0)
     model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
     heads = ContrastiveHeads(text.config.hidden_size, ContrastConfig(8, token_wise)).double()
     data_sets = []

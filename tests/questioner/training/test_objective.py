@@ -20,7 +20,7 @@ from pipeline.questioner.data.sampler import Sampler
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.questioner import Questioner
 from pipeline.questioner.model.region_prompt import token_grid
-from pipeline.questioner.model.text_model import shortened
+from pipeline.questioner.model.text_model import shortened, with_dropout
 from pipeline.questioner.model.vision import VisionTower
 from pipeline.questioner.training.batch import MaskedSequence, collate
 from pipeline.questioner.training.objective import GROUNDING, MaskedLMObjective
@@ -52,7 +52,7 @@ def objective(
 ) -> MaskedLMObjective:
     encoder = annotated.encoder()
     torch.manual_seed(3)
-    text = shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2, dropout=0.0)
+    text = with_dropout(shortened(toy.questioner(sharpness=2.0, ending=0.0).text, layers=2), 0.0)
     model = Questioner(text, encoder.dim, token_grid(encoder), region_prompt == "roi_tokens").double()
     found = samples(folder)
     store = PixelStore(ImageShards(folder), found.keys, encoder.preprocessing)

@@ -141,6 +141,9 @@ class FinetuneParams(Params):
     image_learning_rate_scale: LearningRateScale = Field(
         default=0.1, description="Learning rate of the image encoder, if it is trained, relative to that of the rest."
     )
+    dropout: PartialShare | None = Field(
+        default=None, description="Dropout probability, everywhere in the text model; null: that of pre-training."
+    )
     tasks: list[DownstreamTask] = Field(description="Tasks, each learned from the same start and measured.")
 
     @model_validator(mode="after")

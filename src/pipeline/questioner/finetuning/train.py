@@ -37,6 +37,7 @@ from pipeline.questioner.finetuning.params import (
 from pipeline.questioner.finetuning.sources import read_source, require_task, samples_of_task, shards_of
 from pipeline.questioner.model.build import Limits
 from pipeline.questioner.model.checkpoint import PRETRAINED, LoadedModel, QuestionerModules, load_model, save_model
+from pipeline.questioner.model.text_model import with_dropout
 from pipeline.questioner.pretraining.objective import PretrainObjective, Tasks
 from pipeline.questioner.pretraining.validate import HeldOutPairs, measure_captions, measure_retrieval
 from pipeline.questioner.training.validate import HeldOut, measure_filter, most_frequent
@@ -126,7 +127,10 @@ class Step:
         loaded = load_model(start, PRETRAINED, paths.root, params.train_image_encoder)
         self.prompts, self.image_lr_scale = loaded.prompts, params.image_learning_rate_scale
         self.modules = QuestionerModules(loaded.vision, loaded.questioner, loaded.contrast)
-        self.config = replace(loaded.config, max_answer_tokens=samples.max_answer_tokens)
+        text = loaded.questioner.text
+        if params.dropout is not None:
+            with_dropout(text, params.dropout)
+        self.config = replace(loaded.config, text=text.config, max_answer_tokens=samples.max_answer_tokens)
         self.limits = Limits(self.config.max_tokens, samples.max_answer_tokens)
         self.samples = samples.sample_params(self.config.max_tokens)
         self.inputs = inputs

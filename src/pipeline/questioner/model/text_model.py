@@ -52,7 +52,7 @@ def load_text_model(params: TextModelParams, max_tokens: int, root: Path, seed: 
             found=longest_prompt(tokenizer, max_tokens),
             fix="lower samples.max_tokens",
         )
-    return shortened(model, params.layers or config.num_hidden_layers, params.dropout), tokenizer
+    return with_dropout(shortened(model, params.layers or config.num_hidden_layers), params.dropout), tokenizer
 
 
 def draw_cross_attention(model: BertLM, fresh: Collection[str]) -> None:
@@ -62,15 +62,18 @@ def draw_cross_attention(model: BertLM, fresh: Collection[str]) -> None:
             nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
 
 
-def shortened(model: BertLM, layers: int, dropout: float) -> BertLM:
-    """The model with its first layers only, and another dropout."""
-    model.config = model.bert.config = replace(
-        model.config,
-        num_hidden_layers=layers,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-    )
+def shortened(model: BertLM, layers: int) -> BertLM:
+    """The model with its first layers only."""
+    model.config = model.bert.config = replace(model.config, num_hidden_layers=layers)
     model.bert.encoder.layer = model.bert.encoder.layer[:layers]
+    return model
+
+
+def with_dropout(model: BertLM, dropout: float) -> BertLM:
+    """The model with this dropout probability everywhere."""
+    model.config = model.bert.config = replace(
+        model.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout
+    )
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = dropout
