@@ -12,7 +12,7 @@ REASONS = (CAPTION_TOO_SHORT, IMAGE_MISSING, NO_IMAGE)
 Items = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(REASONS)), max_size=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(Items, st.lists(st.tuples(st.sampled_from(["x", "y"]), Items), max_size=3), Items)
 def test_packed_rows_are_as_if_dropped_one_by_one(before: list, packed: list, after: list) -> None:
     fast, slow = Ledger("x"), Ledger("x")

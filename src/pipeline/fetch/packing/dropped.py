@@ -43,6 +43,7 @@ NO_MATCH = "no matching answers"
 NO_REGION = "no region for a question"
 BAD_LINE = "bad line"
 IN_BENCHMARK = "image in a benchmark"
+DUPLICATE_IMAGE = "duplicate image"
 
 FAULTS = (
     NO_IMAGE,

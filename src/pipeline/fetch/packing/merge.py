@@ -1,7 +1,7 @@
 """The rows of all shards as one table, in which no key may come twice.
 
-A list may have millions of rows, so none of them becomes a Python object. An image takes 300 bytes in Arrow's columns (with an
-address and a caption of 70 characters each), and 900 at the peak, while keys are compared.
+A list may have millions of rows, so none of them becomes a Python object. An image takes 300 bytes in Arrow's columns
+(with an address and a caption of 70 characters each), and 900 at the peak, while keys are compared.
 """
 
 from __future__ import annotations

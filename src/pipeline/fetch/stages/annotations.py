@@ -22,6 +22,7 @@ from pipeline.fetch.annotations.shared_images import share_images
 from pipeline.fetch.annotations.turned_boxes import StoredBoxes
 from pipeline.fetch.packing.decontaminate import read_benchmarks
 from pipeline.fetch.packing.dropped import Ledger, check_faults, value_counts
+from pipeline.fetch.packing.leave_out import Unwanted
 from pipeline.fetch.packing.source import SourceImage, locate
 from pipeline.fetch.packing.units import Packed, PackImages, Unit, pack_sources
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
@@ -45,9 +46,9 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
         locate(source, part.images, root, ledger)
         for source, part, ledger in zip(params.sources, parts, ledgers, strict=True)
     ]
-    benchmarks = read_benchmarks(root, params.benchmark_distance)
+    unwanted = Unwanted(read_benchmarks(root, params.benchmark_distance))
     units = plan(params, share_images(parts, located), splits, root)
-    packed = pack_sources(units, into, scratch, benchmarks=benchmarks)
+    packed = pack_sources(units, into, scratch, unwanted=unwanted)
     for source, images, ledger in zip(params.sources, located, ledgers, strict=True):
         ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
         kept = len(images) - packed.dropped.filter(pc.field("source") == source.name).num_rows

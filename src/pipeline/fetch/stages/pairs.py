@@ -22,6 +22,7 @@ from pipeline.fetch.captions.url_list import UrlListSource
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource
 from pipeline.fetch.packing.decontaminate import read_benchmarks
 from pipeline.fetch.packing.dropped import Ledger, check_faults, value_counts
+from pipeline.fetch.packing.leave_out import Unwanted
 from pipeline.fetch.packing.merge import number_of, repeated_images
 from pipeline.fetch.packing.source import locate
 from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
@@ -45,7 +46,8 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     ]
     shares = val_shares([unit.split for unit in units], params.val_images)
     units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
-    packed = pack_sources(units, into, scratch, benchmarks=read_benchmarks(root, params.benchmark_distance))
+    unwanted = Unwanted(read_benchmarks(root, params.benchmark_distance), params.duplicate_distance)
+    packed = pack_sources(units, into, scratch, unwanted=unwanted)
     manifest = packed.manifest
     for ledger in ledgers.values():
         ledger.add_packed(packed.dropped, places)
