@@ -21,16 +21,18 @@ from pipeline.evaluation.retrieval.params import EvaluateParams
 
 @stage()
 def main(params: EvaluateParams, paths: Paths) -> dict:
+    from pipeline.core.settings import load_inputs, read_params
     from pipeline.evaluation.common.judge import true_captions
     from pipeline.evaluation.retrieval.embedding import AlignedEmbedder
     from pipeline.evaluation.retrieval.measure import measure_retrieval
+    from pipeline.evaluation.retrieval.zero_shot import Seen, generator_compared
     from pipeline.storage.shards import ImageShards
 
     embedder = AlignedEmbedder(paths.alignment, params.batch_size)
-    trained_on = ImageShards(paths.pairs).manifest["sha256"].to_pylist()
-    return {
-        "retrieval": measure_retrieval(params, paths.benchmarks, embedder, true_captions, trained_on, paths.results)
-    }
+    annotations, distance = read_params(paths.params).get("fetch_annotations") or {}, params.duplicate_distance
+    compared = generator_compared(load_inputs(paths.params), annotations, distance)
+    seen = Seen(ImageShards(paths.pairs).manifest, distance, compared)
+    return {"retrieval": measure_retrieval(params, paths.benchmarks, embedder, true_captions, seen, paths.results)}
 
 
 if __name__ == "__main__":

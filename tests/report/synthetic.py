@@ -20,6 +20,7 @@ from pipeline.evaluation.data_quality.params import EvaluateDataParams
 from pipeline.evaluation.data_quality.row_judge import RowJudge
 from pipeline.evaluation.retrieval.measure import measure_retrieval
 from pipeline.evaluation.retrieval.params import EvaluateParams, GalleryParams
+from pipeline.evaluation.retrieval.zero_shot import Seen
 from pipeline.report.params import ReportParams
 from pipeline.storage.boxes import Box
 from pipeline.storage.shards import ImageShards, ShardWriter, shard_name
@@ -218,7 +219,8 @@ def write_results(
     )
     data_params = EvaluateDataParams(seed=1, judged_images=None, rows_per_reason=3)
     evaluate, evaluate_data = results / "evaluate", results / "evaluate_data"
-    retrieval = measure_retrieval(params, benchmarks, InventedEmbedder(), holds if judged else unknown, [], evaluate)
+    seen = Seen(MANIFEST.schema.empty_table(), 0, True)
+    retrieval = measure_retrieval(params, benchmarks, InventedEmbedder(), holds if judged else unknown, seen, evaluate)
     quality = measure_generated(
         data_params,
         root / "data" / "triplets",

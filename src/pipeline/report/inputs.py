@@ -104,7 +104,8 @@ def read_metrics(path: Path, *names: str) -> Mapping[str, Any]:
     for key, value in values(metrics, ""):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         most = 100.0 if SHARE.search(key) else math.inf
-        if not ((number and 0 <= value <= most and value < math.inf) or value is None or key.endswith(".split")):
+        word = key.endswith(".split") or (key.endswith(".zero_shot") and isinstance(value, bool))
+        if not ((number and 0 <= value <= most and value < math.inf) or value is None or word):
             raise UserError(
                 "Metrics hold something that cannot be.",
                 where=f"{path}: {key}",

@@ -10,6 +10,7 @@ from PIL import Image
 from pipeline.core.errors import UserError
 from pipeline.evaluation.retrieval.measure import measure_retrieval
 from pipeline.evaluation.retrieval.params import EvaluateParams
+from pipeline.evaluation.retrieval.zero_shot import Seen
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.examples import RETRIEVAL_EXAMPLES
 from pipeline.tables.pairs import MANIFEST
@@ -22,6 +23,7 @@ PARAMS = EvaluateParams.model_validate(
         "gallery": {"queries": 3, "candidates": 2},
     }
 )
+NOTHING = Seen(MANIFEST.schema.empty_table(), None, True)
 COLOURS = ("red", "green", "blue", "black")
 
 
@@ -62,7 +64,7 @@ def colour_holds(captions, urls):
 
 
 def test_retrieval_metrics_of_every_benchmark(benchmarks, tmp_path):
-    known = [MANIFEST.read(benchmarks / "two" / "manifest.parquet")["sha256"][0].as_py()]
+    known = Seen(MANIFEST.read(benchmarks / "two" / "manifest.parquet").slice(0, 1), None, True)
     metrics = measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), colour_holds, known, tmp_path)
     assert sorted(metrics) == ["colours", "two-dev", "two-test"]
     colours = metrics["colours"]
@@ -82,16 +84,16 @@ def test_retrieval_metrics_of_every_benchmark(benchmarks, tmp_path):
 
 
 def test_benchmarks_of_questions_are_named(benchmarks, tmp_path, capsys):
-    measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), colour_holds, [], tmp_path)
+    measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), colour_holds, NOTHING, tmp_path)
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("evaluate: ")]
     assert said == ["evaluate: no captions in questions; evaluate_finetuned asks questions"]
 
 
 def test_no_truth_no_bound(benchmarks, tmp_path):
-    metrics = measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), lambda *_: None, [], tmp_path)
+    metrics = measure_retrieval(PARAMS, benchmarks, ColourEmbedder(), lambda *_: None, NOTHING, tmp_path)
     assert "bound" not in metrics["colours"]
 
 
 def test_an_empty_benchmark_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="no benchmark"):
-        measure_retrieval(PARAMS, tmp_path, ColourEmbedder(), colour_holds, [], tmp_path)
+        measure_retrieval(PARAMS, tmp_path, ColourEmbedder(), colour_holds, NOTHING, tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ from pipeline.storage.shards import ImageShards
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One split: `keys`, `urls`, `sha256` per image; `captions` and their image's row in `owner`."""
+    """One split: `keys`, `urls`, `sha256`, `phash` per image; `captions` and their image's row in `owner`."""
 
     name: str
     split: str
     keys: list[str]
     urls: list[str]
     sha256: list[str]
+    phash: list[int]
     captions: list[str]
     owner: IntArray
 
@@ -52,6 +52,7 @@ def read_benchmark(shards: ImageShards, name: str, split: str) -> Benchmark | No
         keys=[row["key"] for row in rows],
         urls=[row["url"] for row in rows],
         sha256=[row["sha256"] for row in rows],
+        phash=[row["phash"] for row in rows],
         captions=[caption for row in rows for caption in row["captions"]],
         owner=np.repeat(np.arange(len(rows)), [len(row["captions"]) for row in rows]),
     )
@@ -90,9 +91,3 @@ def benchmark_metrics(
         "chance": rounded(chance_recall(benchmark.owner, images)),
         **({} if holds is None else {"bound": rounded(expected_recall(holds, benchmark.owner))}),
     }
-
-
-def shared_images(benchmark: Benchmark, training: Collection[str]) -> int:
-    """How many of the benchmark's images are, byte for byte, among the training images; training: their `sha256`."""
-    trained_on = set(training)
-    return sum(digest in trained_on for digest in benchmark.sha256)

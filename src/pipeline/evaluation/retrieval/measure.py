@@ -6,7 +6,7 @@ metrics do not depend on the machine's number of cores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +16,10 @@ from pipeline.evaluation.retrieval.benchmark import (
     benchmark_metrics,
     benchmark_splits,
     read_benchmark,
-    shared_images,
 )
 from pipeline.evaluation.retrieval.gallery import retrieval_examples
 from pipeline.evaluation.retrieval.params import EvaluateParams
+from pipeline.evaluation.retrieval.zero_shot import Seen, overlap
 from pipeline.metrics.expected_recall import BoolArray
 from pipeline.metrics.retrieval import FloatArray, Ranks, recall_curve, retrieval_ranks
 from pipeline.storage.shards import ImageShards
@@ -48,14 +48,14 @@ def measure_retrieval(
     benchmarks: Path,
     embedder: Embedder,
     holds: Holds,
-    training_images: Collection[str],
+    seen: Seen,
     results: Path,
 ) -> dict[str, Any]:
     """Metrics by benchmark; writes `plots/recall_curve.csv` and `details/retrieval.parquet` below `results`.
 
     Benchmarks of questions are named in a line, since this stage's model answers none.
 
-    training_images: sha256 of the images trained on; those that a benchmark shares are counted.
+    seen: what the model learned from; a benchmark's images that are among it are counted.
     """
     metrics: dict[str, Any] = {}
     examples: list[dict[str, Any]] = []
@@ -71,10 +71,12 @@ def measure_retrieval(
         truth = holds(benchmark.captions, benchmark.urls)
         metrics[name] = {
             **benchmark_metrics(benchmark, ranks, truth, params.seed, params.bootstrap_samples),
-            "images_also_in_training": shared_images(benchmark, training_images),
+            **overlap(benchmark, seen),
         }
         examples += retrieval_examples(benchmark, images, texts, ranks, truth, params.gallery, params.seed)
         curves += curve_rows(benchmark, ranks)
+    if zero_shot := [name for name in metrics if metrics[name]["zero_shot"]]:
+        print(f"evaluate: zero-shot on {', '.join(zero_shot)}: no image there is like one learned from", flush=True)
     if without_captions:
         print(f"evaluate: no captions in {', '.join(without_captions)}; evaluate_finetuned asks questions", flush=True)
     write_text(results / "plots" / "recall_curve.csv", "\n".join(curves) + "\n")

@@ -28,7 +28,7 @@ class TrainingImagesParams(PackingParams):
         default=None,
         ge=0,
         le=16,
-        description="Drop images of which at most n bits of the perceptual hash differ from a benchmark's; null: none.",
+        description="Drop images within n bits of a benchmark's, by their perceptual hashes; null: none.",
     )
 
 

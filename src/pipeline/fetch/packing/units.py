@@ -17,8 +17,8 @@ import pyarrow as pa
 from pipeline.core.files import temporary_folder
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, Step
-from pipeline.fetch.packing.decontaminate import Benchmarks, without_benchmarks
 from pipeline.fetch.packing.image_format import ImageFormat
+from pipeline.fetch.packing.leave_out import Unwanted, without
 from pipeline.fetch.packing.merge import (
     FAILURES_FILE,
     merge_dropped,
@@ -67,12 +67,12 @@ class Packed(NamedTuple):
 
 
 def pack_sources(
-    units: Sequence[Unit], into: Path, scratch: Path, first: int = 0, benchmarks: Benchmarks | None = None
+    units: Sequence[Unit], into: Path, scratch: Path, first: int = 0, unwanted: Unwanted | None = None
 ) -> Packed:
     """Pack all units into `<split>-<number>.tar` below `into`, and write `failures.parquet` if addresses are fetched.
 
-    Shards are numbered from `first`, and rows are in the order of the units. benchmarks: whose images are dropped.
-    Raises UserError for a bad image, and for one key in two places.
+    Shards are numbered from `first`, and rows are in the order of the units. unwanted: which images are
+    left out. Raises UserError for a bad image, and for one key in two places.
     """
     into.mkdir(parents=True, exist_ok=True)
     shards: dict[Step, list[Shard]] = defaultdict(list)
@@ -84,10 +84,10 @@ def pack_sources(
         numbered = dict(enumerate(units, start=first))
         manifest = merge_manifests(rows, {number: unit.where for number, unit in numbered.items()})
         dropped = merge_dropped(rows)
-        if benchmarks is not None:
+        if unwanted is not None and (reasons := unwanted.reasons(manifest)).any():
             sources = {shard: numbered[number_of(shard)].source for shard in manifest["shard"].unique().to_pylist()}
-            manifest, seen = without_benchmarks(manifest, benchmarks, sources, into)
-            dropped = pa.concat_tables([dropped, seen])
+            manifest, left_out = without(manifest, reasons, sources, into)
+            dropped = pa.concat_tables([dropped, left_out])
         tables = sorted(rows.glob("failures-*.parquet"))
         failures = merge_failures(map(FAILURES.read, tables), into / FAILURES_FILE) if tables else {}
         return Packed(manifest, dropped, merge_turned(rows), failures)

@@ -21,7 +21,8 @@ from pipeline.fetch.annotations.builder import Annotations, AnnotationSource
 from pipeline.fetch.annotations.shared_images import share_images
 from pipeline.fetch.annotations.turned_boxes import StoredBoxes
 from pipeline.fetch.packing.decontaminate import read_benchmarks
-from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
+from pipeline.fetch.packing.dropped import Ledger, check_faults, value_counts
+from pipeline.fetch.packing.leave_out import Unwanted
 from pipeline.fetch.packing.source import SourceImage, locate
 from pipeline.fetch.packing.units import Packed, PackImages, Unit, pack_sources
 from pipeline.fetch.stages.annotations_params import FetchAnnotationsParams
@@ -45,9 +46,9 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
         locate(source, part.images, root, ledger)
         for source, part, ledger in zip(params.sources, parts, ledgers, strict=True)
     ]
-    benchmarks = read_benchmarks(root, params.benchmark_distance)
+    unwanted = Unwanted(read_benchmarks(root, params.benchmark_distance))
     units = plan(params, share_images(parts, located), splits, root)
-    packed = pack_sources(units, into, scratch, benchmarks=benchmarks)
+    packed = pack_sources(units, into, scratch, unwanted=unwanted)
     for source, images, ledger in zip(params.sources, located, ledgers, strict=True):
         ledger.add_packed(packed.dropped, {image.key: image.place for image in images})
         kept = len(images) - packed.dropped.filter(pc.field("source") == source.name).num_rows
@@ -56,7 +57,9 @@ def fetch_annotations(params: FetchAnnotationsParams, root: Path, into: Path, sc
     boxes = [(stored_boxes(packed, part), part) for part in parts]
     regions = pa.concat_tables([of.apply(part.regions.table(), "region", part.ledger) for of, part in boxes])
     questions = pa.concat_tables([of.apply(part.questions.table(), "question", part.ledger) for of, part in boxes])
-    rows = [row for part, ledger in zip(parts, ledgers, strict=True) for row in (*part.dropped, *ledger.rows)]
+    pairs = zip(parts, ledgers, strict=True)
+    dropped = [table for part, ledger in pairs for table in (DROPPED.build(part.dropped), ledger.table())]
+    rows = pa.concat_tables(dropped).combine_chunks()
     return write_tables(packed.manifest, with_splits(regions, splits), with_splits(questions, splits), rows, into)
 
 
@@ -75,11 +78,10 @@ def stored_boxes(packed: Packed, part: Annotations) -> StoredBoxes:
 
 
 def write_tables(
-    manifest: pa.Table, regions: pa.Table, questions: pa.Table, rows: Sequence[Mapping[str, Any]], into: Path
+    manifest: pa.Table, regions: pa.Table, questions: pa.Table, dropped: pa.Table, into: Path
 ) -> dict[str, Any]:
-    """Write the tables, given the rows of the dropped items; returns the counts."""
+    """Write the tables; returns the counts."""
     check_contents(regions, questions)
-    dropped = DROPPED.build(rows)
     MANIFEST.write(into / "manifest.parquet", manifest)
     REGIONS.write(into / "regions.parquet", regions)
     QUESTIONS.write(into / "questions.parquet", questions)
@@ -89,7 +91,7 @@ def write_tables(
         "regions": by_split(regions),
         "questions": by_split(questions),
         "questions_with_box": questions.num_rows - questions["box"].null_count,
-        "dropped": count_reasons(dropped["reason"].to_pylist()),
+        "dropped": dict(sorted(value_counts(dropped["reason"]).items())),
     }
 
 

@@ -53,9 +53,9 @@ def fetch_benchmark(
         counts = write_questions(content, packed, benchmark.split, into)
     else:
         counts = count_captions([image for image in images if image.key in kept])
-        if ledger.rows:
-            DROPPED.write(into / "dropped.parquet", ledger.rows)
-            counts["dropped"] = len(ledger.rows)
+        if ledger.count:
+            DROPPED.write(into / "dropped.parquet", ledger.table())
+            counts["dropped"] = ledger.count
     MANIFEST.write(into / "manifest.parquet", packed.manifest)
     return {"images": packed.manifest.num_rows, **counts}
 
@@ -71,8 +71,8 @@ def write_questions(annotations: Annotations, packed: Packed, split: str, into: 
     boxes = StoredBoxes(frozenset(packed.manifest["key"].to_pylist()), packed.turned, {})
     questions = with_splits(boxes.apply(annotations.questions.table(), "question", annotations.ledger), splits)
     QUESTIONS.write(into / "questions.parquet", questions)
-    DROPPED.write(into / "dropped.parquet", annotations.dropped)
-    return {"questions": questions.num_rows, "dropped": len(annotations.dropped)}
+    DROPPED.write(into / "dropped.parquet", annotations.ledger.table())
+    return {"questions": questions.num_rows, "dropped": annotations.ledger.count}
 
 
 def count_captions(images: Sequence[SourceImage]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from pipeline.fetch.captions.crawl import CrawlUrls
 from pipeline.fetch.captions.url_list import UrlListSource
 from pipeline.fetch.captions.webdataset import PackShards, WebDatasetSource
 from pipeline.fetch.packing.decontaminate import read_benchmarks
-from pipeline.fetch.packing.dropped import Ledger, check_faults, count_reasons
+from pipeline.fetch.packing.dropped import Ledger, check_faults, value_counts
+from pipeline.fetch.packing.leave_out import Unwanted
 from pipeline.fetch.packing.merge import number_of, repeated_images
 from pipeline.fetch.packing.source import locate
 from pipeline.fetch.packing.units import PackImages, Unit, pack_sources
@@ -45,13 +46,14 @@ def fetch_pairs(params: FetchPairsParams, root: Path, into: Path, scratch: Path)
     ]
     shares = val_shares([unit.split for unit in units], params.val_images)
     units = [replace(unit, val_images=share) for unit, share in zip(units, shares, strict=True)]
-    packed = pack_sources(units, into, scratch, benchmarks=read_benchmarks(root, params.benchmark_distance))
+    unwanted = Unwanted(read_benchmarks(root, params.benchmark_distance), params.duplicate_distance)
+    packed = pack_sources(units, into, scratch, unwanted=unwanted)
     manifest = packed.manifest
     for ledger in ledgers.values():
         ledger.add_packed(packed.dropped, places)
     check_sources(units, manifest, ledgers, params.max_dropped_share)
     check_splits(manifest, params)
-    dropped = DROPPED.build([row for ledger in ledgers.values() for row in ledger.rows])
+    dropped = pa.concat_tables([ledger.table() for ledger in ledgers.values()]).combine_chunks()
     MANIFEST.write(into / "manifest.parquet", manifest)
     DROPPED.write(into / "dropped.parquet", dropped)
     return counts(manifest, dropped, packed.failures)
@@ -100,7 +102,9 @@ def val_shares(splits: Sequence[str], val_images: int) -> list[int]:
 def check_sources(units: Sequence[Unit], manifest: pa.Table, ledgers: Mapping[str, Ledger], max_share: float) -> None:
     """Raise UserError if more than the share `max_share` of a source's samples is damaged."""
     names = [unit.source for unit in units]
-    kept = Counter(names[number_of(shard)] for shard in manifest["shard"].to_pylist())
+    kept: Counter[str] = Counter()
+    for shard, images in value_counts(manifest["shard"]).items():
+        kept[names[number_of(shard)]] += images
     for name in dict.fromkeys(names):
         where = next(unit.where for unit in units if unit.source == name)
         check_faults(ledgers[name], kept[name], where, max_share, OPTION)
@@ -108,7 +112,7 @@ def check_sources(units: Sequence[Unit], manifest: pa.Table, ledgers: Mapping[st
 
 def check_splits(manifest: pa.Table, params: FetchPairsParams) -> None:
     """Raise UserError if no pair is left, or fewer val images than asked for."""
-    splits = Counter(manifest["split"].to_pylist())
+    splits = Counter(value_counts(manifest["split"]))
     if not splits["train"]:
         raise UserError(
             "No train pair is left.",
@@ -131,13 +135,14 @@ def counts(manifest: pa.Table, dropped: pa.Table, failures: Mapping[str, int]) -
 
     failures: addresses that gave no picture, by reason.
     """
-    splits = sorted(set(manifest["split"].to_pylist()))
-    by_split = {split: manifest.filter(pc.field("split") == split) for split in splits}
+    images = dict(sorted(value_counts(manifest["split"]).items()))
+    rows = manifest.select(["split", "captions"])
+    captions = {split: rows.filter(pc.field("split") == split)["captions"] for split in images}
     return {
-        "images": {split: table.num_rows for split, table in by_split.items()},
-        "captions": {split: len(table["captions"].combine_chunks().flatten()) for split, table in by_split.items()},
+        "images": images,
+        "captions": {split: sum(len(lists.flatten()) for lists in column.chunks) for split, column in captions.items()},
         "shards": len(manifest["shard"].unique()),
         "repeated_images": repeated_images(manifest),
-        "dropped": count_reasons(dropped["reason"].to_pylist()),
+        "dropped": dict(sorted(value_counts(dropped["reason"]).items())),
         **({"failures": dict(failures)} if failures else {}),
     }

@@ -32,6 +32,12 @@ class FetchPairsParams(TrainingImagesParams):
         le=1_000_000_000,
         description="Train images held out as val split: an equal share of each shard, by hash.",
     )
+    duplicate_distance: int | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="Drop train images within n bits of one before them, by perceptual hash; null: keep all.",
+    )
     filters: PairFilters = Field(default_factory=PairFilters)
     download: DownloadLimits = Field(default_factory=DownloadLimits)
     web: WebParams = Field(default_factory=WebParams)

@@ -22,6 +22,7 @@ from pipeline.core.files import existing_file, link_or_copy, remove
 from pipeline.fetch.captions.crawl import CrawlUrls
 from pipeline.fetch.captions.url_list import Piece, Row, write_piece
 from pipeline.fetch.packing.decontaminate import read_benchmarks
+from pipeline.fetch.packing.leave_out import Unwanted
 from pipeline.fetch.packing.merge import FAILURES_FILE, merge_failures, number_of
 from pipeline.fetch.packing.units import Unit, pack_sources
 from pipeline.fetch.stages.pairs import counts
@@ -57,8 +58,8 @@ def retry_failed(params: FetchPairsParams, asked: str, root: Path, into: Path, s
             link_or_copy(file, into / file.name)
     old = MANIFEST.read(before / MANIFEST_FILE)
     first = 1 + max(map(number_of, old["shard"].unique().to_pylist()))
-    benchmarks = read_benchmarks(root, params.benchmark_distance)
-    packed = pack_sources(units, into, scratch, first, benchmarks)
+    unwanted = Unwanted(read_benchmarks(root, params.benchmark_distance), params.duplicate_distance, earlier=old)
+    packed = pack_sources(units, into, scratch, first, unwanted)
     again = FAILURES.read(into / FAILURES_FILE)
     others = failed(before, set(Reason) - reasons)
     failures = merge_failures(chain(others, [again]), into / FAILURES_FILE)

@@ -39,7 +39,10 @@ def headline(results: Results, images: int, captions: int) -> list[Group]:
 
     images, captions: how many there are to train on.
     """
-    groups = [Group(f"Retrieval on {name}", recalls(m)) for name, m in results.retrieval.items()]
+    groups = [
+        Group(f"{'Zero-shot retrieval' if m.get('zero_shot') else 'Retrieval'} on {name}", recalls(m))
+        for name, m in results.retrieval.items()
+    ]
     correctness = quality(results.data_quality)
     if correctness:
         groups.append(Group("Correctness of the generated data, before → after the filter", correctness))
