@@ -24,8 +24,8 @@ def test_packed_rows_are_as_if_dropped_one_by_one(before: list, packed: list, af
     fast.add_packed(DROPPED.schema.empty_table().from_pylist(rows, schema=DROPPED.schema), places)
     for row in rows:
         if row["source"] == "x":
-            example = places.get(row["key"], row["key"]) if row["reason"] == NO_IMAGE else ""
-            example = places.get(row["key"], row["key"]) if row["reason"] == IMAGE_MISSING else example
+            missing = row["reason"] in (NO_IMAGE, IMAGE_MISSING)
+            example = str(places.get(row["key"], row["key"])) if missing else ""
             slow.drop(row["key"], row["reason"], row["url"], example)
     for number, (_, reason) in enumerate(after):
         fast.drop(f"{number}/after", reason)

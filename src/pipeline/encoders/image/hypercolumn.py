@@ -18,6 +18,6 @@ def hypercolumn(last: Tensor, earlier: Tensor) -> Tensor:
     """Maps [B, D, H, W] and [B, C, H', W'] as one, [B, D + C, H, W]; or tokens [B, N, D] and [B, N, C] as one."""
     if last.ndim == 3:
         return torch.cat([last, functional.layer_norm(earlier, earlier.shape[-1:]).to(last.dtype)], dim=-1)
-    places = functional.adaptive_avg_pool2d(earlier, last.shape[-2:]).movedim(1, -1)
+    places = functional.adaptive_avg_pool2d(earlier, (last.shape[-2], last.shape[-1])).movedim(1, -1)
     normal = functional.layer_norm(places, places.shape[-1:]).to(last.dtype).movedim(-1, 1)
     return torch.cat([last, normal], dim=1)
