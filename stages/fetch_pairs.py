@@ -28,10 +28,15 @@ RETRY = "Try addresses that failed for these reasons once more (dns,timeout); wh
 def main(params: FetchPairsParams, paths: Paths, retry_failed: Annotated[str, typer.Option(help=RETRY)] = "") -> dict:
     from pipeline.fetch.stages import retry
     from pipeline.fetch.stages.pairs import fetch_pairs
+    from pipeline.fetch.stages.summary import tell_failures, write_plot
 
     if retry_failed:
-        return retry.retry_failed(params, retry_failed, paths.root, paths.pairs, paths.scratch)
-    return fetch_pairs(params, paths.root, paths.pairs, paths.scratch)
+        metrics = retry.retry_failed(params, retry_failed, paths.root, paths.pairs, paths.scratch)
+    else:
+        metrics = fetch_pairs(params, paths.root, paths.pairs, paths.scratch)
+    write_plot(metrics, paths.plots)
+    tell_failures(metrics)
+    return metrics
 
 
 if __name__ == "__main__":

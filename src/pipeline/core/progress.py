@@ -56,8 +56,26 @@ class _Lines:
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total = title, total
         self.last = time.monotonic()
+        self.start: tuple[float, int] | None = None
 
     def __call__(self, done: int, remark: str = "") -> None:
-        if done >= self.total or time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
-            self.last = time.monotonic()
-            print(f"{self.title}: {done}/{self.total} {remark}".rstrip(), flush=True)
+        now = time.monotonic()
+        if self.start is None:
+            self.start = now, done
+        if done >= self.total or now - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = now
+            print(f"{self.title}: {done}/{self.total} {remark}".rstrip() + self.time_left(now, done), flush=True)
+
+    def time_left(self, now: float, done: int) -> str:
+        """By the pace since this run's first piece; an interrupted run's pieces came before. Empty if unknown."""
+        begin, first = self.start or (now, done)
+        if not first < done < self.total:
+            return ""
+        return f", {duration((now - begin) / (done - first) * (self.total - done))} left"
+
+
+def duration(seconds: float) -> str:
+    """About how long that is, for people: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
