@@ -54,7 +54,7 @@ from pathlib import Path
 from pipeline.fetch.stages.pairs import fetch_pairs
 from pipeline.fetch.stages.pairs_params import FetchPairsParams
 root = Path(sys.argv[1])
-params = FetchPairsParams.model_validate_json((root / "params.json").read_text())
+params = FetchPairsParams.model_validate_json((root / "params.json").read_text(encoding="utf-8"))
 if __name__ == "__main__":
     fetch_pairs(params, root, root / "pairs", root / "scratch")
 """
@@ -147,7 +147,7 @@ def program(text: str, python: str, *arguments: str) -> Callable[[], None]:
 
     def run() -> None:
         folder = Path(tempfile.mkdtemp())
-        (folder / "program.py").write_text(text)
+        (folder / "program.py").write_text(text, encoding="utf-8")
         source = str(Path(__file__).resolve().parents[1] / "src")
         subprocess.run(
             [python, str(folder / "program.py"), *arguments],
@@ -181,15 +181,15 @@ def main() -> None:
             root = Path(name)
             urls = [f"http://127.0.0.1:{port}/{number}.jpg" for number in range(options.pictures)]
             lines = [f"a picture of number {number}\t{url}\n" for number, url in enumerate(urls)]
-            (root / "list.tsv").write_text("".join(lines))
-            (root / "named.tsv").write_text("caption\turl\n" + "".join(lines))
+            (root / "list.tsv").write_text("".join(lines), encoding="utf-8")
+            (root / "named.tsv").write_text("caption\turl\n" + "".join(lines), encoding="utf-8")
             source = {"kind": "url_list", "name": "x", "location": "list.tsv", "layout": "cc3m"}
             params = {
                 "sources": [{**source, "urls_per_shard": PER_SHARD}],
                 "image_format": {"max_side": SIDE, "jpeg_quality": QUALITY},
                 "web": {"allow_private_addresses": True, "connections_per_host": 64},
             }
-            (root / "params.json").write_text(json.dumps(params))
+            (root / "params.json").write_text(json.dumps(params), encoding="utf-8")
             runs = {"ours": program(OURS, sys.executable, str(root))}
             if options.peer:
                 peer = [str(root / "named.tsv"), str(root / "peer"), str(os.cpu_count()), str(PER_SHARD)]

@@ -98,12 +98,12 @@ def test_it_tells_what_was_measured(judged):
 
 
 def test_a_benchmark_is_called_zero_shot_only_where_the_metrics_say_so(judged, tmp_path: Path):
-    assert "Zero-shot retrieval on toyworld" in judged[0]
+    assert "Zero-shot retrieval on shapes" in judged[0]
     write_results(tmp_path)
     path = tmp_path / "results" / "evaluate" / "metrics.json"
     path.write_text(path.read_text().replace('"zero_shot": true', '"zero_shot": false'))
     text, _ = page(tmp_path)
-    assert "Retrieval on toyworld" in text and "Zero-shot" not in text
+    assert "Retrieval on shapes" in text and "Zero-shot" not in text
 
 
 def test_it_tells_what_fine_tuned_models_reached(judged, tmp_path: Path):

@@ -150,7 +150,7 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
                 written,
             )
 
-        own, given = inspect.signature(command).parameters, inspect.signature(function, eval_str=True).parameters
+        own, given = (inspect.signature(of, eval_str=True).parameters for of in (command, function))
         options = [option for name, option in given.items() if name not in ("params", "paths")]
         command.__signature__ = inspect.Signature([own["params"], *options])  # type: ignore[attr-defined]
         return StageCommand(file.stem, model, sys.modules[function.__module__].__doc__ or "", command)

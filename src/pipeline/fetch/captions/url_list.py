@@ -48,7 +48,7 @@ class UrlListSource(Params):
     name: Name = Field(description="Prefix of the images' keys; the number of the row follows.")
     location: RawPath = Field(description="The list: a file, or a glob pattern of several that make one list.")
     layout: Literal["cc3m", "cc12m", "columns"] = Field(
-        description="cc3m (caption, url) and cc12m (url, caption): TSV without header; columns: named columns."
+        description="Columns: cc3m (caption, url), cc12m (url, caption): TSV without header; columns: named ones."
     )
     url_column: str = Field(default="url", description="Column of the addresses (layout columns).")
     caption_column: str = Field(default="caption", description="Column of the captions (layout columns).")
