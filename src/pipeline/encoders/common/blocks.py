@@ -42,8 +42,8 @@ class Blocks:
         for name in self.tail:
             self.holder.get_submodule(name).requires_grad_(True)
 
-    def states_before(self, count: int, run: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
-        """Input of the last blocks while `run` runs the model, and the result of `run`."""
+    def states_before(self, count: int, run: Callable[[], object]) -> Tensor:
+        """Input of the last blocks while `run` runs the model."""
         states: list[Tensor] = []
 
         def keep(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -51,10 +51,10 @@ class Blocks:
 
         hook = self.modules[-count].register_forward_pre_hook(keep)
         try:
-            result = run()
+            run()
         finally:
             hook.remove()
-        return states[0], result
+        return states[0]
 
     def run_last(self, count: int, states: Tensor) -> Tensor:
         """Output of the model, from the input of its last blocks."""

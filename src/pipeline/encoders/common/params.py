@@ -30,13 +30,6 @@ class ImageEncoderParams(Params):
         exclude_if=lambda blocks: blocks is None,
         description="Keep the first n blocks (ConvNets: stages); null: the whole encoder.",
     )
-    hypercolumn: int | None = Field(
-        default=None,
-        ge=1,
-        le=1000,
-        exclude_if=lambda blocks: blocks is None,
-        description="Join to each token what the first n blocks give at its place (hypercolumns); null: nothing.",
-    )
     options: dict[str, bool | Annotated[int, Size] | Annotated[float, Size] | str] = Field(
         default={}, description="Further arguments of timm.create_model, such as pad_type or img_size."
     )

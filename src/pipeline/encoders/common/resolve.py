@@ -71,8 +71,7 @@ class ResolvedEncoder:
         """
         if isinstance(self.params, ImageEncoderParams):
             digest = hash_file(self.weights) if self.weights else RANDOM
-            digest += "" if self.params.blocks is None else f" blocks {self.params.blocks}"
-            return digest + ("" if self.params.hypercolumn is None else f" hypercolumn {self.params.hypercolumn}")
+            return digest if self.params.blocks is None else f"{digest} blocks {self.params.blocks}"
         assert self.folder is not None
         files = sorted({path for pattern in TEXT_MODEL_FILES for path in self.folder.glob(pattern) if path.is_file()})
         digest = hash_json([self.weights is None, [[path.name, hash_file(path)] for path in files]])

@@ -18,7 +18,6 @@ from pipeline.encoders.common.blocks import image_blocks
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.common.resolve import ResolvedEncoder, resolve
 from pipeline.encoders.image.depthwise import train_depthwise_in_float32
-from pipeline.encoders.image.hypercolumn import hypercolumn
 from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.encoders.image.timm_model import load_timm
 
@@ -29,24 +28,18 @@ class ImageEncoder(nn.Module):
     """An image encoder.
 
     dim: width of a token. grid: rows and columns of the tokens that belong to places. prefix_tokens: tokens
-    before those (class token, registers). preprocessing: how pictures become its input. after_hypercolumn: how many of
-    the last blocks follow the state that is joined to the tokens (`hypercolumn.py`); 0: none is.
+    before those (class token, registers). preprocessing: how pictures become its input.
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        prefix_tokens: int,
-        preprocessing: Preprocessing,
-        resolved: ResolvedEncoder,
-        after_hypercolumn: int = 0,
+        self, model: nn.Module, prefix_tokens: int, preprocessing: Preprocessing, resolved: ResolvedEncoder
     ) -> None:
         super().__init__()
         train_depthwise_in_float32(model)
         self.model = model
         self.prefix_tokens = prefix_tokens
         self.preprocessing = preprocessing
-        self._resolved, self._after_hypercolumn = resolved, after_hypercolumn
+        self._resolved = resolved
         self.layout = torch.contiguous_format
         self.eval()
         with torch.no_grad():
@@ -73,18 +66,13 @@ class ImageEncoder(nn.Module):
             raise UserError(f"The image encoder '{name}' has no class token.", where=where, fix=fix)
 
     def states_before(self, blocks: int, pixels: Tensor) -> Tensor:
-        """Input [B,…] of the last blocks, of normalised pixels. Raises UserError if the model hides its blocks.
-
-        With a hypercolumn the input of the first block behind it, if that comes earlier.
-        """
-        last = max(blocks, self._after_hypercolumn)
-        return image_blocks(self.model, "blocks").states_before(last, lambda: self._model_features(pixels))[0]
+        """Input [B,…] of the last blocks, of normalised pixels. Raises UserError if the model hides its blocks."""
+        return image_blocks(self.model, "blocks").states_before(blocks, lambda: self._model_features(pixels))
 
     def run_last(self, blocks: int, states: Tensor) -> Tensor:
         """The tokens that `forward` gives, from what `states_before` gave, by the last blocks alone."""
         states = states.contiguous(memory_format=self.layout) if states.ndim == 4 else states
-        last = max(blocks, self._after_hypercolumn)
-        return flat(self._joined(lambda: image_blocks(self.model, "blocks").run_last(last, states)))
+        return flat(self._channels_last(image_blocks(self.model, "blocks").run_last(blocks, states)))
 
     def runs_last_alone(self, blocks: int) -> bool:
         """Whether `run_last` gives what `forward` does; not where blocks are told more than the states before them."""
@@ -118,14 +106,7 @@ class ImageEncoder(nn.Module):
 
     def _features(self, pixels: Tensor) -> Tensor:
         """[B,N,D], or [B,H,W,D] of a model with a feature map."""
-        return self._joined(lambda: self._model_features(pixels))
-
-    def _joined(self, run: Callable[[], Tensor]) -> Tensor:
-        """What `run` gives of the model, channels last, with the hypercolumn if there is one."""
-        if not self._after_hypercolumn:
-            return self._channels_last(run())
-        earlier, last = image_blocks(self.model, "hypercolumn").states_before(self._after_hypercolumn, run)
-        return self._channels_last(hypercolumn(last, earlier))
+        return self._channels_last(self._model_features(pixels))
 
     def _channels_last(self, features: Tensor) -> Tensor:
         """A feature map with its channels last, whatever the model's own layout; tokens as they are."""
@@ -169,9 +150,8 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
         model, preprocessing = load_timm(params, resolved, classifier)
     if params.blocks is not None:
         image_blocks(model, "blocks").truncate(params.blocks, "blocks")
-    after = blocks_after(model, params.hypercolumn) if params.hypercolumn is not None else 0
     try:
-        return ImageEncoder(model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, resolved, after)
+        return ImageEncoder(model, int(getattr(model, "num_prefix_tokens", 0)), preprocessing, resolved)
     except (AssertionError, RuntimeError) as error:
         raise UserError(
             f"The image encoder '{params.name}' cannot read images of this size.",
@@ -179,16 +159,3 @@ def load_image_encoder(params: ImageEncoderParams, root: Path, classifier: bool 
             found=f"{preprocessing.size} pixels: {error}",
             fix="leave image_size at null, or tell the model its size too, with `options: {img_size: …}`",
         ) from None
-
-
-def blocks_after(model: nn.Module, first: int) -> int:
-    """How many blocks follow the first ones. Raises UserError (naming `hypercolumn`) if there are none."""
-    total = len(image_blocks(model, "hypercolumn").modules)
-    if first >= total:
-        raise UserError(
-            "No block of the image encoder follows the hypercolumn.",
-            where="hypercolumn",
-            expected=f"at most {total - 1}",
-            found=first,
-        )
-    return total - first
