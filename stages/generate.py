@@ -23,21 +23,20 @@ from pipeline.triplets.generate.params import GenerateParams
 def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
-    from pipeline.tables.splits import VAL, val_folder
-    from pipeline.triplets.generate.box_check import check_boxes
+    from pipeline.tables.splits import TRAIN, VAL, val_folder
+    from pipeline.triplets.generate.box_tables import box_tables
     from pipeline.triplets.generate.step import GenerateStep
     from pipeline.triplets.statistics.generated import generated_metrics
 
     pairs = ImageShards(paths.pairs)
-    dropped_boxes = check_boxes(params.boxes, paths.root, pairs.keys)
-    step = GenerateStep(params, paths.generator, paths.root)
-    shards = step.shards(pairs)
-    map_shards(step, shards, into={"generated": paths.generated}, scratch=paths.scratch)
-    if params.val_split:
-        into = {"generated": val_folder(paths.generated)}
-        map_shards(step, step.shards(pairs, VAL), into, scratch=paths.scratch)
-    images = sum(pairs.rows(shard.name).num_rows for shard in shards)
-    return generated_metrics(paths.generated, images, dropped_boxes)
+    step = GenerateStep(params, paths.generator)
+    folders = {TRAIN: paths.generated} | ({VAL: val_folder(paths.generated)} if params.val_split else {})
+    names = [name for split in folders for name in pairs.shards(split)]
+    with box_tables(params, paths.root, pairs, names, paths.scratch) as (boxes, dropped):
+        for split, folder in folders.items():
+            map_shards(step, step.shards(pairs, boxes, split), {"generated": folder}, paths.scratch)
+    images = sum(pairs.rows(name).num_rows for name in pairs.shards(TRAIN))
+    return generated_metrics(paths.generated, images, dropped)
 
 
 if __name__ == "__main__":

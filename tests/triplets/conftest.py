@@ -11,7 +11,6 @@ from tests.triplets.fakes import FakeGenerator, as_generator
 from pipeline.execution.step import Shard
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST
-from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
 
@@ -42,8 +41,7 @@ def shard(tmp_path: Path) -> Path:
 @pytest.fixture
 def generated(shard: Path, tmp_path: Path) -> Path:
     """The folder of generated tables."""
-    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path)
-    step.boxes = box_source(step.params.boxes, tmp_path)
+    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path)
     step.generator = as_generator(FakeGenerator())
     step.run(Shard("train-00000", (shard,)), tmp_path)
     return tmp_path / "generated"

@@ -12,7 +12,6 @@ from pipeline.execution.step import Shard
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.questions import question_type
 from pipeline.tables.triplets import GENERATED_QA
-from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.caption_questions import TEMPLATES, caption_questions, first_captions
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
@@ -62,13 +61,15 @@ def test_what_does_not_fit_into_every_question_is_not_asked_about():
 
 def test_they_come_after_the_generators_pairs_and_the_captions_count(shard: Path, tmp_path: Path):
     params = GenerateParams.model_validate({**GENERATE, "caption_questions": 2})
-    step = GenerateStep(params, tmp_path, tmp_path)
-    step.boxes, step.generator = box_source(params.boxes, tmp_path), as_generator(FakeGenerator())
+    step = GenerateStep(params, tmp_path)
+    step.generator = as_generator(FakeGenerator())
     step.run(Shard("train-00000", (shard,)), tmp_path)
     rows = GENERATED_QA.read(tmp_path / "generated" / "train-00000-qa.parquet").to_pylist()
     of_b = [row for row in rows if row["key"] == "b"]
     assert [row["pair_id"] for row in of_b] == list(range(17))
     assert {row["region_caption"] for row in of_b[15:]} == {"caption"}
     pairs = ImageShards(shard.parent)
-    without = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path)
-    assert step.shards(pairs)[0].argument != without.shards(pairs)[0].argument == pairs.listed("train-00000")
+    without = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path)
+    assert (
+        step.shards(pairs, None)[0].argument != without.shards(pairs, None)[0].argument == pairs.listed("train-00000")
+    )

@@ -14,7 +14,6 @@ from pipeline.execution.step import Shard
 from pipeline.storage.shards import ImageShards
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA
-from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.params import GenerateParams
 from pipeline.triplets.generate.step import GenerateStep
 
@@ -34,7 +33,7 @@ def test_generation_writes_every_question_of_every_box(generated: Path) -> None:
 
 def test_the_fingerprint_follows_the_weights_and_not_the_provenance(tmp_path: Path) -> None:
     params = GenerateParams.model_construct()
-    step = GenerateStep(params, tmp_path / "model", tmp_path)
+    step = GenerateStep(params, tmp_path / "model")
     with pytest.raises(UserError, match="missing or empty"):
         step.parameters()
     step.model.mkdir()
@@ -52,7 +51,7 @@ def test_the_share_of_bad_boxes_that_is_accepted_computes_nothing_again(tmp_path
 
     def parameters(**changes: object) -> dict[str, object]:
         boxes = {"kind": "file", "path": "boxes.parquet", "top_n": 4} | changes
-        return GenerateStep(GenerateParams.model_validate(GENERATE | {"boxes": boxes}), tmp_path, tmp_path).parameters()
+        return GenerateStep(GenerateParams.model_validate(GENERATE | {"boxes": boxes}), tmp_path).parameters()
 
     assert parameters() == parameters(max_dropped_share=0.5) != parameters(top_n=5)
 
@@ -61,7 +60,7 @@ def test_val_images_are_further_shards_of_the_same_step(shard: Path, tmp_path: P
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_bytes(b"weights")
     with_val, without = (
-        GenerateStep(GenerateParams.model_validate(GENERATE | more), tmp_path / "model", tmp_path)
+        GenerateStep(GenerateParams.model_validate(GENERATE | more), tmp_path / "model")
         for more in ({"val_split": True}, {})
     )
     assert with_val.parameters() == without.parameters()
@@ -70,8 +69,8 @@ def test_val_images_are_further_shards_of_the_same_step(shard: Path, tmp_path: P
     val = [row | {"key": f"val-{row['key']}", "split": "val", "shard": "val-00001"} for row in rows]
     MANIFEST.write(shard.parent / "manifest.parquet", [*rows, *val])
     pairs = ImageShards(shard.parent)
-    assert [work.name for work in without.shards(pairs)] == ["train-00000"]
-    assert [work.name for work in with_val.shards(pairs, "val")] == ["val-00001"]
+    assert [work.name for work in without.shards(pairs, None)] == ["train-00000"]
+    assert [work.name for work in with_val.shards(pairs, None, "val")] == ["val-00001"]
 
 
 def test_a_batch_that_memory_does_not_hold_is_refused(
@@ -79,8 +78,7 @@ def test_a_batch_that_memory_does_not_hold_is_refused(
 ) -> None:
     def run(images_per_batch: int) -> None:
         params = GenerateParams.model_validate(GENERATE | {"images_per_batch": images_per_batch})
-        step = GenerateStep(params, tmp_path, tmp_path)
-        step.boxes = box_source(params.boxes, tmp_path)
+        step = GenerateStep(params, tmp_path)
         step.generator = as_generator(FakeGenerator())
         step.run(Shard("train-00000", (shard,)), tmp_path)
 
@@ -100,8 +98,7 @@ def test_an_error_names_the_batch(shard: Path, tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise ValueError("a bug")
 
-    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path, tmp_path)
-    step.boxes = box_source(step.params.boxes, tmp_path)
+    step = GenerateStep(GenerateParams.model_validate(GENERATE), tmp_path)
     step.generator = as_generator(FakeGenerator())
     monkeypatch.setattr(FakeGenerator, "ask", fail)
     with pytest.raises(ValueError, match="a bug") as caught:

@@ -1,32 +1,23 @@
-"""The source of boxes that the parameters choose: grid, table, or detector.
-
-An image without a sound box in a table gets none.
-"""
+"""The boxes of a batch of images: those of a grid, or those that the table of a shard gives (`box_tables.py`)."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from PIL import Image
-
-from pipeline.core.files import existing_file
-from pipeline.triplets.generate.box_table import BoxTable, box_table, read_boxes
+from pipeline.tables.triplets import BOXES
 from pipeline.triplets.generate.grid import grid_boxes
-from pipeline.triplets.generate.params import BoxSourceParams, DetectorBoxes, FileBoxes, GridBoxes
+from pipeline.triplets.generate.params import BoxSourceParams, GridBoxes
 
 
 class BoxSource(Protocol):
     """Finds the boxes of a batch of images."""
 
-    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
+    def find(self, keys: Sequence[str]) -> list[list[list[float]]]:
         """Boxes of every image, as fractions of it."""
-        ...
-
-    def count(self, keys: Sequence[str]) -> int:
-        """How many boxes images have together, as far as that is known before they are looked at."""
         ...
 
 
@@ -36,58 +27,33 @@ class GridSource:
 
     params: GridBoxes
 
-    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
+    def find(self, keys: Sequence[str]) -> list[list[list[float]]]:
         """All windows, for every image."""
-        return [grid_boxes(self.params) for _ in images]
-
-    def count(self, keys: Sequence[str]) -> int:
-        """All windows, as often as there are images."""
-        return len(grid_boxes(self.params)) * len(keys)
+        return [grid_boxes(self.params) for _ in keys]
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """Boxes looked up by the image's key."""
+    """Boxes looked up by the image's key, best first; none for an image without a box in the table."""
 
-    table: BoxTable
+    table: dict[str, list[list[float]]]
     top_n: int
 
-    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
-        """The best boxes of every image; none for an image without a sound box in the table."""
+    @staticmethod
+    def read(path: Path, top_n: int) -> TableSource:
+        """The boxes of a shard, best score first, equal scores in the order of box_id. Raises UserError if damaged."""
+        ranked: dict[str, list[tuple[float, int, list[float]]]] = defaultdict(list)
+        for row in BOXES.read(path).to_pylist():
+            ranked[row["key"]].append((-row["score"], row["box_id"], row["box"]))
+        return TableSource({key: [box for _, _, box in sorted(boxes)] for key, boxes in ranked.items()}, top_n)
+
+    def find(self, keys: Sequence[str]) -> list[list[list[float]]]:
+        """The best boxes of every image."""
         return [self.table.get(key, [])[: self.top_n] for key in keys]
 
-    def count(self, keys: Sequence[str]) -> int:
-        """The boxes of these images that are used."""
-        return sum(map(len, self.find([], keys)))
 
-
-def weights_file(params: DetectorBoxes, root: Path) -> Path:
-    """Where a detector's weights lie. Raises UserError if they are not there."""
-    return existing_file(
-        root / params.weights,
-        "The detector's weights are missing.",
-        expected=f"the state of torchvision's {params.model}",
-        fix="put them there, or set generate.boxes.kind to grid",
-    )
-
-
-def box_files(params: BoxSourceParams, root: Path) -> tuple[Path, ...]:
-    """The file that the boxes depend on, if any: a table or a detector's weights. Raises UserError if it is missing."""
-    if isinstance(params, FileBoxes):
-        return (box_table(params, root),)
-    if isinstance(params, DetectorBoxes):
-        return (weights_file(params, root),)
-    return ()
-
-
-def box_source(params: BoxSourceParams, root: Path) -> BoxSource:
-    """The source that the parameters choose. Raises UserError if its file is missing or damaged."""
-    if isinstance(params, FileBoxes):
-        table, _ = read_boxes(box_table(params, root))
-        return TableSource(table, params.top_n)
-    if isinstance(params, DetectorBoxes):
-        from pipeline.core.settings import machine
-        from pipeline.triplets.generate.detector import Detector
-
-        return Detector.load(params, weights_file(params, root), machine().device)
-    return GridSource(params)
+def box_source(params: BoxSourceParams, files: Sequence[Path]) -> BoxSource:
+    """The source for one shard; files: its table of boxes, unless a grid has them."""
+    if isinstance(params, GridBoxes):
+        return GridSource(params)
+    return TableSource.read(files[0], params.top_n)

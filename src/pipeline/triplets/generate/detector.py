@@ -56,16 +56,14 @@ class Detector:
         return Detector(model, device)
 
     @torch.inference_mode()
-    def find(self, images: Sequence[Image.Image], keys: Sequence[str]) -> list[list[list[float]]]:
-        """The best boxes of each image; none where the detector sees nothing."""
+    def find(self, images: Sequence[Image.Image]) -> list[list[tuple[list[float], float]]]:
+        """The best boxes of each image with their scores; none where the detector sees nothing."""
         tensors = [pil_to_tensor(image).to(self.device).float() / 255 for image in images]
         return [self._best(detected, image.size) for detected, image in zip(self.model(tensors), images, strict=True)]
 
-    def count(self, keys: Sequence[str]) -> int:
-        """Nothing is known before the detector looks."""
-        return 0
-
-    def _best(self, detected: dict[str, Tensor], size: tuple[int, int]) -> list[list[float]]:
+    def _best(self, detected: dict[str, Tensor], size: tuple[int, int]) -> list[tuple[list[float], float]]:
         sides = torch.tensor([*size, *size], device=detected["boxes"].device)
         boxes = (detected["boxes"] / sides).clamp(0, 1)
-        return boxes[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)].cpu().tolist()
+        with_area = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        scores = detected["scores"][with_area].cpu().tolist()
+        return list(zip(boxes[with_area].cpu().tolist(), scores, strict=True))

@@ -21,7 +21,7 @@ from pipeline.storage.images import decode_image
 from pipeline.storage.shards import ImageShards, listed_bytes, listed_captions, stream_shard
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
-from pipeline.triplets.generate.box_source import BoxSource, box_files, box_source
+from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.caption_questions import caption_questions, first_captions
 from pipeline.triplets.generate.params import GenerateParams
 
@@ -37,7 +37,6 @@ class GenerateStep(Step):
 
     params: GenerateParams
     model: Path
-    root: Path
 
     name: ClassVar[str] = "generate"
     on_device: ClassVar[bool] = True
@@ -45,35 +44,38 @@ class GenerateStep(Step):
     def parameters(self) -> dict[str, Any]:
         """All parameters and a digest of the generator's folder, without the note on its provenance.
 
-        How many boxes of a table may be bad, and which images are asked about, changes no shard's output.
+        How many boxes of a table may be bad, where it lies, and which images are asked about, changes no shard's
+        output; the boxes of a table are a file of every shard.
         Raises UserError if there is no generator.
         """
         folder = require_folder(self.model, "train_generator")
-        params = self.params.model_dump(exclude={"boxes": {"max_dropped_share"}, "val_split": True})
+        params = self.params.model_dump(exclude={"boxes": {"max_dropped_share", "path", "weights"}, "val_split": True})
         return {"params": params, "generator": hash_folder(folder, leave_out=("provenance.json",))}
 
     def setup(self) -> None:
-        """Load the generator and the source of boxes."""
+        """Load the generator."""
         from pipeline.questioner.decoding.generator import Generator
 
-        self.boxes: BoxSource = box_source(self.params.boxes, self.root)
         self.generator: Generator = Generator.load(self.model, self.params.precision)
 
     def run(self, shard: Shard, folder: Path) -> None:
-        """`shard.files` begins with the tar of images. Raises UserError if a batch takes more memory than there is."""
+        """`shard.files`: the tar of images, and the table of their boxes, unless a grid has them.
+
+        Raises UserError if a batch takes more memory than there is.
+        """
         qa_rows: list[dict[str, Any]] = []
         dc_rows: list[dict[str, Any]] = []
-        tar = shard.files[0]
+        tar, source = shard.files[0], box_source(self.params.boxes, shard.files[1:])
         by_template = self.questions_by_template(tar) if self.params.caption_questions else {}
         stream, sizes = stream_shard(tar), listed_bytes(tar)
         while batch := list(islice(stream, self.params.images_per_batch)):
             keys = [key for key, _ in batch]
-            boxes, pictures = self.boxes.count(keys), sum(sizes[key] for key in keys)
+            found = source.find(keys)
+            boxes, pictures = sum(map(len, found)), sum(sizes[key] for key in keys)
             texts = boxes * len(requested_types(self.params.question_types))
             self.generator.memory.require(len(keys), boxes, texts, pictures, "generate.images_per_batch")
             with at_sample(tar, *keys):
                 images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
-                found = self.boxes.find(images, keys)
                 generated = generate_rows(self.generator, images, keys, found, by_template, self.params)
             qa_rows += generated[0]
             dc_rows += generated[1]
@@ -86,14 +88,14 @@ class GenerateStep(Step):
         captions = first_captions(listed_captions(tar), pieces, sampling.max_tokens)
         return caption_questions(captions, self.params.caption_questions, sampling.seed)
 
-    def shards(self, pairs: ImageShards, split: str = SPLIT) -> list[Shard]:
-        """The work: every shard of a split (by default of training images), with the file that the boxes depend on.
+    def shards(self, pairs: ImageShards, boxes: Path | None, split: str = SPLIT) -> list[Shard]:
+        """The work: every shard of a split (by default of training images), with the table of its boxes.
 
-        Raises UserError if that file is missing.
+        boxes: the folder of these tables; None for a grid.
         """
-        files = box_files(self.params.boxes, self.root)
         read = ["captions"] if self.params.caption_questions else []
-        return [Shard(name, (pairs.path(name), *files), pairs.listed(name, *read)) for name in pairs.shards(split)]
+        tables = {name: (boxes / f"{name}.parquet",) if boxes else () for name in pairs.shards(split)}
+        return [Shard(name, (pairs.path(name), *tables[name]), pairs.listed(name, *read)) for name in tables]
 
 
 def generate_rows(
