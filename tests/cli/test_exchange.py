@@ -1,4 +1,4 @@
-"""Triplets are exported in JADE's layout and imported again, as tables that `align` can read."""
+"""Triplets are exported and imported, in JADE's layout unless another is asked for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.cli.exchange import export_jade, import_jade
+from pipeline.cli.exchange import export_triplets, import_triplets
 from pipeline.core.errors import UserError
 from pipeline.storage.shards import ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
-from pipeline.triplets.formats.jade import image_id
+from pipeline.triplets.formats.jade_ids import image_id
+from pipeline.triplets.formats.names import Layout
 
 SHARDS = {"train-00000": ["a", "b"], "train-00001": ["c"], "val-00000": ["v"]}
 
@@ -57,47 +58,19 @@ def caption(key: str, number: int) -> dict[str, Any]:
     return {"key": key, "region_id": number, "box": [0.0, 0.5, 0.5, 1.0], "caption": "a dog", "confidence": 0.5}
 
 
+def export_jade(root: Path, folder: Path) -> str:
+    return export_triplets(root, folder, Layout.jade)
+
+
+def import_jade(root: Path, source: Path, name: str, max_dropped_share: float) -> str:
+    return import_triplets(root, source, name, Layout.jade, max_dropped_share)
+
+
 def write_layout(folder: Path, images: list[int]) -> None:
     for part in ("QA", "DC"):
         (folder / part).mkdir(parents=True)
         for number in images:
             (folder / part / f"{number}.json").write_text("[]")
-
-
-def test_images_without_url_are_left_out_and_counted(root: Path) -> None:
-    triplets = root / "data" / "triplets"
-    KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("b", 0)])
-    KEPT_DC.write(triplets / "train-00000-dc.parquet", [caption("a", 0)])
-    KEPT_QA.write(triplets / "train-00001-qa.parquet", [])
-    KEPT_DC.write(triplets / "train-00001-dc.parquet", [caption("c", 0)])
-    manifest = MANIFEST.read(root / "data/pairs/manifest.parquet")
-    without = [row | {"url": "" if row["key"] == "a" else row["url"]} for row in manifest.to_pylist()]
-    MANIFEST.write(root / "data/pairs/manifest.parquet", without)
-    assert export_jade(root, root / "published") == (
-        f"Wrote 1 question-answer pairs and 1 region captions to {root / 'published'}.\n"
-        "Left out: 1 images that have no url, such as a."
-    )
-    assert [path.name for path in (root / "published/QA").iterdir()] == [f"{image_id(url('b'))}.json"]
-    assert [path.name for path in (root / "published/DC").iterdir()] == [f"{image_id(url('c'))}.json"]
-    MANIFEST.write(root / "data/pairs/manifest.parquet", [row | {"url": ""} for row in without])
-    with pytest.raises(UserError, match="No image has a url"):
-        export_jade(root, root / "none")
-
-
-def test_images_whose_number_is_shared_are_not_exported_and_counted(root: Path) -> None:
-    triplets, path = root / "data" / "triplets", root / "data/pairs/manifest.parquet"
-    # Two words with one CRC-32.
-    shared = {"a": "plumless", "b": "buckeroo"}
-    MANIFEST.write(path, [row | {"url": shared.get(row["key"], row["url"])} for row in MANIFEST.read(path).to_pylist()])
-    KEPT_QA.write(triplets / "train-00000-qa.parquet", [qa("a", 3), qa("b", 0)])
-    KEPT_DC.write(triplets / "train-00000-dc.parquet", [caption("b", 0)])
-    KEPT_QA.write(triplets / "train-00001-qa.parquet", [qa("c", 1)])
-    KEPT_DC.write(triplets / "train-00001-dc.parquet", [caption("c", 0)])
-    assert export_jade(root, root / "published") == (
-        f"Wrote 1 question-answer pairs and 1 region captions to {root / 'published'}.\n"
-        "Left out: 2 images whose CRC-32 several urls share, such as a."
-    )
-    assert [path.stem for path in (root / "published").glob("*/*.json")] == [str(image_id(url("c")))] * 2
 
 
 def test_a_row_of_no_pair_and_a_shard_without_table_are_not_exported(root: Path) -> None:
@@ -157,7 +130,10 @@ def test_what_cannot_be_imported_is_named(root: Path) -> None:
     published = root / "published"
     with pytest.raises(UserError, match=r"missing or empty[\s\S]*QA"):
         import_jade(root, published, "name", 0.05)
-    write_layout(published, [1])
+    write_layout(published, [])
+    with pytest.raises(UserError, match="missing or empty"):
+        import_jade(root, published, "name", 0.05)
+    (published / "QA" / "1.json").write_text("[]")
     with pytest.raises(UserError, match="None of the published images"):
         import_jade(root, published, "name", 0.05)
     with pytest.raises(UserError, match="cannot name a folder"):

@@ -11,6 +11,7 @@ from pipeline.cli import doctor as doctor_checks
 from pipeline.cli.clean import clean_repository
 from pipeline.core.errors import UserError
 from pipeline.core.stage import run_app
+from pipeline.triplets.formats.names import Layout
 
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -59,25 +60,35 @@ def params(
 
 
 @commands.command()
-def export(folder: Annotated[Path, typer.Argument(help="new folder; gets QA/ and DC/")]) -> None:
-    """Write the kept triplets as one JSON file per image, the layout of the published CC3M-QA-DC."""
-    from pipeline.cli.exchange import export_jade
+def export(
+    folder: Annotated[Path, typer.Argument(help="new folder")],
+    layout: Annotated[Layout, typer.Option(help="How the files are laid out; docs/data.md says what each loses.")] = (
+        Layout.jade
+    ),
+    licence: Annotated[
+        list[str] | None,
+        typer.Option(help="For the data card of parquet: triplets=…, or the name of a source=…; may be repeated."),
+    ] = None,
+) -> None:
+    """Write the kept triplets for others: JADE's, VALOR's or LLaVA's files, WebDataset, or tables with a card."""
+    from pipeline.cli.exchange import export_triplets, stated_licences
 
-    typer.echo(export_jade(repository(), folder))
+    typer.echo(export_triplets(repository(), folder, layout, stated_licences(licence or [])))
 
 
 @commands.command("import")
 def import_(
-    folder: Annotated[Path, typer.Argument(help="folder with QA/ and DC/, as CC3M-QA-DC was published")],
+    folder: Annotated[Path, typer.Argument(help="folder that `finealign export` wrote, or the published CC3M-QA-DC")],
     name: Annotated[str, typer.Argument(help="new folder below data/raw/triplets/")],
+    layout: Annotated[Layout, typer.Option(help="How the files are laid out.")] = Layout.jade,
     max_dropped_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of entries that may be damaged; more is an error.")
     ] = 0.05,
 ) -> None:
-    """Make others' triplets ready for training: one JSON file per image to tables named like the pairs' shards."""
-    from pipeline.cli.exchange import import_jade
+    """Make others' triplets ready for training: tables named like the pairs' shards, for inputs.triplets."""
+    from pipeline.cli.exchange import import_triplets
 
-    typer.echo(import_jade(repository(), folder, name, max_dropped_share))
+    typer.echo(import_triplets(repository(), folder, name, layout, max_dropped_share))
 
 
 @commands.command()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +17,11 @@ from pipeline.fetch.packing.dropped import Ledger
 from pipeline.fetch.raw.records import RecordError
 from pipeline.storage.boxes import location_steps
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
-from pipeline.triplets.formats.jade import fractions, image_id, image_ids
-from pipeline.triplets.formats.jade_export import export_captions, export_qa
+from pipeline.triplets.formats.jade import caption_entry, fractions, qa_entry
+from pipeline.triplets.formats.jade_ids import NO_ID, image_id, repeated
 from pipeline.triplets.formats.jade_import import published_ids, read_captions, read_qa
 
 URLS = {"a": "http://one/picture.jpg", "b": "http://two/picture.jpg"}
-IDS = {key: image_id(url) for key, url in URLS.items()}
 ROW = {
     "pair_id": 4,
     "box": [0.25, 0.0, 0.5, 1.0],
@@ -45,25 +45,23 @@ ENTRY = {
 }
 
 
-def qa_file(folder: Path, key: str) -> Path:
-    return folder / "QA" / f"{image_id(URLS[key])}.json"
-
-
 def test_question_answer_pairs_there_and_back(tmp_path: Path) -> None:
-    rows = [{"key": "a", **ROW}, {"key": "a", **ROW, "pair_id": 9, "answer": "cat"}, {"key": "b", **ROW}]
-    export_qa(rows, IDS, tmp_path)
-    found = [row for key in "ab" for row in read_qa(qa_file(tmp_path, key), key, Ledger("jade"))]
+    rows = [{"key": "b", **ROW}, {"key": "b", **ROW, "pair_id": 9, "answer": "cat"}]
+    entries = [qa_entry(row, image_id(URLS["b"])) for row in rows]
+    assert entries[0] == ENTRY
+    path = tmp_path / "1.json"
+    path.write_text(json.dumps(entries))
+    found = read_qa(path, "b", Ledger("jade"))
     assert found == rows
     KEPT_QA.build(found)
-    assert json.loads(qa_file(tmp_path, "b").read_text()) == [ENTRY]
-    assert published_ids(tmp_path / "QA", Ledger("jade")) == {image_id(url) for url in URLS.values()}
 
 
 def test_captions_there_and_back_without_their_confidence(tmp_path: Path) -> None:
-    rows = [{"key": "b", "region_id": 0, "box": [0.0, 0.5, 0.5, 1.0], "caption": "a dog", "confidence": 0.5}]
-    export_captions(rows, IDS, tmp_path)
-    found = read_captions(tmp_path / "DC" / f"{image_id(URLS['b'])}.json", "b", Ledger("jade"))
-    assert found == [{**rows[0], "confidence": None}]
+    row = {"key": "b", "region_id": 0, "box": [0.0, 0.5, 0.5, 1.0], "caption": "a dog", "confidence": 0.5}
+    path = tmp_path / "1.json"
+    path.write_text(json.dumps([caption_entry(row)]))
+    found = read_captions(path, "b", Ledger("jade"))
+    assert found == [{**row, "confidence": None}]
     KEPT_DC.build(found)
 
 
@@ -128,23 +126,23 @@ def test_a_damaged_file_is_left_out(tmp_path: Path, content: str | bytes | None)
     assert read_qa(path, "a", ledger) == [] and ledger.faults() == {"file that is no JSON list": 1}
 
 
-@pytest.mark.parametrize("name", ["cat.json", "007.json", "-1.json", "².json"])
+@pytest.mark.parametrize("name", ["cat.json", "007.json", "-1.json", "².json", f"{2**64}.json", f"{10**30}.json"])
 def test_files_that_no_number_names_are_left_out(tmp_path: Path, name: str) -> None:
     ledger = Ledger("jade")
     with pytest.raises(UserError, match="missing or empty"):
-        published_ids(tmp_path, ledger)
+        published_ids(tmp_path / "QA", ledger)
     (tmp_path / "8.json").write_text("[]")
     (tmp_path / name).write_text("[]")
-    assert published_ids(tmp_path, ledger) == {8}
+    (tmp_path / f"{2**32}.json").write_text("[]")
+    (tmp_path / "notes.txt").write_text("no file of an image")
+    assert published_ids(tmp_path, ledger).tolist() == [8, 2**32]
     assert ledger.examples == {"file not named by the number of its image": str(tmp_path / name)}
 
 
-def test_colliding_numbers_are_known() -> None:
-    # Two words with one CRC-32.
-    urls = {"a": "plumless", "b": "buckeroo", "c": "plumless", "d": "", "e": "hello"}
-    ids, shared = image_ids(urls)
-    assert shared == {ids["a"]} == {ids["b"]} and "d" not in ids
-    assert image_ids({"a": "plumless", "c": "plumless"})[1] == set()
+@given(st.lists(st.sampled_from([0, 1, 2, 2**32 - 1, NO_ID])))
+def test_numbers_that_come_more_than_once(ids: list[int]) -> None:
+    slow = [number != NO_ID and ids.count(number) > 1 for number in ids]
+    assert repeated(np.array(ids, np.uint64)).tolist() == slow
 
 
 def test_texts_are_cleaned_as_all_texts_are(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
     QA/<img_id>.json = [{question, answer, prob, type, object, region_description, img_id, question_id}]
     DC/<img_id>.json = [{object, region_description}]
 
-`img_id` is the CRC-32 of the image's url. `object` is x1, y1, x2, y2 in whole pixels of a 224 × 224 image, 0 to 223, of
-which the last means the image's edge. Pixels round a box: after a round trip its corners are within half a pixel
-(1/448), and a box thinner than a pixel is one pixel wide.
+`img_id` is the CRC-32 of the image's url (`jade_ids.py`: which images have another). `object` is x1, y1, x2, y2 in
+whole pixels of a 224 × 224 image, 0 to 223, of which the last means the image's edge. Pixels round a box: after a
+round trip its corners are within half a pixel (1/448), and a box thinner than a pixel is one pixel wide.
 
 | our column | there |
 |---|---|
@@ -15,38 +15,59 @@ which the last means the image's edge. Pixels round a box: after a round trip it
 | region_caption; caption | region_description |
 | region_id | the entry's number in its file |
 | filter_answer, filter_confidence; confidence of a region caption | not there: null after an import |
-
-CRC-32 is short, so among millions of urls some share a number. Export and import leave such images out, since nothing
-would tell which of them a file is about.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.fetch.raw.records import RecordError, bad_field
-from pipeline.storage.boxes import LOCATION_STEPS
+from pipeline.storage.boxes import LOCATION_STEPS, location_steps
+from pipeline.triplets.formats.images import Row, Source
+from pipeline.triplets.formats.jade_ids import export_ids
 
 QA, DC = "QA", "DC"
 """The folders of question-answer pairs and of region captions."""
 
 
-def image_id(url: str) -> int:
-    """JADE's number of an image: the unsigned CRC-32 of its url."""
-    return zlib.crc32(url.encode())
+def export(source: Source, folder: Path) -> None:
+    """Write `folder/QA/` and `folder/DC/`, with a file for every image that has rows of the kind."""
+    for part in (QA, DC):
+        (folder / part).mkdir(parents=True)
+    ids = export_ids(source, folder)
+    for shard in source.shards():
+        of_shard = ids[shard.first : shard.first + shard.images.num_rows].tolist()
+        for number, image in zip(of_shard, shard.by_image(), strict=True):
+            if image.qa:
+                _write(folder / QA / f"{number}.json", [qa_entry(row, number) for row in image.qa])
+            if image.captions:
+                _write(folder / DC / f"{number}.json", [caption_entry(row) for row in image.captions])
 
 
-def image_ids(urls: Mapping[str, str]) -> tuple[dict[str, int], set[int]]:
-    """The number of each key's image, and the numbers that different urls share. Keys without a url are left out.
+def qa_entry(row: Row, number: int) -> Row:
+    """A row of KEPT_QA as an entry; number: the image's."""
+    return {
+        "question": row["question"],
+        "answer": row["answer"],
+        "prob": row["answer_confidence"],
+        "type": row["question_type"],
+        "object": location_steps(row["box"]),
+        "region_description": row["region_caption"],
+        "img_id": number,
+        "question_id": row["pair_id"],
+    }
 
-    urls: the url of each key.
-    """
-    ids = {key: image_id(url) for key, url in urls.items() if url}
-    owners: dict[int, str] = {}
-    shared = {number for key, number in ids.items() if owners.setdefault(number, urls[key]) != urls[key]}
-    return ids, shared
+
+def caption_entry(row: Row) -> Row:
+    """A row of KEPT_DC as an entry."""
+    return {"object": location_steps(row["box"]), "region_description": row["caption"]}
+
+
+def _write(path: Path, entries: list[Row]) -> None:
+    path.write_bytes(json.dumps(entries, ensure_ascii=False).encode())
 
 
 def fractions(corners: Sequence[Any], where: str) -> list[float]:
