@@ -26,6 +26,7 @@ from pipeline.tables.table import Table
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 from pipeline.triplets.by_shard import partition, streams
 from pipeline.triplets.formats import images
+from pipeline.triplets.formats.jade_ids import image_id
 from pipeline.triplets.formats.names import Layout
 
 Row = dict[str, Any]
@@ -321,3 +322,14 @@ def test_bad_rows_of_others_tables_are_left_out(root: Path, change: Row, reason:
     assert f"1 damaged entries or files: 1 × {reason} (such as {{'key': 'a'" in message
     kept = KEPT_QA.read(root / "data/raw/triplets/again/train-00000-qa.parquet")["pair_id"].to_pylist()
     assert kept == [3, 4]
+
+
+def test_images_of_one_url_share_the_rows_of_a_published_folder(root: Path) -> None:
+    urls = {"a": "plumless", "b": "plumless", "c": "hello"}
+    (root / "out" / "QA").mkdir(parents=True)
+    (root / "out" / "DC").mkdir()
+    entry = {"object": [0, 0, 9, 9], "region_description": "a dog"}
+    (root / "out" / "DC" / f"{image_id('plumless')}.json").write_text(json.dumps([entry]))
+    write_manifest(root / "data" / "pairs", {"train-00000": ["a", "b", "c"]}, urls)
+    message = import_triplets(root, root / "out", "again", Layout.jade, 0.0)
+    assert "2 region captions of 2 images" in message and "and 0 whose CRC-32 several urls share" in message
