@@ -21,14 +21,13 @@ from pipeline.teacher.params import EmbedTeacherParams
 
 @stage(writes=["teacher"])
 def main(params: EmbedTeacherParams, paths: Paths) -> dict:
-    from pipeline.core.settings import machine
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
     from pipeline.teacher.step import OUTPUT, TeacherStep
     from pipeline.teacher.table import teacher_metrics
 
     pairs = ImageShards(paths.pairs)
-    step = TeacherStep(params, paths.root, machine().device)
+    step = TeacherStep(params, paths.root)
     map_shards(step, step.shards(pairs), into={OUTPUT: paths.teacher}, scratch=paths.scratch)
     return teacher_metrics(paths.teacher, pairs.manifest)
 

@@ -137,7 +137,7 @@ def test_detector(tmp_path: Path, root: Path) -> None:
     params = DetectorBoxes.model_validate(read_params(root / "presets" / "cc3m.yaml")["generate"]["boxes"])
     weights = tmp_path / "detector.pth"
     torch.save(getattr(detection, params.model)(weights=None, weights_backbone=None).state_dict(), weights)
-    boxes = Detector.load(params, weights, "cpu").find([Image.new("RGB", (320, 240), "red")], ["one"])
+    boxes = Detector.load(params, weights, "cpu").find([Image.new("RGB", (320, 240), "red")])
     assert len(boxes) == 1 and len(boxes[0]) <= params.top_n
 
 

@@ -21,6 +21,13 @@ from pipeline.execution.finished import write_list
 from pipeline.execution.step import Shard, Step
 
 
+class Writer(NamedTuple):
+    """Who writes: a process of this machine, or the worker of that name, anywhere, that this process has started."""
+
+    process: int
+    worker: str = ""
+
+
 class Job(NamedTuple):
     """A shard, and the folder in scratch that its outputs go to."""
 
@@ -35,24 +42,28 @@ class Job(NamedTuple):
         file = self.shard.files[0]
         return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
-    def temporary(self, process: int) -> Path:
-        """Where a process writes the outputs until they are complete."""
-        return temporary_path(self.folder, process)
+    def temporary(self, writer: Writer) -> Path:
+        """Where the outputs are written until they are complete."""
+        return temporary_path(self.folder.with_name(self.folder.name + writer.worker), writer.process)
 
-    def sample(self, process: int) -> Path:
-        """Where a process keeps the name of the sample at hand."""
-        return temporary_path(self.folder.with_name(f"{self.folder.name}-sample"), process)
+    def sample(self, writer: Writer) -> Path:
+        """Where the name of the sample at hand is kept."""
+        return temporary_path(self.folder.with_name(f"{self.folder.name}{writer.worker}-sample"), writer.process)
 
-    def last_sample(self, process: int) -> str:
-        """The sample, and the shard's file, that a process was at when it died."""
-        name = read_name(self.sample(process))
+    def last_sample(self, writer: Writer) -> str:
+        """The sample, and the shard's file, that a writer was at when it died."""
+        name = read_name(self.sample(writer))
         return name if self.place in name else f"{name}; {self.place}".removeprefix("; ")
 
-    def drop(self, process: int) -> None:
-        """Remove what a process left of an attempt, as far as that is possible; the next start sweeps the rest."""
-        for path in (self.temporary(process), self.sample(process)):
+    def drop(self, writer: Writer) -> None:
+        """Remove what is left of an attempt, as far as that is possible; the next start sweeps the rest."""
+        for path in (self.temporary(writer), self.sample(writer)):
             with suppress(OSError):
                 remove(path)
+
+
+Outcome = tuple[Job, UserError | None]
+"""A job that ended, and what went wrong."""
 
 
 class Unexpected(UserError):
@@ -70,22 +81,23 @@ def set_up(step: Step) -> UserError | None:
     return None
 
 
-def attempt(step: Step, job: Job) -> UserError | None:
-    """Run one shard; returns what went wrong."""
-    temporary = job.temporary(os.getpid())
+def attempt(step: Step, job: Job, writer: Writer | None = None) -> UserError | None:
+    """Run one shard; returns what went wrong. `writer` is this process if none is given."""
+    writer = writer or Writer(os.getpid())
     try:
-        _run(step, job, temporary)
+        _run(step, job, writer)
     except Exception as error:
-        return explained(error, temporary)
+        return explained(error, job.temporary(writer))
     finally:
-        job.drop(os.getpid())
+        job.drop(writer)
     return None
 
 
-def _run(step: Step, job: Job, temporary: Path) -> None:
-    job.drop(os.getpid())
+def _run(step: Step, job: Job, writer: Writer) -> None:
+    temporary = job.temporary(writer)
+    job.drop(writer)
     temporary.mkdir(parents=True)
-    with names_kept_in(job.sample(os.getpid())), at_sample(job.place):
+    with names_kept_in(job.sample(writer)), at_sample(job.place):
         step.run(job.shard, temporary)
     write_list(temporary)
     try:

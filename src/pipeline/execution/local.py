@@ -21,21 +21,30 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.process.system_errors import FEWER_FILES, LESS_MEMORY
+from pipeline.core.settings import machine
 from pipeline.execution.closure import SOURCE
-from pipeline.execution.job import Job, Unexpected, attempt, explained, set_up
+from pipeline.execution.job import Job, Outcome, Unexpected, Writer, attempt, explained, set_up
 from pipeline.execution.process import fixed_threads
 from pipeline.execution.step import Step
 from pipeline.execution.worker import work
 
-Outcome = tuple[Job, UserError | None]
-"""A job that ended, and what went wrong."""
 FILES, FILES_PER_WORKER = 64, 4
 """That a process and its fork server open at once: they need fewer, libraries are not counted to the last."""
 SECONDS_TO_DIE = 1.0
 """Longest time between the end of a dead worker's connection and the news of its exit code."""
+
+
+def local_workers(step: Step) -> int:
+    """How many workers this machine has for a step: accelerators limit those of a step that computes on them."""
+    here = machine()
+    if step.on_device and here.device.startswith("cuda") and "FINEALIGN_WORKERS" not in os.environ:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return max(1, len(visible.split(",") if visible else list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+    return here.workers * step.workers_per_core
 
 
 def run_local(step: Step, jobs: Sequence[Job], workers: int) -> Generator[Outcome]:
@@ -125,7 +134,7 @@ class _Worker:
     def _death(self) -> UserError:
         assert self.process and self.process.pid and self.job
         self.process.join(SECONDS_TO_DIE)
-        code, sample = self.process.exitcode, self.job.last_sample(self.process.pid)
+        code, sample = self.process.exitcode, self.job.last_sample(Writer(self.process.pid))
         self.kill()
         how = signal.strsignal(-code) if code is not None and code < 0 else f"exit code {code}"
         problem = f"A worker process died ({how}). The usual cause is want of memory."
@@ -139,7 +148,7 @@ class _Worker:
         self.process.join()
         self.connection.close()
         if self.job and self.process.pid:
-            self.job.drop(self.process.pid)
+            self.job.drop(Writer(self.process.pid))
         self.process = self.job = None
 
 

@@ -24,11 +24,10 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import remove, write_text
 from pipeline.core.process.environment import scratch_limit_bytes
 from pipeline.core.progress import progress
-from pipeline.core.settings import Machine, machine
 from pipeline.execution import scratch as scratch_folder
+from pipeline.execution.engine import Engine, chosen_engine
 from pipeline.execution.finished import is_whole, link
 from pipeline.execution.job import Job, Unexpected
-from pipeline.execution.local import run_local
 from pipeline.execution.step import Shard, Step, fingerprints
 
 ATTEMPTS = 3
@@ -41,12 +40,12 @@ def map_shards(step: Step, shards: Sequence[Shard], into: Mapping[str, Path], sc
     is tried again twice; its traceback then stands in `scratch/errors/`).
     """
     check_names(step, shards)
-    here = machine()
-    prints = fingerprints(step, shards, here.device.split(":")[0] if step.on_device else "cpu")
+    engine = chosen_engine()
+    prints = fingerprints(step, shards, engine.device().split(":")[0] if step.on_device else "cpu")
     jobs = [Job(shard, scratch / "steps" / step.name / prints[shard.name]) for shard in shards]
     missing = unfinished(step, jobs)
     if missing:
-        run_all(step, missing, len(jobs), workers_for(step, here), scratch)
+        run_all(engine, step, missing, len(jobs), scratch)
     folders = [job.folder for job in jobs]
     for folder in folders:
         scratch_folder.touch(folder)
@@ -85,27 +84,19 @@ def check_names(step: Step, shards: Sequence[Shard]) -> None:
         )
 
 
-def workers_for(step: Step, here: Machine) -> int:
-    """How many workers the machine has for a step: accelerators limit those of a step that computes on them."""
-    if step.on_device and here.device.startswith("cuda") and "FINEALIGN_WORKERS" not in os.environ:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return max(1, len(visible.split(",") if visible else list(Path("/proc/driver/nvidia/gpus").glob("*"))))
-    return here.workers * step.workers_per_core
-
-
-def run_all(step: Step, jobs: Sequence[Job], total: int, workers: int, scratch: Path) -> None:
-    """Run the jobs that are missing of `total`; a single one needs no worker.
+def run_all(engine: Engine, step: Step, jobs: Sequence[Job], total: int, scratch: Path) -> None:
+    """Run the jobs that are missing of `total`.
 
     A job that fails unexpectedly is tried again when the others are done; any other error ends the map at once.
     """
-    workers = min(workers, len(jobs))
+    workers = min(engine.workers(step), len(jobs))
     waiting, done = list(jobs), total - len(jobs)
     attempts: Counter[str] = Counter()
     with progress(step.name, total) as tell:
         tell(done)
         while waiting:
             failed: list[Job] = []
-            with closing(run_local(step, waiting, workers)) as outcomes:
+            with closing(engine.run(step, waiting, workers)) as outcomes:
                 for job, error in outcomes:
                     if error is None:
                         done += 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pipeline.core.samples import at_sample
+from pipeline.core.settings import machine
 from pipeline.encoders.common.resolve import resolve
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards, stream_shard
@@ -37,7 +38,6 @@ class TeacherStep(Step):
 
     params: EmbedTeacherParams
     root: Path
-    device: str = "cpu"
     _encoder: ImageEncoder | None = field(default=None, repr=False)
 
     @staticmethod
@@ -61,6 +61,7 @@ class TeacherStep(Step):
         from pipeline.encoders.image.encoder import load_image_encoder
 
         classifier = self.params.pooling == "class_probabilities"
+        self.device = machine().device
         self._encoder = load_image_encoder(self.params.encoder, self.root, classifier).to(self.device)
         if self.params.pooling == "cls":
             self._encoder.require_class_token("embed_teacher.pooling", "say `pooling: mean`")

@@ -12,7 +12,7 @@ from pydantic import RootModel
 from pipeline.core.errors import UserError
 from pipeline.core.files import remove, temporary_folder
 from pipeline.core.process.lock import stage_lock
-from pipeline.core.settings import load_params, machine
+from pipeline.core.settings import load_params
 from pipeline.core.stage import Paths
 from pipeline.execution.shard_map import map_shards
 from pipeline.storage.shards import ImageShards
@@ -48,7 +48,7 @@ def embed_teacher(root: Path, name: str) -> None:
     paths, folder = Paths.of(root, "embed_teacher"), teacher_folder(root, name)
     teacher_params(root, name)
     with stage_lock(paths.scratch, f"teacher-{name}"), temporary_folder(paths.scratch / "staging" / name) as staged:
-        step = TeacherStep(teacher_params(root, name), root, machine().device)
+        step = TeacherStep(teacher_params(root, name), root)
         map_shards(step, step.shards(ImageShards(paths.pairs)), into={OUTPUT: staged}, scratch=paths.scratch)
         remove(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
