@@ -21,7 +21,7 @@ from pipeline.core.settings import load_inputs
 from pipeline.core.stage import Paths, stage
 
 
-@stage(writes=["alignment"])
+@stage(writes=["alignment"], trains=True)
 def main(params: AlignParams, paths: Paths) -> dict:
     from pipeline.alignment.training.train import align
 

@@ -21,7 +21,7 @@ from pipeline.core.stage import Paths, stage
 from pipeline.questioner.finetuning.params import FinetuneParams
 
 
-@stage(writes=["finetuned"])
+@stage(writes=["finetuned"], trains=True)
 def main(params: FinetuneParams, paths: Paths) -> dict:
     from pipeline.questioner.finetuning.train import Finetuning
 

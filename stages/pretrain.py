@@ -19,7 +19,7 @@ from pipeline.core.stage import Paths, stage
 from pipeline.questioner.pretraining.params import PretrainParams
 
 
-@stage(writes=["pretrained"])
+@stage(writes=["pretrained"], trains=True)
 def main(params: PretrainParams, paths: Paths) -> dict:
     from pipeline.questioner.pretraining.train import Pretraining
 

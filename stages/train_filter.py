@@ -19,7 +19,7 @@ from pipeline.core.stage import Paths, stage
 from pipeline.questioner.training.params import TrainFilterParams
 
 
-@stage(writes=["filter_model"])
+@stage(writes=["filter_model"], trains=True)
 def main(params: TrainFilterParams, paths: Paths) -> dict:
     from pipeline.questioner.training.train import QuestionerTraining
 

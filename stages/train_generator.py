@@ -19,7 +19,7 @@ from pipeline.core.stage import Paths, stage
 from pipeline.questioner.training.params import TrainGeneratorParams
 
 
-@stage(writes=["generator"])
+@stage(writes=["generator"], trains=True)
 def main(params: TrainGeneratorParams, paths: Paths) -> dict:
     from pipeline.questioner.training.train import QuestionerTraining
 

@@ -236,3 +236,17 @@ def machine() -> Machine:
 def found_device() -> str:
     """`cuda` when the NVIDIA driver answers, else `cpu`; asks the driver's files, so that torch stays unimported."""
     return "cuda" if Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists() else "cpu"
+
+
+def visible_gpus() -> int:
+    """How many GPUs this process may use: those that CUDA_VISIBLE_DEVICES names, else the driver's.
+
+    0 where FINEALIGN_DEVICE names something else than `cuda`; 1 where it names a GPU by its number.
+    """
+    device = machine().device
+    if not device.startswith("cuda"):
+        return 0
+    if ":" in device:
+        return 1
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return max(1, len(visible.split(",") if visible else list(Path("/proc/driver/nvidia/gpus").glob("*"))))

@@ -33,11 +33,12 @@ from pipeline.core.parameters.describe import describe
 from pipeline.core.parameters.listing import listing, terminal_width
 from pipeline.core.process.environment import check_environment, read_ranks
 from pipeline.core.process.interruption import end_on_signals
+from pipeline.core.process.launch import launch
 from pipeline.core.process.leftovers import sweep
 from pipeline.core.process.lock import publishing, stage_lock
 from pipeline.core.process.permissions import require_writable
 from pipeline.core.process.system_errors import system_error
-from pipeline.core.settings import check_inputs, check_sections, load_params, machine, read_params
+from pipeline.core.settings import check_inputs, check_sections, load_params, machine, read_params, visible_gpus
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,13 @@ class StageCommand:
         return f"Keys of the section {self.section} in params.yaml:\n\n{rows}"
 
 
-def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]], StageCommand]:
+def stage(writes: Sequence[str] = (), trains: bool = False) -> Callable[[Callable[..., dict[str, Any]]], StageCommand]:
     """Make a function `(params, paths) -> metrics` the command of the stage whose file it stands in.
 
     Further parameters of the function are options of the command, as Typer reads them; each has a default, with which
     `dvc repro` runs it. `writes` names the fields of `Paths` that the stage writes; `results` is always among them. The
-    section of params.yaml is the file's name, its model the annotation of `params`.
+    section of params.yaml is the file's name, its model the annotation of `params`. A stage that `trains` runs as one
+    process for each GPU (`launch.py`).
     """
     unknown = set(writes) - {field.name for field in fields(Paths)}
     if unknown:
@@ -143,6 +145,8 @@ def stage(writes: Sequence[str] = ()) -> Callable[[Callable[..., dict[str, Any]]
         ) -> None:
             paths = Paths.of(file.parents[1], file.stem, params.resolve() if params else None)
             checked_params(paths, file, model)
+            if trains:
+                launch(visible_gpus())
             run(
                 lambda staged: function(checked_params(paths, file, model), staged, **options),
                 paths,

@@ -21,11 +21,10 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.core.process.system_errors import FEWER_FILES, LESS_MEMORY
-from pipeline.core.settings import machine
+from pipeline.core.settings import machine, visible_gpus
 from pipeline.execution.closure import SOURCE
 from pipeline.execution.job import Job, Outcome, Unexpected, Writer, attempt, explained, set_up
 from pipeline.execution.process import fixed_threads
@@ -42,8 +41,7 @@ def local_workers(step: Step) -> int:
     """How many workers this machine has for a step: accelerators limit those of a step that computes on them."""
     here = machine()
     if step.on_device and here.device.startswith("cuda") and "FINEALIGN_WORKERS" not in os.environ:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return max(1, len(visible.split(",") if visible else list(Path("/proc/driver/nvidia/gpus").glob("*"))))
+        return visible_gpus()
     return here.workers * step.workers_per_core
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.process.environment import read_ranks
+from pipeline.core.process.launch import OTHER_ENDED
 
 TIMEOUT = timedelta(minutes=30)
 
@@ -78,7 +79,7 @@ class World:
         except RuntimeError as error:
             # Backends have no common type of their own for this.
             raise UserError(
-                "Another process of this training has ended.",
+                OTHER_ENDED,
                 where=f"process {self.rank} of {self.size}",
                 found=str(error).splitlines()[0],
                 fix="see what that process said, and start again: the training goes on from its last checkpoint",

@@ -74,6 +74,7 @@ def check_batch(params: TrainingParams, processes: World) -> None:
             where="training.batch_size",
             expected=f"a multiple of {processes.size}",
             found=params.batch_size,
+            fix="set FINEALIGN_PROCESSES to a number of processes that divides the batch",
         )
 
 
