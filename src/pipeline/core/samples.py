@@ -7,6 +7,7 @@ note. A process that is killed can say nothing any more; so inside `names_kept_i
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 LONGEST = 1000
 """Bytes of a name that are kept in a file."""
 
-_at = ""
-"""The name at hand."""
+_at = threading.local()
+"""The name at hand, of each thread."""
 _kept: int | None = None
 """The descriptor of the file that it is written to."""
 
@@ -27,7 +28,7 @@ def at_sample(place: object, *keys: str) -> Iterator[None]:
     An error gets the name as a note, unless it names the place already.
     """
     first_and_last = (*keys[:1], *keys[1:][-1:])
-    name, around = ": ".join([str(place), *filter(None, [" … ".join(first_and_last)])]), _at
+    name, around = ": ".join([str(place), *filter(None, [" … ".join(first_and_last)])]), getattr(_at, "name", "")
     _keep(name)
     try:
         yield
@@ -40,8 +41,7 @@ def at_sample(place: object, *keys: str) -> Iterator[None]:
 
 
 def _keep(name: str) -> None:
-    global _at
-    _at = name
+    _at.name = name
     if _kept is not None:
         with suppress(OSError):
             os.pwrite(_kept, name.encode(errors="replace")[:LONGEST].ljust(LONGEST), 0)

@@ -10,9 +10,11 @@ of its layers. PyTorch has an allocator of its own that keeps memory on GPUs, bu
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 CPU_THREADS = 2
 """Of a training, and of what is measured with a trained model; workers have one each."""
@@ -27,6 +29,17 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, NEVER)
+
+
+def decoding_threads(device: str) -> int:
+    """In how many threads a worker decodes pictures ahead of its model: this worker's share of the machine's cores.
+
+    None on a CPU, where one thread is all that a worker has.
+    """
+    if not device.startswith("cuda"):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, len(list(Path("/proc/driver/nvidia/gpus").glob("*")))))
 
 
 def limit_threads(count: int) -> int:

@@ -5,8 +5,8 @@ Batches have a fixed size and never cross a shard's border, so the bytes do not 
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.core.samples import at_sample
 from pipeline.core.settings import machine
 from pipeline.encoders.common.resolve import resolve
+from pipeline.execution.decoded import decoded_batches
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import ImageShards, stream_shard
 from pipeline.teacher.params import EmbedTeacherParams
@@ -72,18 +73,17 @@ class TeacherStep(Step):
 
         assert self._encoder is not None
         preprocessing = self._encoder.preprocessing
-        keys: list[str] = []
+        all_keys: list[str] = []
         parts: list[np.ndarray] = []
         (tar,) = shard.files
-        images = stream_shard(tar)
-        with torch.inference_mode():
-            while batch := list(islice(images, BATCH)):
-                keys += (key for key, _ in batch)
-                with at_sample(tar, *keys[-len(batch) :]):
-                    pixels = np.stack([preprocessing.decode(data, where=f"{tar}: {key}") for key, data in batch])
-                    pooled = self._pooled(self._encoder, preprocessing.normalise(pixels).to(self.device))
+        batches = decoded_batches(tar, stream_shard(tar), BATCH, preprocessing.decode, self.device)
+        with torch.inference_mode(), closing(batches):
+            for keys, pictures in batches:
+                all_keys += keys
+                with at_sample(tar, *keys):
+                    pooled = self._pooled(self._encoder, preprocessing.normalise(np.stack(pictures)).to(self.device))
                     parts.append(pooled.float().cpu().numpy())
-        write_teacher(folder / OUTPUT / f"{shard.name}.parquet", keys, np.concatenate(parts), self.provenance())
+        write_teacher(folder / OUTPUT / f"{shard.name}.parquet", all_keys, np.concatenate(parts), self.provenance())
 
     def _pooled(self, encoder: ImageEncoder, pixels: Tensor) -> Tensor:
         """One vector per image, [B, D]. pixels: normalised, [B, 3, S, S]."""

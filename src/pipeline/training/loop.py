@@ -21,11 +21,11 @@ import torch
 
 from pipeline.core.errors import UserError
 from pipeline.core.progress import progress
+from pipeline.execution.ahead import ahead
 from pipeline.execution.process import CPU_THREADS, fixed_threads
 from pipeline.training import checkpoint
 from pipeline.training.batches.grad_cache import backward, micro_batches
 from pipeline.training.batches.memory import check_memory
-from pipeline.training.batches.prefetch import ahead
 from pipeline.training.distributed import World, world
 from pipeline.training.history import History
 from pipeline.training.objective import Objective

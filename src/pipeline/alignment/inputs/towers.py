@@ -23,8 +23,8 @@ from pipeline.alignment.params import AlignParams
 from pipeline.core.parameters.bounds import Precision
 from pipeline.encoders.common.blocks import image_blocks, text_blocks
 from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.execution.ahead import ahead
 from pipeline.execution.precision import autocast
-from pipeline.training.batches.prefetch import ahead
 
 BATCH = 64
 AHEAD = 8

@@ -7,6 +7,7 @@ each distinct question of an image once. `pipeline.triplets.filter.selection` de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,8 @@ import pyarrow as pa
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.core.samples import at_sample
+from pipeline.core.settings import machine
+from pipeline.execution.decoded import decoded_batches
 from pipeline.execution.step import Shard, Step
 from pipeline.questioner.decoding.generated import Generated
 from pipeline.storage.images import decode_image
@@ -109,18 +112,16 @@ def second_answers(
     for index in indices:
         questions.setdefault(rows[index]["key"], {})[rows[index]["question"]] = None
     seen: set[str] = set()
-    stream, sizes = stream_shard(tar, set(questions)), listed_bytes(tar)
-    while batch := list(islice(stream, images_per_batch)):
-        asked = [list(questions[key]) for key, _ in batch]
-        texts, pictures = sum(map(len, asked)), sum(sizes[key] for key, _ in batch)
-        answerer.memory.require(len(batch), len(batch), texts, pictures, "filter.second_answer.images_per_batch")
-        with at_sample(tar, *(key for key, _ in batch)):
-            images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
-            answered = answerer.answer(images, asked)
-        for (key, _), texts, replies in zip(batch, asked, answered, strict=True):
-            seen.add(key)
-            for text, reply in zip(texts, replies, strict=True):
-                questions[key][text] = reply
+    require_memory(answerer, questions, listed_bytes(tar), images_per_batch)
+    stream, device = stream_shard(tar, set(questions)), machine().device
+    with closing(decoded_batches(tar, stream, images_per_batch, decode_image, device)) as batches:
+        for keys, images in batches:
+            asked = [list(questions[key]) for key in keys]
+            with at_sample(tar, *keys):
+                answered = answerer.answer(images, asked)
+            for key, texts, replies in zip(keys, asked, answered, strict=True):
+                seen.add(key)
+                questions[key].update(zip(texts, replies, strict=True))
     if missing := sorted(set(questions) - seen):
         raise UserError(
             "Generated question-answer pairs belong to an image that the shard lacks.",
@@ -130,6 +131,19 @@ def second_answers(
         )
     answers = {index: questions[rows[index]["key"]][rows[index]["question"]] for index in indices}
     return {index: answer for index, answer in answers.items() if answer is not None}
+
+
+def require_memory(
+    answerer: FilterModel,
+    questions: Mapping[str, Mapping[str, Any]],
+    sizes: Mapping[str, int],
+    images_per_batch: int,
+) -> None:
+    """Raise UserError if a batch takes more memory than there is. sizes: bytes of each picture, in order."""
+    stream = (key for key in sizes if key in questions)
+    while keys := list(islice(stream, images_per_batch)):
+        texts, pictures = sum(len(questions[key]) for key in keys), sum(sizes[key] for key in keys)
+        answerer.memory.require(len(keys), len(keys), texts, pictures, "filter.second_answer.images_per_batch")
 
 
 def with_answers(qa: pa.Table, answers: Mapping[int, Generated]) -> pa.Table:

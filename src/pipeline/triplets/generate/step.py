@@ -9,6 +9,7 @@ box, so a row depends neither on the batch nor on the number of workers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.core.files import hash_folder, require_folder
 from pipeline.core.samples import at_sample
+from pipeline.core.settings import machine
+from pipeline.execution.decoded import decoded_batches
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.images import decode_image
 from pipeline.storage.shards import ImageShards, listed_bytes, listed_captions, stream_shard
 from pipeline.tables.questions import QuestionType
 from pipeline.tables.triplets import GENERATED_DC, GENERATED_QA, SPLIT
-from pipeline.triplets.generate.box_source import box_source
+from pipeline.triplets.generate.box_source import BoxSource, box_source
 from pipeline.triplets.generate.caption_questions import caption_questions, first_captions
 from pipeline.triplets.generate.params import GenerateParams
 
@@ -67,20 +70,23 @@ class GenerateStep(Step):
         dc_rows: list[dict[str, Any]] = []
         tar, source = shard.files[0], box_source(self.params.boxes, shard.files[1:])
         by_template = self.questions_by_template(tar) if self.params.caption_questions else {}
-        stream, sizes = stream_shard(tar), listed_bytes(tar)
-        while batch := list(islice(stream, self.params.images_per_batch)):
-            keys = [key for key, _ in batch]
-            found = source.find(keys)
-            boxes, pictures = sum(map(len, found)), sum(sizes[key] for key in keys)
-            texts = boxes * len(requested_types(self.params.question_types))
-            self.generator.memory.require(len(keys), boxes, texts, pictures, "generate.images_per_batch")
-            with at_sample(tar, *keys):
-                images = [decode_image(data, where=f"{tar}: {key}") for key, data in batch]
-                generated = generate_rows(self.generator, images, keys, found, by_template, self.params)
-            qa_rows += generated[0]
-            dc_rows += generated[1]
+        self.require_memory(source, listed_bytes(tar))
+        device, size = machine().device, self.params.images_per_batch
+        with closing(decoded_batches(tar, stream_shard(tar), size, decode_image, device)) as batches:
+            for keys, images in batches:
+                with at_sample(tar, *keys):
+                    generated = generate_rows(self.generator, images, keys, source.find(keys), by_template, self.params)
+                qa_rows += generated[0]
+                dc_rows += generated[1]
         GENERATED_QA.write(folder / "generated" / f"{shard.name}-qa.parquet", qa_rows)
         GENERATED_DC.write(folder / "generated" / f"{shard.name}-dc.parquet", dc_rows)
+
+    def require_memory(self, source: BoxSource, sizes: Mapping[str, int]) -> None:
+        """Raise UserError if a batch takes more memory than there is. sizes: bytes of each picture, in order."""
+        asked, stream = len(requested_types(self.params.question_types)), iter(sizes)
+        while keys := list(islice(stream, self.params.images_per_batch)):
+            boxes, pictures = sum(map(len, source.find(keys))), sum(sizes[key] for key in keys)
+            self.generator.memory.require(len(keys), boxes, boxes * asked, pictures, "generate.images_per_batch")
 
     def questions_by_template(self, tar: Path) -> dict[str, list[dict[str, Any]]]:
         """The pairs of a shard's images that ask about captions, by the images' keys."""

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from tests.training.objectives import Toy, settings
 
 from pipeline.core.errors import UserError
-from pipeline.training.batches.prefetch import ahead
+from pipeline.core.samples import sample_of
+from pipeline.execution import decoded
+from pipeline.execution.ahead import ahead
+from pipeline.execution.decoded import decoded_batches
 from pipeline.training.loop import train
 
 
@@ -99,3 +102,20 @@ def test_a_training_that_fails_while_collating_says_why(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be decoded"):
         train(objective, settings(), name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
     assert not threads_left()
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+def test_pictures_come_in_batches_and_an_error_names_their_place(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setattr(decoded, "decoding_threads", lambda device: threads)
+    pictures = [(f"key{number}", bytes([number])) for number in range(7)]
+    found = list(decoded_batches(Path("a.tar"), pictures, 3, lambda data, where: (data[0], where), "cuda"))
+    assert [keys for keys, _ in found] == [["key0", "key1", "key2"], ["key3", "key4", "key5"], ["key6"]]
+    assert [picture for _, batch in found for picture in batch] == [(n, f"a.tar: key{n}") for n in range(7)]
+
+    def broken(data: bytes, where: str) -> int:
+        return 1 // (data[0] - 4)
+
+    batches = decoded_batches(Path("a.tar"), pictures, 3, broken, "cuda")
+    with closing(batches), pytest.raises(ZeroDivisionError) as caught:
+        list(batches)
+    assert sample_of(caught.value) == "a.tar: key3 … key5" and not threads_left()
