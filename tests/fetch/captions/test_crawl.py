@@ -27,14 +27,8 @@ from pipeline.storage.shards import ImageShards
 from pipeline.tables.pairs import DROPPED, MANIFEST
 from pipeline.tables.urls import FAILURES
 
-WEB = {
-    "connect_seconds": 2.0,
-    "read_seconds": 0.5,
-    "total_seconds": 3.0,
-    "attempts": 1,
-    "max_megabytes": 1.0,
-    "allow_private_addresses": True,
-}
+WEB = {"attempts": 1, "max_megabytes": 1.0, "allow_private_addresses": True}
+"""No server of these tests keeps silent, so the time-outs are the default's, which a busy machine does not reach."""
 PATHS = [
     "good",
     "missing",
@@ -209,6 +203,7 @@ def test_a_crawl_that_is_killed_again_and_again_gives_the_same_bytes(server: Ser
         before = finished(tmp_path)
         with subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)]) as process:
             while finished(tmp_path) == before:
+                assert process.poll() is None
                 time.sleep(0.01)
             time.sleep(random.uniform(0, 0.1))
             process.kill()

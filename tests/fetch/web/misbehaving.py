@@ -1,10 +1,14 @@
-"""A server that misbehaves in every way that a picture's server may, one way per path."""
+"""A server that misbehaves in every way that a picture's server may, one way per path.
+
+`test_answers.py` and `test_redirects.py` give it whole answers (`raw`); the ways here need more than one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import io
+import socket
 import struct
 import zlib
 from collections import Counter
@@ -28,6 +32,7 @@ def bomb() -> bytes:
 
 
 JPEG = picture()
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIPPED_BOMB = gzip.compress(bytes(50_000_000))
 
 
@@ -52,6 +57,8 @@ class Server:
         """How long every answer takes."""
         self.raw: dict[str, bytes] = {}
         """Whole answers by path, after which the connection ends."""
+        self.kept: dict[str, bytes] = {}
+        """Whole answers by path, after which the connection stays open."""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -105,6 +112,8 @@ class Server:
         if path in self.raw:
             writer.write(self.raw[path])
             await self.end(writer)
+        elif path in self.kept:
+            writer.write(self.kept[path])
         elif path in self.extra:
             found = self.extra[path]
             writer.write(message(b"", "500 Oops") if found is None else message(found))
@@ -119,22 +128,26 @@ class Server:
             await writer.drain()
             await asyncio.sleep(30)
         elif path == "/drip":
-            writer.write(message(b"", length=10_000))
-            for _ in range(10_000):
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.05)
+            await self.without_end(writer, message(b"", length=10_000), b"x", 0.05)
+        elif path == "/drip_headers":
+            await self.without_end(writer, b"HTTP/1.1 200 OK\r\nX: ", b"x", 0.05)
+        elif path == "/endless_headers":
+            await self.without_end(writer, b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000)
+        elif path == "/endless_1xx":
+            await self.without_end(writer, b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+        elif path == "/endless_tiny_chunks":
+            await self.without_end(writer, CHUNKED, b"1\r\nx\r\n" * 1000)
         elif path == "/reset":
-            writer.transport.abort()
-            raise ConnectionError
+            self.reset(writer)
+        elif path == "/reset_in_body":
+            writer.write(message(JPEG)[:-10])
+            await writer.drain()
+            self.reset(writer)
         elif path == "/wrong_length":
             writer.write(message(JPEG, length=len(JPEG) + 10))
             await self.end(writer)
         elif path == "/endless":
-            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-            while True:
-                writer.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
-                await writer.drain()
+            await self.without_end(writer, CHUNKED, b"10000\r\n" + bytes(0x10000) + b"\r\n")
         elif path == "/twice_500":
             writer.write(message(b"", "500 Oops") if self.asked[path] < 3 else message(JPEG))
         elif path == "/once_429":
@@ -143,6 +156,19 @@ class Server:
             )
         else:
             raise AssertionError(path)
+
+    async def without_end(self, writer: asyncio.StreamWriter, first: bytes, then: bytes, seconds: float = 0.0) -> None:
+        writer.write(first)
+        while True:
+            writer.write(then)
+            await writer.drain()
+            await asyncio.sleep(seconds)
+
+    def reset(self, writer: asyncio.StreamWriter) -> None:
+        """End the connection with RST instead of FIN."""
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        raise ConnectionError
 
     async def end(self, writer: asyncio.StreamWriter) -> None:
         await writer.drain()
