@@ -56,6 +56,8 @@ def of_status(status: int, retry_after: float | None = None) -> Failure:
     """The failure that a status other than 200 means."""
     if status == 429:
         return Failure(Reason.HTTP_429, status, retry_after)
-    if status == 408 or status >= 500:
-        return Failure(Reason.HTTP_5XX if status >= 500 else Reason.TIMEOUT, status, retry_after)
-    return Failure(Reason.HTTP_4XX if status >= 400 else Reason.HTTP_OTHER, status)
+    if status == 408:
+        return Failure(Reason.TIMEOUT, status, retry_after)
+    if 500 <= status < 600:
+        return Failure(Reason.HTTP_5XX, status, retry_after)
+    return Failure(Reason.HTTP_4XX if 400 <= status < 500 else Reason.HTTP_OTHER, status)
