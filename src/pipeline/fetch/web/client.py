@@ -28,7 +28,7 @@ from httpx2 import URL, InvalidURL
 
 from pipeline.fetch.web.bodies import read_body
 from pipeline.fetch.web.connect import CheckedConnections
-from pipeline.fetch.web.headers import opted_out, seconds_to_wait
+from pipeline.fetch.web.headers import location, opted_out, seconds_to_wait
 from pipeline.fetch.web.params import WebParams
 from pipeline.fetch.web.reasons import Failure, Reason, of_status
 from pipeline.fetch.web.resolver import Resolver
@@ -146,8 +146,8 @@ class Client:
         headers: dict[str, str] = {}
         for name, value in response.headers:
             headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-        if response.status in REDIRECTS and "location" in headers:
-            return parsed(headers["location"], url)
+        if response.status in REDIRECTS and headers.get("location"):
+            return parsed(location(headers["location"]), url)
         if response.status != 200:
             raise of_status(response.status, seconds_to_wait(headers.get("retry-after")))
         tags = [value.decode("latin-1") for name, value in response.headers if name.lower() == b"x-robots-tag"]

@@ -1,4 +1,4 @@
-"""What headers of an answer say: how long to wait, and whether the owner opted out.
+"""What headers of an answer say: where to go, how long to wait, and whether the owner opted out.
 
 `X-Robots-Tag` holds directives, those behind "name:" for the crawler of that name alone (as Google documents it).
 `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3).
@@ -6,26 +6,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote_from_bytes
 
 OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex", "none"}
 WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 """Directives that hold a colon themselves."""
+NAMED = re.compile(r"(?P<name>[^\s:]+)\s*:(?P<rest>.*)", re.DOTALL)
+"""A crawler's name or a directive, and what stands behind its colon. A time of day ("25 Jun 2010 15:00") is neither."""
+ASCII = "".join(map(chr, range(128)))
 
 
 def opted_out(tags: Iterable[str], agent: str) -> bool:
     """Whether values of X-Robots-Tag forbid the use of a picture, to all or to the crawler `agent`."""
     for tag in tags:
         concerned = True
-        for part in tag.lower().split(","):
-            name, colon, rest = part.strip().partition(":")
-            if colon and name.strip() not in WITH_VALUE:
-                concerned, part = name.strip() in (agent.lower(), "*"), rest
-            if concerned and part.strip() in OPT_OUT:
+        for part in map(str.strip, re.split("[,;]", tag.lower())):
+            named = NAMED.fullmatch(part)
+            if named and named["name"] not in WITH_VALUE:
+                concerned = named["name"].partition("/")[0] in (agent.lower(), "*")
+                part = named["rest"].strip()
+            if concerned and part in OPT_OUT:
                 return True
     return False
+
+
+def location(value: str) -> str:
+    """The address in a value of Location, whose bytes are UTF-8, as browsers read them; others become percent signs.
+
+    value: the bytes as Latin-1, as headers come.
+    """
+    data = value.encode("latin-1")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return quote_from_bytes(data, safe=ASCII)
 
 
 def seconds_to_wait(value: str | None, now: datetime | None = None) -> float | None:
