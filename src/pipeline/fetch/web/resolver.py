@@ -32,7 +32,7 @@ def system_lookup(host: str) -> Answer:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         return Failure(Reason.NO_SUCH_HOST if error.errno in ABSENT else Reason.DNS)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return Failure(Reason.NO_SUCH_HOST)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -52,14 +52,20 @@ class Resolver:
             question = asyncio.get_running_loop().run_in_executor(self.threads, self.lookup, host)
             # Whoever asks for the same name meanwhile waits for the same answer.
             kept = self._keep(host, SECONDS, question)
-            if isinstance(await asyncio.shield(question), Failure):
-                self._keep(host, SECONDS_AFTER_FAILURE, question)
+            # A callback, since whoever asked may have given up by then.
+            question.add_done_callback(lambda answered: self._forget_soon(host, answered))
         answer = await asyncio.shield(kept[1])
         if isinstance(answer, Failure):
             raise Failure(answer.reason)
         if not answer:
             raise Failure(Reason.NO_SUCH_HOST)
         return answer
+
+    def _forget_soon(self, host: str, answered: asyncio.Future[Answer]) -> None:
+        """Keep an answer for seconds only if it is a temporary failure."""
+        answer = None if answered.cancelled() else answered.result()
+        if isinstance(answer, Failure) and answer.temporary:
+            self._keep(host, SECONDS_AFTER_FAILURE, answered)
 
     def _keep(self, host: str, seconds: float, answer: asyncio.Future[Answer]) -> tuple[float, asyncio.Future[Answer]]:
         kept = self.answers[host] = (monotonic() + seconds, answer)
