@@ -34,7 +34,8 @@ from pipeline.fetch.raw.locations import Name, RawPath, find_files
 from pipeline.fetch.raw.texts import MOST_CHARACTERS, clean_text, clean_url
 from pipeline.tables.urls import URLS
 
-URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+URL = re.compile(r"https?://[^\s/?#]+([/?#].*)?", re.IGNORECASE)
+"""Spaces are allowed behind the host: browsers and the crawl write them as %20."""
 HEADERS = {"caption", "url", "text", "image", "image_url"}
 HASH_PARTS = 64
 """The hashes of a list are compared in so many parts, by their highest bits: a part of 12 million takes 1.5 MB."""
