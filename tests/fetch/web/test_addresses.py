@@ -129,6 +129,10 @@ def test_what_an_address_asks_for(url: str, target: bytes) -> None:
     assert parsed(url).raw_path == target
 
 
+def test_name_and_password_and_fragment_are_not_sent() -> None:
+    assert str(parsed("http://user:password@h/a?b#c")) == "http://h/a?b"
+
+
 @pytest.mark.parametrize(
     ("host", "asked"),
     [
