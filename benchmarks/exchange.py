@@ -136,7 +136,7 @@ def work(what: str, root: Path, layout: str) -> None:
 
 def peak_memory() -> float:
     """Peak resident memory of this process in MB. The system's `ru_maxrss` would count that of its parent, too."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
