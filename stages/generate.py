@@ -24,7 +24,7 @@ def main(params: GenerateParams, paths: Paths) -> dict:
     from pipeline.execution.shard_map import map_shards
     from pipeline.storage.shards import ImageShards
     from pipeline.tables.splits import TRAIN, VAL, val_folder
-    from pipeline.triplets.generate.box_tables import box_tables
+    from pipeline.triplets.generate.boxes_by_shard import boxes_by_shard
     from pipeline.triplets.generate.step import GenerateStep
     from pipeline.triplets.statistics.generated import generated_metrics
 
@@ -32,7 +32,7 @@ def main(params: GenerateParams, paths: Paths) -> dict:
     step = GenerateStep(params, paths.generator)
     folders = {TRAIN: paths.generated} | ({VAL: val_folder(paths.generated)} if params.val_split else {})
     names = [name for split in folders for name in pairs.shards(split)]
-    with box_tables(params, paths.root, pairs, names, paths.scratch) as (boxes, dropped):
+    with boxes_by_shard(params, paths.root, pairs, names, paths.scratch) as (boxes, dropped):
         for split, folder in folders.items():
             map_shards(step, step.shards(pairs, boxes, split), {"generated": folder}, paths.scratch)
     images = sum(pairs.rows(name).num_rows for name in pairs.shards(TRAIN))

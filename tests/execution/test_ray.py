@@ -19,6 +19,7 @@ from pipeline.core.errors import UserError
 from pipeline.execution.engine import chosen_engine
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard, library_versions
+from pipeline.execution.worker import prepared
 
 pytest.importorskip("ray")
 
@@ -116,14 +117,18 @@ def test_a_shard_that_kills_its_workers_ends_the_map(cluster: Any, start: Start,
     assert (counter / "0.1").exists()
 
 
-def test_other_versions_are_refused(counter: Path) -> None:
-    from pipeline.execution.ray_engine import prepared
+def test_other_versions_are_refused() -> None:
+    from pipeline.execution.ray_engine import refusal
 
     versions = library_versions()
-    assert isinstance(prepared(pickle.dumps(Shout(counter)), versions), Shout)
-    refused = prepared(pickle.dumps(Shout(counter)), {**versions, "numpy": "1.0"})
-    assert isinstance(refused, UserError) and "numpy 1.0" in str(refused) and versions["numpy"] in str(refused)
-    problem = prepared(pickle.dumps(Hoarse(counter)), versions)
+    assert refusal(versions) is None
+    refused = str(refusal({**versions, "numpy": "1.0"}))
+    assert "numpy 1.0" in refused and versions["numpy"] in refused
+
+
+def test_a_step_that_cannot_be_set_up_says_why(counter: Path) -> None:
+    assert isinstance(prepared(pickle.dumps(Shout(counter))), Shout)
+    problem = prepared(pickle.dumps(Hoarse(counter)))
     assert isinstance(problem, UserError) and "no voice" in str(problem)
 
 

@@ -28,9 +28,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.process.environment import whole_number
 from pipeline.core.process.system_errors import LESS_MEMORY
 from pipeline.execution.closure import SOURCE
-from pipeline.execution.job import Job, Outcome, Writer, attempt, explained, set_up
-from pipeline.execution.process import keep_freed_memory, limit_threads
+from pipeline.execution.job import Job, Outcome, Writer, attempt
 from pipeline.execution.step import Step, library_versions
+from pipeline.execution.worker import prepared
 
 try:
     import ray
@@ -55,7 +55,7 @@ class ShardWorker:
 
     def __init__(self, pickled: bytes, versions: dict[str, str], writer: Writer) -> None:
         self.writer = writer
-        self.step = prepared(pickled, versions)
+        self.step = refusal(versions) or prepared(pickled)
 
     def ready(self) -> None:
         """Answers as soon as the actor is there."""
@@ -65,26 +65,19 @@ class ShardWorker:
         return self.step if isinstance(self.step, UserError) else attempt(self.step, job, self.writer)
 
 
-def prepared(pickled: bytes, versions: dict[str, str]) -> Step | UserError:
-    """A step, set up; or why this process cannot run it. versions: those that its libraries must have."""
+def refusal(versions: dict[str, str]) -> UserError | None:
+    """Why this process must not work: its libraries have other versions than these."""
     here = library_versions()
-    if different := [name for name in versions if here[name] != versions[name]]:
-        return UserError(
-            "A node has other versions of libraries than the process that asks it.",
-            where=os.uname().nodename,
-            expected=", ".join(f"{name} {versions[name]}" for name in different),
-            found=", ".join(f"{name} {here[name]}" for name in different),
-            fix="install the same versions on all nodes (constraints.txt names them)",
-        )
-    try:
-        step: Step = pickle.loads(pickled)
-        keep_freed_memory()
-        limit_threads(1)
-        problem = set_up(step)
-        limit_threads(1)
-    except Exception as error:
-        return explained(error)
-    return problem or step
+    different = [name for name in versions if here[name] != versions[name]]
+    if not different:
+        return None
+    return UserError(
+        "A node has other versions of libraries than the process that asks it.",
+        where=os.uname().nodename,
+        expected=", ".join(f"{name} {versions[name]}" for name in different),
+        found=", ".join(f"{name} {here[name]}" for name in different),
+        fix="install the same versions on all nodes (constraints.txt names them)",
+    )
 
 
 @dataclass
@@ -151,14 +144,19 @@ class RayEngine:
                     asked[hired.actor.attempt.remote(hired.job)] = hired
                 for reference in self._answered(step, asked):
                     hired = asked.pop(reference)
-                    job, problem, lost = self._answer(reference, hired)
-                    if not lost:
+                    job, hired.job = hired.job, None
+                    try:
+                        problem: UserError | None = ray.get(reference)
                         idle.append(hired)
-                    elif job and problem is None:
-                        waiting.appendleft(job)
-                        continue
+                    except RayError as error:
+                        problem = self._loss(hired, job, error)
+                        if job and problem is None:
+                            waiting.appendleft(job)
+                            continue
                     if job:
                         yield job, problem
+                    elif problem:
+                        raise problem
         finally:
             for hired in (*asked.values(), *idle):
                 ray.kill(hired.actor)
@@ -186,31 +184,13 @@ class RayEngine:
                 needed = "a GPU" if self._needs_gpu(step) else "a core"
                 print(f"{step.name}: waits for {needed}; the cluster has {_resources()}", flush=True)
 
-    def _answer(self, reference: Any, hired: _Hired) -> tuple[Job | None, UserError | None, bool]:
-        """The job of an actor that has answered, what went wrong with it, and whether the actor is lost.
-
-        Nothing went wrong with a lost actor's job: it is to be tried again, unless that was done too often. Raises
-        UserError if actors are lost again and again before they have a job.
-        """
-        job = hired.job
-        try:
-            problem: UserError | None = ray.get(reference)
-        except RayError as error:
-            problem = self._loss(hired, error)
-            if problem and job is None:
-                raise problem from None
-            return job, problem, True
-        finally:
-            hired.job = None
-        return job, problem, False
-
-    def _loss(self, hired: _Hired, error: RayError) -> UserError | None:
-        """What went wrong where an actor is lost once too often; None where it was not."""
+    def _loss(self, hired: _Hired, job: Job | None, error: RayError) -> UserError | None:
+        """What went wrong where an actor is lost once too often; None where its job is to be tried again."""
         ray.kill(hired.actor)  # It may be cut off and alive.
-        sample = hired.job.last_sample(hired.writer) if hired.job else ""
-        if hired.job:
-            hired.job.drop(hired.writer)
-        name = hired.job.shard.name if hired.job else ""
+        sample = job.last_sample(hired.writer) if job else ""
+        if job:
+            job.drop(hired.writer)
+        name = job.shard.name if job else ""
         self.lost[name] += 1
         if self.lost[name] <= MOST_LOSSES and not isinstance(error, RayTaskError):
             return None

@@ -34,10 +34,18 @@ def work(connection: Connection, pickled: bytes, rank: int) -> None:
 
 
 def _prepared(pickled: bytes, rank: int) -> Step | UserError:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return prepared(pickled, rank)
+
+
+def prepared(pickled: bytes, rank: int | None = None) -> Step | UserError:
+    """A step that this process has opened and set up, to compute in one thread; or what went wrong.
+
+    rank: the worker's number, which picks its accelerator; None if whoever started the process has picked one.
+    """
     try:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
         step: Step = pickle.loads(pickled)
-        if step.on_device:
+        if step.on_device and rank is not None:
             _choose_accelerator(rank)
         keep_freed_memory()
         limit_threads(1)

@@ -22,7 +22,7 @@ from pipeline.tables.triplets import BOXES
 from pipeline.triplets.by_shard import partition
 from pipeline.triplets.generate.box_source import box_source
 from pipeline.triplets.generate.box_table import split_table
-from pipeline.triplets.generate.box_tables import box_tables
+from pipeline.triplets.generate.boxes_by_shard import boxes_by_shard
 from pipeline.triplets.generate.detect import DetectStep, weights_file
 from pipeline.triplets.generate.grid import grid_boxes, grid_level
 from pipeline.triplets.generate.params import DetectorBoxes, FileBoxes, GenerateParams, GridBoxes, GridLevel
@@ -235,7 +235,7 @@ def test_a_detector_is_asked_once_and_its_boxes_are_a_table_per_shard(shard, tmp
     params = GenerateParams.model_validate(GENERATE | {"boxes": detector().model_dump()})
     pairs, found, boxes = ImageShards(shard.parent), [], []
     for _ in range(2):
-        with box_tables(params, tmp_path, pairs, ["train-00000"], tmp_path / "scratch") as (folder, dropped):
+        with boxes_by_shard(params, tmp_path, pairs, ["train-00000"], tmp_path / "scratch") as (folder, dropped):
             assert folder is not None and dropped == {}
             table = folder / "train-00000.parquet"
             found.append(table.read_bytes())
@@ -264,6 +264,6 @@ def test_the_table_keeps_the_detectors_boxes_and_their_order(shard, tmp_path, mo
 
 def test_a_grid_needs_no_tables(shard, tmp_path):
     params = GenerateParams.model_validate(GENERATE)
-    with box_tables(params, tmp_path, ImageShards(shard.parent), ["train-00000"], tmp_path) as found:
+    with boxes_by_shard(params, tmp_path, ImageShards(shard.parent), ["train-00000"], tmp_path) as found:
         assert found == (None, {})
     assert box_source(params.boxes, []).find(["a"]) == [grid_boxes(GridBoxes.model_validate(GENERATE["boxes"]))]

@@ -63,9 +63,7 @@ def run_ranks(count: int, command: Sequence[str]) -> int:
         ]
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(
-                    number, lambda number, _: [rank.send_signal(number) for rank in ranks if rank.is_running()]
-                )
+                signal.signal(number, _passed_to(ranks))
         code = _wait(ranks)
         if code:
             texts = {_text(file): rank for rank, file in enumerate(said, 1) if ranks[rank].returncode}

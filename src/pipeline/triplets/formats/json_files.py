@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,19 +28,19 @@ class JsonWriter:
         self.item(value)
 
 
-@contextmanager
-def json_list(path: Path) -> Iterator[JsonWriter]:
+def json_list(path: Path) -> AbstractContextManager[JsonWriter]:
     """A file that holds one list; it is whole after the block."""
-    with path.open("w", encoding="utf-8") as stream:
-        stream.write("[")
-        yield JsonWriter(stream)
-        stream.write("\n]\n")
+    return _between("[", "]", path)
+
+
+def json_object(path: Path) -> AbstractContextManager[JsonWriter]:
+    """A file that holds one object; it is whole after the block."""
+    return _between("{", "}", path)
 
 
 @contextmanager
-def json_object(path: Path) -> Iterator[JsonWriter]:
-    """A file that holds one object; it is whole after the block."""
+def _between(opening: str, closing: str, path: Path) -> Iterator[JsonWriter]:
     with path.open("w", encoding="utf-8") as stream:
-        stream.write("{")
+        stream.write(opening)
         yield JsonWriter(stream)
-        stream.write("\n}\n")
+        stream.write(f"\n{closing}\n")

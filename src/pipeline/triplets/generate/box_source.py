@@ -1,4 +1,4 @@
-"""The boxes of a batch of images: those of a grid, or those that the table of a shard gives (`box_tables.py`)."""
+"""The boxes of a batch of images: those of a grid, or those that the table of a shard gives (`boxes_by_shard.py`)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pipeline.triplets.generate.params import DetectorBoxes, FileBoxes, Generate
 
 
 @contextmanager
-def box_tables(
+def boxes_by_shard(
     params: GenerateParams, root: Path, pairs: ImageShards, shards: Sequence[str], scratch: Path
 ) -> Iterator[tuple[Path | None, dict[str, int]]]:
     """A folder with the table `<shard>.parquet` of each of `shards`, for as long as the block lasts; None for a grid.
