@@ -50,3 +50,12 @@ def test_aliases_that_multiply_are_named_where_dvc_would_only_work_on(root: Path
     params.write_text("\n".join(["a0: &a0 [x]", *lines, "report: {title: *a11}"]), encoding="utf-8")
     (finding,) = (finding for finding in examine(root, params) if "alias" in finding.text)
     assert finding.kind == "lacks" and f"{params}, line 2" in finding.text
+
+
+@pytest.mark.parametrize(("preset", "has"), [("flickr8k", False), ("flickr8k", True), ("smoke", False)])
+def test_float32_in_place_of_bfloat16_is_noted(
+    root: Path, monkeypatch: pytest.MonkeyPatch, preset: str, has: bool
+) -> None:
+    monkeypatch.setattr("pipeline.execution.precision.has_bfloat16", lambda _: has)
+    notes = [finding for finding in examine(root, root / "presets" / f"{preset}.yaml") if "bfloat16" in finding.text]
+    assert [note.kind for note in notes] == (["note"] if preset == "flickr8k" and not has else [])

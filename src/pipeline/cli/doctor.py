@@ -71,7 +71,7 @@ def examine(root: Path, path: Path) -> list[Finding]:
     findings.append(Finding("ok", f"parameters of {len(sections)} stages in {path.name} are valid"))
     findings += files(root, inputs, sections)
     findings += weights(root, sections)
-    findings += resources(root, needs)
+    findings += resources(root, needs, sections)
     return findings
 
 
@@ -175,8 +175,8 @@ def encoders(value: Any) -> Iterator[EncoderParams]:
             yield from encoders(item)
 
 
-def resources(root: Path, needs: Needs) -> Iterator[Finding]:
-    """Memory, disk and GPU against what the parameters need."""
+def resources(root: Path, needs: Needs, sections: dict[str, BaseModel]) -> Iterator[Finding]:
+    """Memory, disk, GPU and its arithmetic against what the parameters need."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     yield compare("memory", needs.memory_gb, memory)
     yield compare("free disk space (estimate)", needs.disk_gb, shutil.disk_usage(root).free / 1e9)
@@ -189,6 +189,16 @@ def resources(root: Path, needs: Needs) -> Iterator[Finding]:
         yield Finding("lacks", f"valid environment variables: {error}")
     else:
         yield Finding("note", f"about {needs.minutes:g} minutes; here: {where.device}, {where.workers} workers")
+        yield from arithmetic(sections, where.device)
+
+
+def arithmetic(sections: dict[str, BaseModel], device: str) -> Iterator[Finding]:
+    """A note where the parameters ask for bfloat16 and the device does not have it."""
+    if "bfloat16" in {text for values in sections.values() for text in strings(values.model_dump())}:
+        from pipeline.execution.precision import has_bfloat16
+
+        if not has_bfloat16(device.partition(":")[0]):
+            yield Finding("note", "this processor has no bfloat16 arithmetic: float32 takes its place and takes longer")
 
 
 def compare(what: str, needed: float, found: float) -> Finding:

@@ -23,6 +23,7 @@ from pipeline.core.files import atomic_path, hash_bytes, hash_file, hash_json, r
 from pipeline.core.process.machine_limits import free_disk_bytes
 from pipeline.core.process.system_errors import system_error
 from pipeline.execution.closure import code_hash
+from pipeline.execution.precision import has_bfloat16
 from pipeline.execution.step import library_versions
 
 DIGEST_BYTES = len(hash_bytes(b""))
@@ -91,6 +92,7 @@ def training_fingerprint(module: Path, parameters: Any, inputs: Iterable[Path]) 
 def machine_fingerprint(fingerprint: str, processes: int, device: torch.device) -> str:
     """Digest of a training's fingerprint and of what computes it: processes, class of device, versions of libraries.
 
-    Each of them changes the last bits of sums.
+    Each of them changes the last bits of sums; a processor without bfloat16 is a class of its own.
     """
-    return hash_json([fingerprint, processes, device.type, library_versions()])
+    found = device.type if has_bfloat16(device.type) else f"{device.type}, float32 alone"
+    return hash_json([fingerprint, processes, found, library_versions()])

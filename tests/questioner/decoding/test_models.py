@@ -116,12 +116,13 @@ def test_asking(tmp_path: Path):
 
 
 @pytest.mark.parametrize("region_prompt", ["roi_tokens", "mask_channel"])
-def test_bfloat16_rounds_the_probabilities(tmp_path: Path, region_prompt: str):
+def test_bfloat16_rounds_the_probabilities(tmp_path: Path, region_prompt: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipeline.execution.precision.has_bfloat16", lambda _: True)
     path = saved(tmp_path, region_prompt=region_prompt)
     boxes = [box for of_image in BOXES for box in of_image]
     probabilities: list[list[float]] = []
-    for precision in ("float32", "bfloat16"):
-        generator = Generator.load(path, precision)
+    for asked in ("float32", "bfloat16"):
+        generator = Generator.load(path, asked)
         cross = generator.cross_keys_values([annotated.picture(number) for number in range(3)], BOXES)
         texts = generator.decoder.captions(cross, boxes, [1, 2, 3], CAPTIONS.model_copy(update={"top_k": 1}))
         probabilities.append([text.probabilities[0] for text in texts])

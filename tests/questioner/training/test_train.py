@@ -114,13 +114,16 @@ def test_two_processes_train_the_model_of_one(paths: Paths, root: Path):
 
 @pytest.mark.parametrize("region_prompt", ["roi_tokens", "mask_channel", "coordinates"])
 @pytest.mark.parametrize("task", ["generator", "filter"])
-def test_bfloat16_learns_what_float32_learns(paths: Paths, task: str, region_prompt: str):
+def test_bfloat16_learns_what_float32_learns(
+    paths: Paths, task: str, region_prompt: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipeline.execution.precision.has_bfloat16", lambda _: True)
     chosen = params(task=task).model_copy(update={"region_prompt": region_prompt})
     losses = {}
-    for precision in ("float32", "bfloat16"):
-        small_steps = chosen.training.model_copy(update={"precision": precision, "learning_rate": 1e-4})
+    for asked in ("float32", "bfloat16"):
+        small_steps = chosen.training.model_copy(update={"precision": asked, "learning_rate": 1e-4})
         QuestionerTraining(chosen.model_copy(update={"training": small_steps}), paths).run()
-        losses[precision] = pl.read_csv(paths.plots / "validation.csv")["log_likelihood"].to_list()
+        losses[asked] = pl.read_csv(paths.plots / "validation.csv")["log_likelihood"].to_list()
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
     assert losses["bfloat16"] != losses["float32"]
 
