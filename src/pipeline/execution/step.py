@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.core.files import existing_file, hash_file, hash_json
+from pipeline.core.settings import machine
 from pipeline.execution.closure import code_hash
 
 LIBRARIES = ("numpy", "pillow", "pyarrow", "timm", "tokenizers", "torch", "transformers")
@@ -63,7 +65,9 @@ def fingerprints(step: Step, shards: Sequence[Shard], device_class: str) -> dict
         "device": device_class,
         "libraries": library_versions(),
     }
-    hashes = {file: _input_hash(file) for file in dict.fromkeys(file for shard in shards for file in shard.files)}
+    files = list(dict.fromkeys(file for shard in shards for file in shard.files))
+    with ThreadPoolExecutor(machine().workers) as threads:
+        hashes = dict(zip(files, threads.map(_input_hash, files), strict=True))
     return {
         shard.name: hash_json(
             {
