@@ -29,6 +29,7 @@ import torch
 from PIL import Image
 
 from pipeline.core.files import remove
+from pipeline.core.settings import machine
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
 from pipeline.execution.shard_map import map_shards
@@ -36,7 +37,7 @@ from pipeline.execution.step import Shard
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards, ShardWriter, shard_name, stream_shard
 from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
-from pipeline.teacher.step import BATCH, OUTPUT, TeacherStep
+from pipeline.teacher.step import OUTPUT, TeacherStep
 
 WIDTH, HEIGHT, COARSE = 683, 512, 16
 PER_SHARD = 200
@@ -51,11 +52,11 @@ class BareModel(TeacherStep):
     def run(self, shard: Shard, folder: Path) -> None:
         """Run the model on every batch."""
         assert self._encoder is not None
-        pixels = np.load(shard.files[0], mmap_mode="r")
+        pixels, size = np.load(shard.files[0], mmap_mode="r"), self.params.images_per_batch
         with torch.inference_mode():
-            for start in range(0, len(pixels), BATCH):
-                batch = self._encoder.preprocessing.normalise(np.array(pixels[start : start + BATCH]))
-                self._pooled(self._encoder, batch.to(self.device)).float().cpu().numpy()
+            for start in range(0, len(pixels), size):
+                batch = self._encoder.preprocessing.normalise(np.array(pixels[start : start + size]))
+                self._pooled(self._encoder, batch.to(machine().device)).float().cpu().numpy()
 
 
 def jpeg(random: np.random.Generator) -> bytes:

@@ -66,6 +66,22 @@ def test_same_bytes_with_any_number_of_workers(
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_batches_and_bfloat16_change_nothing_but_rounding(
+    tmp_path: Path, pairs: ImageShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINEALIGN_WORKERS", "1")
+    monkeypatch.setattr("pipeline.execution.precision.has_bfloat16", lambda _: True)
+    found = {}
+    for precision, batch in (("float32", 16), ("float32", 5), ("bfloat16", 16)):
+        step = TeacherStep(EmbedTeacherParams(precision=precision, images_per_batch=batch), tmp_path)
+        step.setup()
+        step.run(step.shards(pairs)[0], tmp_path / f"{precision}-{batch}")
+        found[precision, batch] = read_teacher(tmp_path / f"{precision}-{batch}" / OUTPUT).embeddings
+    np.testing.assert_allclose(found["float32", 5], found["float32", 16], atol=2e-3)
+    np.testing.assert_allclose(found["bfloat16", 16], found["float32", 16], atol=0.1)
+    assert not np.array_equal(found["bfloat16", 16], found["float32", 16])
+
+
 def test_class_token(tmp_path: Path, pairs: ImageShards) -> None:
     encoder = ImageEncoderParams(name="timm:test_vit", weights="random", options={"img_size": 64})
     step = TeacherStep(EmbedTeacherParams(encoder=encoder, pooling="cls"), tmp_path)

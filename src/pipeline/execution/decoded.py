@@ -15,22 +15,24 @@ from pipeline.core.samples import at_sample
 from pipeline.execution.ahead import ahead
 from pipeline.execution.process import decoding_threads
 
+Encoded = TypeVar("Encoded")
 Picture = TypeVar("Picture")
 
 
 def decoded_batches(
     tar: Path,
-    pictures: Iterable[tuple[str, bytes]],
+    pictures: Iterable[tuple[str, Encoded]],
     size: int,
-    decode: Callable[[bytes, str], Picture],
+    decode: Callable[[Encoded, str], Picture],
     device: str,
 ) -> Generator[tuple[list[str], list[Picture]]]:
-    """Keys and pictures of every `size` images of a tar; `decode` gets a file's bytes and its place, for messages.
+    """Keys and pictures of every `size` images of a tar.
 
+    pictures: keys with what `decode` gets of each, such as the file's bytes, beside its place for messages.
     device: that of the model; on a CPU pictures are decoded when they are asked for.
     """
 
-    def decode_batch(batch: list[tuple[str, bytes]]) -> tuple[list[str], list[Picture]]:
+    def decode_batch(batch: list[tuple[str, Encoded]]) -> tuple[list[str], list[Picture]]:
         keys = [key for key, _ in batch]
         with at_sample(tar, *keys):
             return keys, [decode(data, f"{tar}: {key}") for key, data in batch]
@@ -38,7 +40,7 @@ def decoded_batches(
     return ahead(decode_batch, _batches(pictures, size), decoding_threads(device))
 
 
-def _batches(pictures: Iterable[tuple[str, bytes]], size: int) -> Iterator[list[tuple[str, bytes]]]:
+def _batches(pictures: Iterable[tuple[str, Encoded]], size: int) -> Iterator[list[tuple[str, Encoded]]]:
     stream = iter(pictures)
     while batch := list(islice(stream, size)):
         yield batch

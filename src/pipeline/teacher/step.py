@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from pipeline.encoders.image.encoder import ImageEncoder
 
-BATCH = 16
 OUTPUT = "teacher"
 
 
@@ -47,12 +46,9 @@ class TeacherStep(Step):
         return [Shard(name, (pairs.path(name),), pairs.listed(name)) for name in pairs.shards()]
 
     def parameters(self) -> dict[str, Any]:
-        """Parameters, digest of the weights, and batch size."""
-        return {
-            "params": self.params.model_dump(mode="json"),
-            "weights": resolve(self.params.encoder, self.root).digest,
-            "batch": BATCH,
-        }
+        """Parameters, and digest of the weights."""
+        weights = resolve(self.params.encoder, self.root).digest
+        return {"params": self.params.model_dump(mode="json"), "weights": weights}
 
     def setup(self) -> None:
         """Load the teacher.
@@ -62,8 +58,7 @@ class TeacherStep(Step):
         from pipeline.encoders.image.encoder import load_image_encoder
 
         classifier = self.params.pooling == "class_probabilities"
-        self.device = machine().device
-        self._encoder = load_image_encoder(self.params.encoder, self.root, classifier).to(self.device)
+        self._encoder = load_image_encoder(self.params.encoder, self.root, classifier).to(machine().device)
         if self.params.pooling == "cls":
             self._encoder.require_class_token("embed_teacher.pooling", "say `pooling: mean`")
 
@@ -72,25 +67,28 @@ class TeacherStep(Step):
         import torch
 
         assert self._encoder is not None
-        preprocessing = self._encoder.preprocessing
+        preprocessing, size, device = self._encoder.preprocessing, self.params.images_per_batch, machine().device
         all_keys: list[str] = []
         parts: list[np.ndarray] = []
         (tar,) = shard.files
-        batches = decoded_batches(tar, stream_shard(tar), BATCH, preprocessing.decode, self.device)
+        batches = decoded_batches(tar, stream_shard(tar), size, preprocessing.decode, device)
         with torch.inference_mode(), closing(batches):
             for keys, pictures in batches:
                 all_keys += keys
                 with at_sample(tar, *keys):
-                    pooled = self._pooled(self._encoder, preprocessing.normalise(np.stack(pictures)).to(self.device))
+                    pooled = self._pooled(self._encoder, preprocessing.normalise(np.stack(pictures)).to(device))
                     parts.append(pooled.float().cpu().numpy())
         write_teacher(folder / OUTPUT / f"{shard.name}.parquet", all_keys, np.concatenate(parts), self.provenance())
 
     def _pooled(self, encoder: ImageEncoder, pixels: Tensor) -> Tensor:
         """One vector per image, [B, D]. pixels: normalised, [B, 3, S, S]."""
-        if self.params.pooling == "class_probabilities":
-            return encoder.class_probabilities(pixels)
-        tokens = encoder(pixels)
-        return tokens[:, 0] if self.params.pooling == "cls" else encoder.mean_pool(tokens)
+        from pipeline.execution.precision import autocast
+
+        with autocast(self.params.precision, pixels.device):
+            if self.params.pooling == "class_probabilities":
+                return encoder.class_probabilities(pixels)
+            tokens = encoder(pixels)
+            return tokens[:, 0] if self.params.pooling == "cls" else encoder.mean_pool(tokens)
 
     def provenance(self) -> TeacherProvenance:
         """What the files say about how they were made."""

@@ -9,8 +9,9 @@ depend on the number of workers.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,12 +24,14 @@ from pipeline.alignment.inputs.init_from import InitFrom
 from pipeline.alignment.inputs.random_crops import random_crops
 from pipeline.alignment.model.params import FeatureParams
 from pipeline.core.files import atomic_path
+from pipeline.core.parameters.bounds import Precision
 from pipeline.core.samples import at_sample
 from pipeline.encoders.image.encoder import ImageEncoder
+from pipeline.execution.decoded import decoded_batches
+from pipeline.execution.precision import autocast
 from pipeline.execution.step import Shard, Step
 from pipeline.storage.shards import stream_shard
 
-BATCH = 8
 TOKENS = "image_tokens"
 CROPS = 5
 """Random stream of the crops."""
@@ -48,6 +51,7 @@ class ImageFeatures(Step):
     init_from: InitFrom
     features: FeatureParams
     image_input: CachedInput
+    precision: Precision = "float32"
     device: str = "cpu"
     _model: ImageEncoder | None = field(default=None, repr=False)
 
@@ -59,7 +63,8 @@ class ImageFeatures(Step):
             "grid": None if isinstance(self.image_input, Activations) else self.features.image_grid,
             "cached": str(self.image_input),
             "crop_scale": self.features.crop_scale,
-            "batch": BATCH,
+            "precision": self.precision,
+            "batch": self.features.images_per_batch,
         }
 
     def setup(self) -> None:
@@ -71,22 +76,23 @@ class ImageFeatures(Step):
         assert self._model is not None
         (tar,) = shard.files
         parts = []
-        jpegs = stream_shard(tar)
-        with torch.inference_mode():
-            while batch := list(islice(jpegs, BATCH)):
-                with at_sample(tar, *(key for key, _ in batch)):
-                    images = np.stack([self._crops(f"{tar}: {key}", key, data, shard.argument) for key, data in batch])
-                    crops = self._model.preprocessing.normalise(images.swapaxes(0, 1).reshape(-1, *images.shape[2:]))
-                    cached = [self._cached(crop.to(self.device)) for crop in crops.split(len(batch))]
+        pictures = ((key, (key, data)) for key, data in stream_shard(tar))
+        crops_of = partial(self._crops, wanted=shard.argument)
+        batches = decoded_batches(tar, pictures, self.features.images_per_batch, crops_of, self.device)
+        with torch.inference_mode(), closing(batches), autocast(self.precision, torch.device(self.device)):
+            for keys, images in batches:
+                with at_sample(tar, *keys):
+                    cached = [self._cached(np.stack(crops)) for crops in zip(*images, strict=True)]
                     parts.append(torch.stack(cached, dim=1).half().cpu().numpy())
         target = folder / TOKENS / f"{shard.name}.npy"
         target.parent.mkdir()
         with atomic_path(target) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.concatenate(parts))
 
-    def _crops(self, where: str, key: str, data: bytes, wanted: dict[str, Any]) -> np.ndarray:
-        """8-bit pixels [crops, S, S, 3] of one image."""
+    def _crops(self, picture: tuple[str, bytes], where: str, wanted: dict[str, Any]) -> list[np.ndarray]:
+        """Each crop's 8-bit pixels [S, S, 3] of one image, given by its key and its file's bytes."""
         assert self._model is not None
+        key, data = picture
         preprocessing = self._model.preprocessing
         whole = preprocessing.decode(data, where)
         mirror, scale = wanted["mirror"], self.features.crop_scale
@@ -95,8 +101,10 @@ class ImageFeatures(Step):
             rngs = [np.random.default_rng([CROPS, number, *key.encode()]) for number in range(wanted["random_crops"])]
             windows = random_crops(data, where, preprocessing, scale, rngs)
             crops += [window[:, ::-1] if mirror and number % 2 else window for number, window in enumerate(windows)]
-        return np.stack(crops)
+        return crops
 
-    def _cached(self, pixels: Tensor) -> Tensor:
+    def _cached(self, images: np.ndarray) -> Tensor:
+        """What is cached of one crop of some images, given their 8-bit pixels [B, S, S, 3]."""
         assert self._model is not None
+        pixels = self._model.preprocessing.normalise(images).to(self.device)
         return self.image_input.before_cut(self._model, pixels, self.features.image_grid)

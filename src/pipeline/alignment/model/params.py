@@ -92,7 +92,7 @@ class TtaParams(Params):
 class FeatureParams(Params):
     """Encoder tokens and augmentation; tokens of frozen encoders are computed once."""
 
-    training_only: ClassVar = frozenset(("hflip", "cached_crops", "crop_scale", "tta"))
+    training_only: ClassVar = frozenset(("hflip", "cached_crops", "crop_scale", "images_per_batch", "tta"))
     """Fields that a training may change while it goes on from a finished model."""
 
     image_grid: int | None = Field(
@@ -116,6 +116,9 @@ class FeatureParams(Params):
         ge=1,
         le=1000,
         description="Crops cached per training image; null: a fresh crop per step (needs a trained image encoder).",
+    )
+    images_per_batch: int = Field(
+        default=8, ge=1, le=65_536, description="Images encoded together before training; batches stay in one shard."
     )
     tta: TtaParams = TtaParams()
 

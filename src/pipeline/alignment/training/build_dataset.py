@@ -152,7 +152,8 @@ def build_images(
     """Training and validation images: their cached tokens or activations, or their pixels."""
     if isinstance(encoders.image_input, Pixels):
         return image_pixels(splits, encoders.image, params)
-    step = ImageFeatures(encoders.init_from, params.features, encoders.image_input, machine().device)
+    precision = params.training.precision
+    step = ImageFeatures(encoders.init_from, params.features, encoders.image_input, precision, machine().device)
     work = [
         Shard(
             name,
