@@ -9,7 +9,7 @@ five boxes and `filter` judges the answers; `align` reads synthetic triplets, as
 pairs and 13 region captions. Every stage runs as the command that it is, from an empty scratch folder. Trainings make
 the preset's few updates, so what grows is their preparation.
 
-Of every process that a stage starts, memory is read twenty times a second: what it holds itself (anonymous pages), and
+Of every process that a stage starts, memory is read five times a second: what it holds itself (anonymous pages), and
 its peak with the files that it maps, which the system may drop. A line is the largest process. Then a straight line is
 fitted through the sizes by least squares, and drawn on to CC3M's 2.9 million pictures.
 """
@@ -53,7 +53,7 @@ STAGES = (
 )
 PER_SHARD, PAIRS, CAPTIONS, TEXTS = 1_000, 31, 13, 3
 CC3M = 2_900_000
-RAW, TRIPLETS = Path("data/raw/growth"), Path("data/raw/triplets/growth")
+RAW, TRIPLETS = Path("data/raw/toyworld/growth"), Path("data/raw/triplets/growth")
 OUTPUTS = ("data", "models", "results", ".finealign")
 WIDTH, HEIGHT, COARSE = 320, 240, 12
 WORDS = ("red", "small", "old", "wooden", "man", "dog", "table", "window", "tree", "hat", "ball", "on", "beside")
@@ -109,7 +109,7 @@ def measured(stage: str, folder: Path) -> Cost:
                 break
             for process in processes:
                 watch.look(process)
-            time.sleep(0.05)
+            time.sleep(0.2)
     wall = time.perf_counter() - start
     if running.wait():
         print(log.read_text(encoding="utf-8")[-2000:], file=sys.stderr)
@@ -207,9 +207,6 @@ def costs(folder: Path, pictures: int) -> Iterator[tuple[str, Cost]]:
             write_triplets(folder / TRIPLETS, ImageShards(folder / "data" / "pairs"))
             use_triplets(folder)
         yield stage, measured(stage, folder)
-        if stage == "align":
-            remove(folder / "params.yaml")
-            set_parameters(folder)
 
 
 def fitted(sizes: list[int], values: list[float]) -> str:
