@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import pytest
 from tests.execution.steps import Shout
 
 from pipeline.core.errors import UserError
+from pipeline.core.files import write_text
+from pipeline.core.process.leftovers import sweep
 from pipeline.execution.finished import LIST, is_whole, link
+from pipeline.execution.job import Job, Writer, attempt
 from pipeline.execution.shard_map import map_shards
 from pipeline.execution.step import Shard
 
@@ -124,6 +128,25 @@ def test_a_changed_shard_is_computed_again(
     assert sorted(path.name for path in counter.iterdir()) == ["0.1", "0.2", "1.1"]
     assert run("third") == right
     assert "2 of 2 shards are done already" in capsys.readouterr().out
+
+
+class Outliving(Shout):
+    """Its stage has been killed, and started again, before it has written the last output."""
+
+    def run(self, shard: Shard, folder: Path) -> None:
+        write_text(folder / "loud" / "0.txt", "A!")
+        sweep(self.counter.parent)
+        write_text(folder / "louder" / "0.txt", "A!")
+
+
+def test_a_worker_that_outlives_its_stage_finishes_no_part_of_a_shard(
+    tmp_path: Path, counter: Path, shards: Callable[..., list[Shard]]
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    job = Job(*shards("a"), tmp_path / "scratch" / "steps" / "shout" / "0")
+    assert isinstance(attempt(Outliving(counter), job, Writer(ended.pid, "-far")), UserError)
+    assert not list(job.folder.parent.iterdir())
 
 
 def test_the_list_holds_size_and_sha256(tmp_path: Path, counter: Path, shards: Callable[..., list[Shard]]) -> None:

@@ -3,6 +3,10 @@
 A finished file is hard-linked into an output, so whoever edits the output in place edits the finished file too. The
 list holds the size and the SHA-256 of every file; it is written when the shard is complete, and compared before the
 files are linked again. Hashing reads about 1 to 2 GB a second and core.
+
+A folder begins with an empty list. A worker that outlives its stage for a moment (on another machine, for one) may
+lose its folder to the next start, which sweeps it, and make part of it anew by writing on; what has no list is not
+complete.
 """
 
 from __future__ import annotations
@@ -18,8 +22,15 @@ from pipeline.core.files import link_or_copy, read_json, write_json
 LIST = "files.json"
 
 
-def write_list(folder: Path) -> None:
-    """Complete a folder with the list of its files."""
+def begin(folder: Path) -> None:
+    """Make a folder for a shard."""
+    folder.mkdir(parents=True)
+    (folder / LIST).touch()
+
+
+def complete(folder: Path) -> None:
+    """Write the list of a folder's files. Raises FileNotFoundError if the folder is not the one that was begun."""
+    (folder / LIST).stat()
     write_json(folder / LIST, _listed(folder))
 
 

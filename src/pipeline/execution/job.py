@@ -17,7 +17,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import remove, temporary_path
 from pipeline.core.process.system_errors import system_error
 from pipeline.core.samples import at_sample, names_kept_in, read_name, sample_of
-from pipeline.execution.finished import write_list
+from pipeline.execution.finished import begin, complete
 from pipeline.execution.step import Shard, Step
 
 
@@ -96,10 +96,10 @@ def attempt(step: Step, job: Job, writer: Writer | None = None) -> UserError | N
 def _run(step: Step, job: Job, writer: Writer) -> None:
     temporary = job.temporary(writer)
     job.drop(writer)
-    temporary.mkdir(parents=True)
+    begin(temporary)
     with names_kept_in(job.sample(writer)), at_sample(job.place):
         step.run(job.shard, temporary)
-    write_list(temporary)
+    complete(temporary)
     try:
         temporary.rename(job.folder)
     except OSError:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.core.files import TEMPORARY, remove
+from pipeline.core.files import TEMPORARY, remove, temporary_path
 
 
 def sweep(folder: Path) -> None:
-    """Remove every temporary file and folder (`core.files.temporary_path`) below `folder` whose process is dead."""
+    """Remove every temporary file and folder (`core.files.temporary_path`) below `folder` whose process is dead.
+
+    Each is renamed first: a worker of the dead process, on another machine, may still write to it by its name.
+    """
     for place, folders, files in os.walk(folder):
         temporary = {name: int(match[1]) for name in (*folders, *files) if (match := TEMPORARY.fullmatch(name))}
         folders[:] = [name for name in folders if name not in temporary]
@@ -20,7 +23,8 @@ def sweep(folder: Path) -> None:
             # Another stage may sweep the same folder at the same time.
             with suppress(FileNotFoundError):
                 if not is_at_work(process, Path(place, name)):
-                    remove(Path(place, name))
+                    gone = Path(place, name).rename(temporary_path(Path(place, name)))
+                    remove(gone)
 
 
 def is_at_work(process: int, path: Path) -> bool:
