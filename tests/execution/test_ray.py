@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.execution.cluster import raylet, two_nodes
 from tests.execution.conftest import Start, is_alive, wait_for
 from tests.execution.steps import Hoarse, Shout
 
@@ -30,16 +31,11 @@ START = 120.0
 
 @pytest.fixture(scope="module")
 def nodes(root: Path) -> Iterator[Any]:
-    """Two nodes with one core each, beside a head that works on nothing."""
-    from ray.cluster_utils import Cluster
-
+    """Two nodes, whose processes find the steps of these tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{root / 'src'}:{root}")
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        for _ in range(2):
-            made.add_node(num_cpus=1)
-        yield made
-        made.shutdown()
+        with two_nodes() as made:
+            yield made
 
 
 @pytest.fixture
@@ -81,8 +77,8 @@ def test_a_lost_node_costs_its_shard_a_new_attempt(
     shards("late", *"abcd")
     running = start()
     wait_for(lambda: len(list(counter.glob("[1-4].1"))) == 4 and (counter / "0.1").exists(), START)
-    raylet = psutil.Process(int((counter / "0.1").read_text())).ppid()
-    lost = next(node for node in cluster.worker_nodes if node.all_processes["raylet"][0].process.pid == raylet)
+    holder = psutil.Process(int((counter / "0.1").read_text())).parent()
+    lost = next(node for node in cluster.worker_nodes if raylet(node) == holder)
     cluster.remove_node(lost, allow_graceful=False)
     cluster.add_node(num_cpus=1)
     ended(running)
