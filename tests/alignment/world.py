@@ -82,9 +82,10 @@ def make(root: Path, train: int = 40, val: int = 12, teacher: EmbedTeacherParams
                 left, right = (str(colour) for colour in rng.choice(list(COLOURS), 2))
                 key = f"{split}{number:03d}"
                 writer.add(key, picture(left, right, number), [f"a {left} and a {right} area"])
-                found, pair = rows_of(key, left, right)
-                regions += found
-                asked.append(pair)
+                if split == "train":
+                    found, pair = rows_of(key, left, right)
+                    regions += found
+                    asked.append(pair)
         manifests.append(writer.manifest())
     MANIFEST.write(paths.pairs / "manifest.parquet", pa.concat_tables(manifests))
     KEPT_DC.write(paths.triplets / "train-00000-dc.parquet", regions)

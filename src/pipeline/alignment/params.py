@@ -41,7 +41,6 @@ class ContrastiveParams(Params):
     synthetic_caption_prob: Share = Field(
         default=0.0, description="Probability of a synthetic text: region captions and answered questions."
     )
-    synthetic_captions: SmallCount = Field(default=4, description="Synthetic texts prepared per image.")
     max_parts: SmallCount = Field(
         default=4, description="Maximum region captions and answered questions in a synthetic text."
     )
@@ -166,9 +165,5 @@ class AlignParams(Params):
             raise ValueError(
                 "loss_weights.answers lets image and question pass the same blocks, so shared_encoder.separate must be "
                 "false and shared_encoder.blocks at least 1"
-            )
-        if self.loss_weights.answers and self.train_encoders.text:
-            raise ValueError(
-                "loss_weights.answers reads stored tokens of questions, so train_encoders.text must be null"
             )
         return self

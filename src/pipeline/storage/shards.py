@@ -23,6 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -265,16 +266,28 @@ class ImageShards:
         """Where each image comes from, by its key."""
         return dict(zip(*(self.manifest[name].to_pylist() for name in ("key", "url")), strict=True))
 
+    @cached_property
+    def starts(self) -> dict[str, int]:
+        """The row of the manifest at which each shard begins, in order; its rows end where the next one's begin."""
+        encoded = self.manifest["shard"].combine_chunks().dictionary_encode()
+        numbers = encoded.indices.to_numpy()
+        firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        return dict(zip(encoded.dictionary.to_pylist(), firsts.tolist(), strict=True))
+
     def shards(self, split: str | None = None) -> list[str]:
         """Names of the shards, of one split or of all, in order."""
-        table = self.manifest
-        if split is not None:
-            table = table.filter(pc.field("split") == split)
-        return sorted(set(table["shard"].to_pylist()))
+        if split is None:
+            return list(self.starts)
+        return sorted(set(self.manifest.filter(pc.field("split") == split)["shard"].unique().to_pylist()))
 
     def rows(self, shard: str) -> pa.Table:
-        """The manifest rows of one shard, in the order of the tar."""
-        return self.manifest.filter(pc.field("shard") == shard)
+        """The manifest rows of one shard, in the order of the tar; none if there is no such shard."""
+        names = list(self.starts)
+        if shard not in self.starts:
+            return self.manifest.slice(0, 0)
+        start, following = self.starts[shard], names.index(shard) + 1
+        end = self.starts[names[following]] if following < len(names) else self.manifest.num_rows
+        return self.manifest.slice(start, end - start)
 
     def listed(self, shard: str, *more: str) -> str:
         """Digest of what the manifest says of a shard's images: a step's results stand or fall with it.
@@ -290,17 +303,24 @@ class ImageShards:
 
     def tars(self, keys: Iterable[str]) -> list[Path]:
         """The tars that hold some images, in order. Raises KeyError for an unknown key."""
-        return [self.path(shard) for shard in sorted({self._locations[key][0] for key in keys})]
+        rows = pa.array([self._row_of[key] for key in keys], pa.int64())
+        return [self.path(shard) for shard in sorted(self.manifest["shard"].take(rows).unique().to_pylist())]
 
     def jpeg(self, key: str) -> bytes:
-        """The bytes of one image, as stored.
-
-        Raises UserError for an unknown key, or if another image stands where the manifest says.
-        """
+        """The bytes of one image, as stored. Raises UserError for an unknown key, or as `jpeg_at`."""
         try:
-            shard, offset, size, digest = self._locations[key]
+            row = self._row_of[key]
         except KeyError:
             raise UserError("An image is not in the shards.", where=self.folder, found=f"key {key!r}") from None
+        return self.jpeg_at(row)
+
+    def jpeg_at(self, row: int) -> bytes:
+        """The bytes of the image in a row of the manifest, as stored.
+
+        Raises UserError if another image stands where the manifest says.
+        """
+        columns = ("key", "shard", "offset", "size", "sha256")
+        key, shard, offset, size, digest = (self.manifest[name][row].as_py() for name in columns)
         where = f"{self.path(shard)}: {key}"
         with self.path(shard).open("rb") as stream:
             stream.seek(offset - tarfile.BLOCKSIZE)
@@ -315,9 +335,8 @@ class ImageShards:
         return decode_image(self.jpeg(key), where=f"{self.folder}: {key}")
 
     @cached_property
-    def _locations(self) -> dict[str, tuple[str, int, int, str]]:
-        columns = (self.manifest[name].to_pylist() for name in ("key", "shard", "offset", "size", "sha256"))
-        return {key: (shard, offset, size, digest) for key, shard, offset, size, digest in zip(*columns, strict=True)}
+    def _row_of(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(self.manifest["key"].to_pylist())}
 
     def _check_tars(self) -> None:
         starts, sizes = (self.manifest[name].to_numpy() for name in ("offset", "size"))

@@ -79,13 +79,14 @@ class Table:
             pq.write_table(table, temporary, compression="zstd")
 
     def read(self, *paths: Path, columns: list[str] | None = None) -> pa.Table:
-        """The rows of one or several files, in the order given, without file metadata.
+        """The rows of one or several files, in the order given, without file metadata; all columns or some.
 
         Raises UserError for a missing or damaged file, another schema, no files, or a repeated key.
         """
         if not paths:
             raise UserError(f"No file of the table '{self.name}' was found.", fix="run the stage that writes it")
-        parts = [self.read_unchecked(path) for path in paths]
+        needed = None if columns is None else [name for name in self.schema.names if name in {*columns, *self.key}]
+        parts = [self.read_unchecked(path, needed) for path in paths]
         table = pa.concat_tables(parts)
         self.check_key(table, where=paths[0] if len(paths) == 1 else f"{paths[0]} … {paths[-1]}")
         return table.select(columns) if columns else table
@@ -140,13 +141,15 @@ class Table:
                 fix="run the stage that writes the table again, so that both come from the same images",
             )
 
-    def read_unchecked(self, path: Path) -> pa.Table:
-        """The rows of one file, whose keys may repeat.
+    def read_unchecked(self, path: Path, columns: list[str] | None = None) -> pa.Table:
+        """The rows of one file, whose keys may repeat; all columns or some.
 
         Raises UserError if the file is missing or damaged, or has another schema.
         """
         try:
-            table = pq.ParquetFile(path).read()
+            with pq.ParquetFile(path) as file:
+                found = file.schema_arrow.remove_metadata()
+                table = file.read(columns) if found.equals(self.schema) else None
         except FileNotFoundError:
             raise UserError(f"A file of the table '{self.name}' is missing.", where=path) from None
         except (pa.ArrowInvalid, OSError) as error:
@@ -156,16 +159,15 @@ class Table:
                 found=str(error),
                 fix="delete it and run the stage that writes it again",
             ) from None
-        table = table.replace_schema_metadata(None)
-        if not table.schema.equals(self.schema):
+        if table is None:
             raise UserError(
                 f"A file does not have the columns of the table '{self.name}'.",
                 where=path,
                 expected=describe(self.schema),
-                found=describe(table.schema),
+                found=describe(found),
                 fix="run the stage that writes it again",
             )
-        return table
+        return table.replace_schema_metadata(None)
 
 
 def describe(schema: pa.Schema) -> str:

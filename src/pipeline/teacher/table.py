@@ -7,12 +7,13 @@ the column holds the probabilities, which sum to one up to the rounding of float
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import UserError
@@ -53,35 +54,34 @@ class TeacherProvenance:
 
 
 @dataclass(frozen=True)
-class TeacherEmbeddings:
-    """Keys of images and their embeddings, float16 [N, D], in the order of the files."""
+class TeacherFolder:
+    """A folder of files that were all made in the same way; dim: width of an embedding."""
 
-    keys: list[str]
-    embeddings: np.ndarray
-    provenance: TeacherProvenance
     folder: Path
+    provenance: TeacherProvenance
+    dim: int
 
-    def check_images(self, known: Collection[str], manifest: Path) -> None:
-        """Raise UserError if an embedding's image is not among the known ones, which `manifest` lists."""
-        keys = pa.table({"key": self.keys})
-        teacher_table(self.embeddings.shape[1]).check_images(keys, known, self.folder, manifest)
+    def of_shard(self, shard: str, keys: pa.Array, named_in: object) -> np.ndarray:
+        """The embeddings of a shard's images, float16 [keys, dim], in the order of the keys.
 
-    def of(self, keys: Sequence[str], named_in: Path) -> np.ndarray:
-        """Embeddings of these images, float16 [N, D], in the order of `keys`.
-
-        Raises UserError, with the file `named_in` that lists the keys, if one is missing.
+        Raises UserError, naming the file `named_in` that lists the keys, if an image has none or if there are those of
+        other images, or as `Table.read` does.
         """
-        row = {key: index for index, key in enumerate(self.keys)}
-        missing = [key for key in keys if key not in row]
-        if missing:
+        path, table = self.folder / f"{shard}.parquet", teacher_table(self.dim)
+        rows = table.read(path)
+        table.check_images(rows, keys.to_pylist(), path, named_in)
+        found = pc.index_in(keys, value_set=rows["key"].combine_chunks())
+        if found.null_count:
+            missing = keys.filter(found.is_null()).to_pylist()
             raise UserError(
                 "Images have no teacher embedding.",
-                where=f"{named_in} and {self.folder}",
+                where=f"{named_in} and {path}",
                 expected="an embedding for every image",
                 found=f"{len(missing)} without, among them {missing[:3]}",
                 fix="run embed_teacher again",
             )
-        return self.embeddings[[row[key] for key in keys]]
+        flat = rows["embedding"].combine_chunks().flatten()
+        return flat.to_numpy(zero_copy_only=False).reshape(-1, self.dim)[found.to_numpy()]
 
 
 def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, provenance: TeacherProvenance) -> None:
@@ -102,11 +102,10 @@ def write_teacher(path: Path, keys: Sequence[str], embeddings: np.ndarray, prove
     table.write(path, rows, provenance.metadata())
 
 
-def read_teacher(folder: Path) -> TeacherEmbeddings:
-    """All files of a folder.
+def open_teacher(folder: Path) -> TeacherFolder:
+    """A folder of the teacher, of whose files only the descriptions are read.
 
-    Raises UserError if there are none, if two files differ in provenance or width (naming both), or as `Table.read`
-    does.
+    Raises UserError if there are none, if one is damaged, or if two differ in provenance or width (naming both).
     """
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
@@ -122,10 +121,7 @@ def read_teacher(folder: Path) -> TeacherEmbeddings:
                 found=f"{other}, {other_table.schema.field('embedding').type}",
                 fix="remove the folder and run embed_teacher again",
             )
-    rows = table.read(*paths)
-    flat = pa.concat_arrays(chunk.flatten() for chunk in rows["embedding"].chunks)
-    embeddings = flat.to_numpy(zero_copy_only=False).reshape(rows.num_rows, -1)
-    return TeacherEmbeddings(rows["key"].to_pylist(), embeddings, provenance, folder)
+    return TeacherFolder(folder, provenance, table.schema.field("embedding").type.list_size)
 
 
 def _described(path: Path) -> tuple[Table, TeacherProvenance]:

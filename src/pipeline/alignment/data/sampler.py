@@ -45,21 +45,3 @@ class Sampler:
             self._epoch = epoch
             self._order = np.random.default_rng([self._seed, ORDER, epoch]).permutation(self._images)
         return int(self._order[index])
-
-
-def choose_texts(
-    captions: list[int], synthetic: list[int], number: int, synthetic_prob: float, rng: np.random.Generator
-) -> list[int]:
-    """`number` texts of one image: each a synthetic caption with the given probability, else a caption.
-
-    An image that lacks one of the two gets the other. No text comes twice before every text of its kind has come once.
-    """
-    pools = {True: synthetic or captions, False: captions or synthetic}
-    orders: dict[bool, list[int]] = {}
-    texts = []
-    for is_synthetic in (rng.random(number) < synthetic_prob).tolist():
-        if not orders.get(is_synthetic):
-            pool = pools[is_synthetic]
-            orders[is_synthetic] = [pool[index] for index in rng.permutation(len(pool))]
-        texts.append(orders[is_synthetic].pop())
-    return texts

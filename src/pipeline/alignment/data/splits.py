@@ -2,91 +2,113 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.alignment.data.text_sources import ImageTexts, describe_images
+from pipeline.alignment.data.text_step import COUNTS, PAIRS, TEXTS, TextsOfImages
+from pipeline.alignment.data.text_table import TextTable, read_mapped
+from pipeline.alignment.data.wrong_answers.draw import WrongAnswers
+from pipeline.alignment.inputs.places import Places
 from pipeline.alignment.params import AlignParams
 from pipeline.core.errors import UserError
-from pipeline.storage.shards import ImageShards
-from pipeline.storage.triplets import read_triplets
-from pipeline.tables.table import Table
+from pipeline.execution.shard_map import map_shards
+from pipeline.execution.step import Shard
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
+from pipeline.storage.triplets import triplet_files
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 TRAIN, VAL = "train", "val"
+WITHOUT = "set contrastive.synthetic_caption_prob and the loss weights of regions, questions and answers to 0"
 
 
 @dataclass(frozen=True)
 class Split:
-    """The images of one split that have a text, in the order of the shards.
+    """The images of one split that have a text, in the order of the shards: where they lie, and their texts."""
 
-    By image: its key, its shard and its row there, the digest of its bytes, its texts.
-    """
-
-    keys: list[str]
-    rows: list[tuple[str, int]]
-    digests: list[str]
-    texts: list[ImageTexts]
+    places: Places
+    texts: TextTable
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Training and validation images, and the shards that hold them."""
+    """Training and validation images, and the shards that hold them.
+
+    pairs: by shard, the file of its PAIRS; wrong: answers to draw from, where a loss needs them.
+    """
 
     shards: ImageShards
+    pairs: dict[str, Path]
     train: Split
     val: Split
+    wrong: WrongAnswers | None
 
 
-def read_splits(pairs: Path, triplets: Path, params: AlignParams) -> Splits:
-    """Both splits; triplets that no loss in use needs are not read, and validation has captions alone.
+def triplets_in_use(params: AlignParams, folder: Path, shards: ImageShards) -> dict[str, dict[str, Path]]:
+    """The files of the kinds of triplets ("dc" and "qa") that a loss in use needs, by kind and shard.
 
-    Raises UserError if a split is empty, if there are no triplets but a loss needs them, or if a triplet's image is not
-    among the pairs.
+    Raises UserError if there are none, or a shard has none.
     """
-    shards = ImageShards(pairs)
     weights, share = params.loss_weights, params.contrastive.synthetic_caption_prob
-    no_regions, no_qa = KEPT_DC.build([]), KEPT_QA.build([])
-    regions = triplets_of_align(KEPT_DC, triplets, shards) if weights.regions or share else no_regions
-    qa = triplets_of_align(KEPT_QA, triplets, shards) if weights.questions or share else no_qa
-    return Splits(
-        shards,
-        train=read_split(shards, TRAIN, regions, qa, params),
-        val=read_split(shards, VAL, no_regions, no_qa, params),
-    )
+    needed = {}
+    if weights.regions or share:
+        needed["dc"] = KEPT_DC
+    if weights.questions or weights.answers or share:
+        needed["qa"] = KEPT_QA
+    return {kind: triplet_files(table, folder, shards, "align", WITHOUT) for kind, table in needed.items()}
 
 
-def triplets_of_align(table: Table, folder: Path, shards: ImageShards) -> pa.Table:
-    """All rows of one kind (KEPT_QA or KEPT_DC). Raises UserError as `storage.triplets.read_triplets` does."""
-    without = "set contrastive.synthetic_caption_prob and the loss weights of regions, questions and answers to 0"
-    return read_triplets(table, folder, shards, "align", without)
+def read_splits(
+    shards: ImageShards, triplets: dict[str, dict[str, Path]], params: AlignParams, folder: Path, scratch: Path
+) -> Splits:
+    """Both splits; validation has captions alone. `folder` is for files that are needed for a moment.
+
+    Raises UserError if a split is empty, or if a triplet's image is not in the shard of its table.
+    """
+    manifest = shards.folder / MANIFEST_FILE
+    names = {split: shards.shards(split) for split in (TRAIN, VAL)}
+    for split, found in names.items():
+        if not found:
+            raise no_images(split, manifest)
+    pairs = {name: folder / "pairs" / f"{name}.parquet" for split in names for name in names[split]}
+    for name, path in pairs.items():
+        PAIRS.write(path, shards.rows(name))
+    work = []
+    for name, path in pairs.items():
+        own = {kind: files[name] for kind, files in triplets.items() if name in files}
+        work.append(Shard(name, (path, *own.values()), {"files": list(own), "manifest": str(manifest)}))
+    counted = bool(params.loss_weights.questions)
+    step = TextsOfImages(composed=bool(params.contrastive.synthetic_caption_prob), counted=counted)
+    outputs = {TEXTS: folder / TEXTS} | ({COUNTS: folder / COUNTS} if counted else {})
+    map_shards(step, work, outputs, scratch)
+    train, val = (read_split(shards, split, folder / TEXTS) for split in names)
+    wrong = WrongAnswers([read_mapped(folder / COUNTS / f"{name}.arrow") for name in names[TRAIN]]) if counted else None
+    return Splits(shards, pairs, train, val, wrong)
 
 
-def read_split(shards: ImageShards, name: str, regions: pa.Table, qa: pa.Table, params: AlignParams) -> Split:
+def read_split(shards: ImageShards, name: str, texts: Path) -> Split:
     """The images of a split that have a text. Raises UserError if there is none."""
-    images = [
-        (shard, row, image) for shard in shards.shards(name) for row, image in enumerate(shards.rows(shard).to_pylist())
-    ]
-    texts = describe_images(
-        {image["key"]: image["captions"] for _, _, image in images},
-        regions.to_pylist(),
-        qa.to_pylist(),
-        params.contrastive,
-        params.questions,
-        params.training.seed,
+    rows = np.flatnonzero(pc.equal(shards.manifest["split"], name).to_numpy()).astype(np.int32)
+    everyone = Places(rows, tuple(shards.starts), np.array(list(shards.starts.values())))
+    places = replace(everyone, rows=rows[TextTable(texts, everyone).described()])
+    if not len(places):
+        raise no_images(name, shards.folder / MANIFEST_FILE)
+    return Split(places, TextTable(texts, places))
+
+
+def no_images(split: str, manifest: Path) -> UserError:
+    """The error for a split without images to learn from."""
+    return UserError(
+        f"The pairs hold no images with captions in split '{split}'.",
+        where=manifest,
+        fix="let fetch_pairs keep some images out as val",
     )
-    described = [(shard, row, image) for shard, row, image in images if texts[image["key"]].whole]
-    if not described:
-        raise UserError(
-            f"The pairs hold no images with captions in split '{name}'.",
-            where=shards.folder / "manifest.parquet",
-            fix="let fetch_pairs keep some images out as val",
-        )
-    return Split(
-        keys=[image["key"] for _, _, image in described],
-        rows=[(shard, row) for shard, row, _ in described],
-        digests=[image["sha256"] for _, _, image in described],
-        texts=[texts[image["key"]] for _, _, image in described],
-    )
+
+
+def groups_of(shards: ImageShards, places: Places) -> np.ndarray:
+    """[images] int32: equal digests of the images' bytes, equal numbers, in order of first appearance."""
+    digests = shards.manifest["sha256"].take(pa.array(places.rows))
+    return digests.combine_chunks().dictionary_encode().indices.to_numpy()

@@ -20,10 +20,16 @@ STREAM = 7
 """Random stream of the draw that fills the queue."""
 
 
+def first_entries(rows: int, size: int, seed: int) -> list[int]:
+    """The rows of the stored table that fill a queue at the start, ascending; size is cut to MAX_ENTRIES and rows."""
+    size = min(size, MAX_ENTRIES, rows)
+    return np.sort(np.random.default_rng([seed, STREAM]).permutation(rows)[:size]).tolist()
+
+
 class TeacherQueue(nn.Module):
     """Ring buffer of `embeddings` [size, D] (L2-normalised) and `groups` [size]; all of it is checkpointed.
 
-    >>> queue = TeacherQueue(torch.eye(3), torch.arange(3), size=2, seed=0)
+    >>> queue = TeacherQueue(torch.eye(3)[:2], torch.arange(2))
     >>> queue.push(torch.tensor([[0.6, 0.8, 0.0]]), torch.tensor([9]))
     >>> len(queue.groups), int(queue.groups[0])
     (2, 9)
@@ -33,13 +39,11 @@ class TeacherQueue(nn.Module):
     groups: Tensor
     position: Tensor
 
-    def __init__(self, embeddings: Tensor, groups: Tensor, size: int, seed: int) -> None:
-        """Fill from the stored table: embeddings [rows, D], groups [rows]; size is cut to MAX_ENTRIES and rows."""
+    def __init__(self, embeddings: Tensor, groups: Tensor) -> None:
+        """Fill with entries: embeddings [size, D], groups [size]."""
         super().__init__()
-        size = min(size, MAX_ENTRIES, len(embeddings))
-        chosen = torch.from_numpy(np.sort(np.random.default_rng([seed, STREAM]).permutation(len(embeddings))[:size]))
-        self.register_buffer("embeddings", embeddings[chosen].clone())
-        self.register_buffer("groups", groups[chosen].clone())
+        self.register_buffer("embeddings", embeddings.clone())
+        self.register_buffer("groups", groups.clone())
         self.register_buffer("position", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()

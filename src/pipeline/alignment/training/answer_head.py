@@ -21,14 +21,16 @@ class AnswerHead(nn.Module):
         super().__init__()
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, words))
 
-    def forward(self, shared: SharedEncoder, image: Tensor, questions: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, shared: SharedEncoder, image: Tensor, text: Tensor, questions: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Sum of the loss over each image's masks [B], and their number [B].
 
-        image: tokens [B, T, D]; questions: as `MaskedQuestions.batch` gives them.
+        image: tokens [B, T, D]; questions: as `MaskedQuestions.batch` gives them; text: their tokens [P, L, D].
         """
         owner, word = questions["owner"], questions["word"]
         if len(owner) == 0:
             return image.new_zeros(len(image)).float(), image.new_zeros(len(image)).float()
         hidden = word != IGNORED
-        states = shared.fuse(image, owner, questions["tokens"], questions["mask"])
+        states = shared.fuse(image, owner, text, questions["mask"])
         return summed_by_image(self.head(states[hidden]), word[hidden], owner[hidden.nonzero()[:, 0]], len(image))

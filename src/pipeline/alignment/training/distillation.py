@@ -8,7 +8,7 @@ part of the finished model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,27 +17,37 @@ from torch.nn import functional
 from pipeline.alignment.losses.contrastive_distillation import contrastive_distillation
 from pipeline.alignment.losses.kl_divergence import kl_divergence
 from pipeline.alignment.losses.squared_error import squared_error
-from pipeline.alignment.losses.teacher_queue import TeacherQueue
+from pipeline.alignment.losses.teacher_queue import TeacherQueue, first_entries
 from pipeline.alignment.params import DistillationParams
-from pipeline.core.errors import UserError
-from pipeline.storage.shards import MANIFEST_FILE, ImageShards
-from pipeline.teacher.table import TeacherEmbeddings, read_teacher
 from pipeline.training.contrastive import Scale
 
 ROW_BY_ROW = {"squared_error": squared_error, "kl": kl_divergence}
 """Losses that compare each prediction only with the target of its own image."""
 
 
-class Distillation(nn.Module):
-    """From what the teacher stored [images, D], with groups [images]; `width`: of the student's embedding."""
+class Targets(Protocol):
+    """What the teacher stored of each image; dim: its width."""
 
-    def __init__(self, params: DistillationParams, teacher: Tensor, groups: Tensor, width: int, seed: int) -> None:
+    dim: int
+
+    def __len__(self) -> int: ...
+
+    def get(self, numbers: Sequence[int]) -> Tensor:
+        """Targets [N, dim] of images."""
+        ...
+
+
+class Distillation(nn.Module):
+    """From what the teacher stored of the images, with groups [images]; `width`: of the student's embedding."""
+
+    def __init__(self, params: DistillationParams, teacher: Targets, groups: Tensor, width: int, seed: int) -> None:
         super().__init__()
         self.kind = params.kind
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, teacher.shape[1]))
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, teacher.dim))
         if params.kind == "contrastive":
             self.scale = Scale(params.temperature, trained=params.learn_temperature)
-            self.queue = TeacherQueue(teacher, groups, params.queue_size, seed)
+            chosen = first_entries(len(teacher), params.queue_size, seed)
+            self.queue = TeacherQueue(teacher.get(chosen), groups[chosen].long())
 
     def predict(self, embeddings: Tensor) -> Tensor:
         """From embeddings […, width] L2-normalised predictions […, D] of the teacher's; for `kl` class logits."""
@@ -62,29 +72,3 @@ class Distillation(nn.Module):
         if self.kind == "contrastive":
             self.queue.push(teacher, group)
             self.scale.clamp()
-
-
-def read_targets(params: DistillationParams, folder: Path, keys: Sequence[str], pairs: ImageShards) -> Tensor:
-    """What the teacher stored of these images, float16 [images, D]: class probabilities, or L2-normalised embeddings.
-
-    Raises UserError if this kind of distillation cannot learn from it, if an image is missing or is not among the
-    pairs, or as `read_teacher` does.
-    """
-    teacher, manifest = read_teacher(folder), pairs.folder / MANIFEST_FILE
-    check_pooling(params, teacher)
-    teacher.check_images(pairs.keys, manifest)
-    stored = torch.from_numpy(teacher.of(keys, manifest))
-    return stored if params.kind == "kl" else functional.normalize(stored.float(), dim=1).half()
-
-
-def check_pooling(params: DistillationParams, teacher: TeacherEmbeddings) -> None:
-    """Raise UserError unless class probabilities meet `kl`, and embeddings another kind."""
-    pooling = teacher.provenance.pooling
-    if (params.kind == "kl") != (pooling == "class_probabilities"):
-        raise UserError(
-            "This kind of distillation cannot learn from what the teacher stored.",
-            where=f"align.distillation.kind and {teacher.folder}",
-            expected="kind kl with pooling class_probabilities, or another kind with another pooling",
-            found=f"kind {params.kind} with pooling {pooling}",
-            fix="change align.distillation.kind, or embed_teacher.pooling and run embed_teacher again",
-        )

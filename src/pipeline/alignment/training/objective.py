@@ -7,8 +7,7 @@
     answers        masked words, from image and question together  (losses/masked_answers.py)
 
 `outputs` gives embeddings, and sums of the masked words' losses, per image; `losses` joins those of the whole batch. A
-loss of weight 0 is not computed, nor is anything that only it needs. The towers (`inputs/towers.py`) give the tokens,
-whether they were cached or the encoders run.
+loss of weight 0 is not computed, nor is anything that only it needs. The towers (`inputs/towers.py`) give the tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from torch import Tensor
 from pipeline.alignment.data.collate import Collator
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
 from pipeline.alignment.data.sampler import Sample, Sampler
-from pipeline.alignment.inputs.towers import AHEAD, Towers
+from pipeline.alignment.inputs.image_input import Pixels
+from pipeline.alignment.inputs.towers import Towers
 from pipeline.alignment.losses.masked_answers import masked_answers
 from pipeline.alignment.losses.region_contrast import region_contrast
 from pipeline.alignment.losses.statement_contrast import statement_contrast
@@ -33,6 +33,9 @@ from pipeline.alignment.training.distillation import Distillation
 from pipeline.alignment.training.validate import validate
 from pipeline.training.contrastive import Scale, info_nce
 from pipeline.training.objective import Objective, decay_groups
+
+DECODED_AHEAD, DRAWN_AHEAD = 8, 2
+"""Updates that are collated ahead, each in a thread: where pictures are decoded, and where only texts are made."""
 
 
 class AlignmentObjective(Objective):
@@ -49,16 +52,16 @@ class AlignmentObjective(Objective):
         data: TrainingSet,
         validation: ValidationSet,
         params: AlignParams,
-        towers: Towers | None = None,
+        towers: Towers,
     ) -> None:
         super().__init__()
-        self.shared, self.weights = shared, params.loss_weights
-        self.towers, self.prefetch = towers or Towers(), AHEAD if towers else 0
+        self.shared, self.towers, self.weights = shared, towers, params.loss_weights
+        self.prefetch = DECODED_AHEAD if isinstance(towers.image_input, Pixels) else DRAWN_AHEAD
         self.encoder_rate = params.train_encoders.learning_rate_scale
         self.hflip = params.features.tta.hflip
         self.texts_per_image = params.contrastive.texts_per_image
         self.validation = validation
-        self.sampler = Sampler(len(data.entries), params.training.batch_size, params.training.seed)
+        self.sampler = Sampler(len(data.texts), params.training.batch_size, params.training.seed)
         self.collator = Collator(data, params, self.sampler)
         self.scale = Scale(params.contrastive.temperature)
         if self.weights.regions:
@@ -80,7 +83,7 @@ class AlignmentObjective(Objective):
 
     def outputs(self, micro: dict[str, Any]) -> dict[str, Tensor]:
         """Embeddings of images and texts [B, D], and what the losses in use need besides."""
-        chunks = [(self.towers.text(inputs, mask), mask) for inputs, mask in micro["chunks"]]
+        chunks = [(self.towers.text(ids, mask), mask) for ids, mask in micro["chunks"]]
         texts = torch.cat([self.shared.embed("text", tokens, mask) for tokens, mask in chunks])
         tokens = self.towers.image(micro["image"])
         out = {"group": micro["group"], "text": texts[micro["text"]], "text_number": micro["numbers"][micro["text"]]}
@@ -100,7 +103,9 @@ class AlignmentObjective(Objective):
             out["text_teacher"] = self.distillation.predict(out["text"])
             out["teacher"] = micro["teacher"]
         if self.weights.answers:
-            out["answer_sum"], out["answer_count"] = self.answer_head(self.shared, tokens, micro["answers"])
+            asked = micro["answers"]
+            words = self.towers.text(asked["ids"], asked["mask"]) if len(asked["ids"]) else asked["ids"]
+            out["answer_sum"], out["answer_count"] = self.answer_head(self.shared, tokens, words, asked)
         return out
 
     def losses(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -147,7 +152,7 @@ class AlignmentObjective(Objective):
 
     def validate(self) -> dict[str, float]:
         """Retrieval on the validation split, in percent."""
-        return validate(self.shared, self.validation, self.hflip)
+        return validate(self.shared, self.validation, self.towers, self.hflip)
 
 
 def same_content(group: Tensor, text_number: Tensor) -> Tensor:

@@ -10,6 +10,9 @@ maps whose outputs correlate most:
 and embed x → Aᵀx, y → Bᵀy. This takes seconds. On a few thousand images it alone is a better retrieval model than
 gradient descent reaches from a random start before it overfits; training goes on from here.
 
+The covariances are summed up batch by batch (`Covariances`), so memory is that of three matrices whatever the number
+of images. Sums are in float64 and about zero, for which inputs should not lie far from it.
+
 Source: Hotelling 1936; Vinod 1976 for the ridge; weighting by the correlations Σ: Gong et al. 2014, section 3.3.
 """
 
@@ -19,29 +22,57 @@ import torch
 from torch import Tensor, nn
 
 
-def ridge_cca(images: Tensor, texts: Tensor, owner: Tensor, ridge: float, size: int) -> tuple[Tensor, Tensor]:
+class Covariances:
+    """Means and covariances of images and of texts, and between both over true pairs, of all that was added."""
+
+    def __init__(self, image_dim: int, text_dim: int) -> None:
+        self._images, self._texts = 0, 0
+        self._x, self._paired, self._y = (_zeros(dim) for dim in (image_dim, image_dim, text_dim))
+        self._xx, self._yy = _zeros(image_dim, image_dim), _zeros(text_dim, text_dim)
+        self._xy = _zeros(image_dim, text_dim)
+
+    def add(self, images: Tensor, texts: Tensor, owner: Tensor) -> None:
+        """Count images [N, Dx] and their texts [M, Dy]; owner: [M], the image of each text."""
+        x, y = images.double(), texts.double()
+        self._images, self._texts = self._images + len(x), self._texts + len(y)
+        self._x += x.sum(dim=0)
+        self._y += y.sum(dim=0)
+        self._paired += x[owner].sum(dim=0)
+        self._xx += x.T @ x
+        self._yy += y.T @ y
+        self._xy += x[owner].T @ y
+
+    @property
+    def means(self) -> tuple[Tensor, Tensor]:
+        """Of images [Dx] and of texts [Dy]."""
+        return self._x / self._images, self._y / self._texts
+
+    def matrices(self) -> tuple[Tensor, Tensor, Tensor]:
+        """C_xx [Dx, Dx], C_yy [Dy, Dy] and C_xy [Dx, Dy]."""
+        x, y = self.means
+        xx, yy = self._xx / self._images - torch.outer(x, x), self._yy / self._texts - torch.outer(y, y)
+        return xx, yy, self._xy / self._texts - torch.outer(self._paired / self._texts, y)
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
+
+
+def ridge_cca(found: Covariances, ridge: float, size: int) -> tuple[Tensor, Tensor]:
     """Maps [Dx, size] and [Dy, size], float64; columns beyond the rank are zero.
 
-    images: [N, Dx]; texts: [M, Dy]; owner: [M], the image of each text. Both are centred here. Each map is scaled so
-    that its outputs have a mean norm of 1.
+    Each map is scaled so that its outputs have a mean squared norm of 1, which is the trace of WᵀCW.
     """
-    x, y = centred(images.double()), centred(texts.double())
-    per_image = torch.zeros(len(x), y.shape[1], dtype=torch.float64).index_add_(0, owner, y)
-    crossed = x.T @ per_image / len(y)
-    left, right = inverse_root(x.T @ x / len(x), ridge), inverse_root(y.T @ y / len(y), ridge)
-    u, s, v = torch.linalg.svd(left @ crossed @ right, full_matrices=False)
+    xx, yy, xy = found.matrices()
+    left, right = inverse_root(xx, ridge), inverse_root(yy, ridge)
+    u, s, v = torch.linalg.svd(left @ xy @ right, full_matrices=False)
     maps = []
-    for values, root, vectors in ((x, left, u), (y, right, v.T)):
-        weights = torch.zeros(values.shape[1], size, dtype=torch.float64)
+    for covariance, root, vectors in ((xx, left, u), (yy, right, v.T)):
+        weights = _zeros(len(covariance), size)
         rank = min(size, len(s))
         weights[:, :rank] = (root @ vectors * s)[:, :rank]
-        maps.append(weights / (values @ weights).norm(dim=1).mean().clamp(min=1e-12))
+        maps.append(weights / (weights.T @ covariance @ weights).trace().sqrt().clamp(min=1e-12))
     return maps[0], maps[1]
-
-
-def centred(values: Tensor) -> Tensor:
-    """Rows minus their mean."""
-    return values - values.mean(dim=0)
 
 
 def inverse_root(covariance: Tensor, ridge: float) -> Tensor:
@@ -52,7 +83,7 @@ def inverse_root(covariance: Tensor, ridge: float) -> Tensor:
 
 
 @torch.no_grad()
-def set_linear(layer: nn.Linear, weights: Tensor, inputs: Tensor) -> None:
-    """Make the layer x → (x - mean of inputs) · weights."""
+def set_linear(layer: nn.Linear, weights: Tensor, mean: Tensor) -> None:
+    """Make the layer x → (x - mean) · weights."""
     layer.weight.copy_(weights.T.float())
-    layer.bias.copy_(-(inputs.double().mean(dim=0) @ weights).float())
+    layer.bias.copy_(-(mean @ weights).float())

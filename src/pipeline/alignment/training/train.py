@@ -1,33 +1,33 @@
-"""The body of the stage `align`: read, cache, train on cached tokens or end to end, save."""
+"""The body of the stage `align`: read, cache, train, save."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.alignment.data.dataset import TrainingSet, ValidationSet
-from pipeline.alignment.data.splits import Splits, read_splits
+from pipeline.alignment.data.splits import Splits, read_splits, triplets_in_use
+from pipeline.alignment.data.teacher_targets import check_teacher, prepare_targets
+from pipeline.alignment.inputs.image_cache import alone_in
 from pipeline.alignment.inputs.image_input import Pixels
-from pipeline.alignment.inputs.token_cache import alone_in
-from pipeline.alignment.inputs.towers import EncodedImages, EncodedTexts, EncoderTowers
+from pipeline.alignment.inputs.towers import Towers
 from pipeline.alignment.model.aligned_model import AlignmentModel
 from pipeline.alignment.model.checkpoint import ModelConfig, save
 from pipeline.alignment.model.shared_encoder import SharedEncoder
 from pipeline.alignment.params import AlignParams
-from pipeline.alignment.training.build_answers import read_answers
+from pipeline.alignment.training.build_answers import check_masks, read_answers
 from pipeline.alignment.training.build_dataset import Encoders, build_datasets, load_encoders
-from pipeline.alignment.training.distillation import read_targets
 from pipeline.alignment.training.init_shared import init_shared_encoder
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.core.files import hash_file
 from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
 from pipeline.execution.process import CPU_THREADS, fixed_threads
-from pipeline.storage.shards import MANIFEST_FILE
+from pipeline.storage.shards import MANIFEST_FILE, ImageShards
 from pipeline.training.checkpoint import training_fingerprint
 from pipeline.training.history import History
 from pipeline.training.loop import train
@@ -65,18 +65,22 @@ def align(params: AlignParams, paths: Paths) -> dict[str, Any]:
 def assemble(params: AlignParams, paths: Paths) -> Assembled:
     """Read the tables, load the encoders, and prepare what the losses in use need.
 
-    Raises UserError for whatever is missing or does not fit, before anything is computed.
+    Raises UserError for whatever is missing or does not fit, mostly before anything is computed.
     """
-    weights = params.loss_weights
-    splits = read_splits(paths.pairs, paths.triplets, params)
-    teacher = answers = None
-    if weights.distillation:
-        teacher = read_targets(params.distillation, paths.teacher, splits.train.keys, splits.shards)
+    weights, shards = params.loss_weights, ImageShards(paths.pairs)
+    triplets = triplets_in_use(params, paths.triplets, shards)
+    teacher = check_teacher(params.distillation, paths.teacher, shards) if weights.distillation else None
     encoders = load_encoders(params, paths.root)
     if weights.answers:
-        answers = read_answers(splits, paths.triplets, encoders.text.encoder)
-    with alone_in(paths.scratch / "align"):
-        data, validation = build_datasets(splits, teacher, answers, encoders, params, paths.scratch)
+        check_masks(encoders.text.encoder)
+    folder = paths.scratch / "align"
+    with alone_in(folder):
+        splits = read_splits(shards, triplets, params, folder, paths.scratch)
+        targets = prepare_targets(teacher, splits, folder, paths.scratch) if teacher else None
+        answers = None
+        if weights.answers:
+            answers = read_answers(splits.train.texts.answers(), paths.triplets, encoders.text.encoder)
+        data, validation = build_datasets(splits, targets, answers, encoders, params, folder, paths.scratch)
     return Assembled(splits, encoders, build_objective(encoders, data, validation, params))
 
 
@@ -84,19 +88,14 @@ def build_objective(
     encoders: Encoders, data: TrainingSet, validation: ValidationSet, params: AlignParams
 ) -> AlignmentObjective:
     """The objective before the first update: a function of the seed, the data, and the model to start from."""
-    towers, tokens = None, data
-    if params.train_encoders.end_to_end:
-        towers = EncoderTowers(encoders.image, encoders.text, params, encoders.image_input)
-        towers.to(machine().device).eval()
-        tokens = replace(data, images=EncodedImages(data.images, towers), texts=EncodedTexts(data.texts, towers))
-        validation = replace(
-            validation, images=EncodedImages(validation.images, towers), texts=EncodedTexts(validation.texts, towers)
-        )
+    for encoder in (encoders.image, encoders.text):
+        encoder.to(machine().device)
+    towers = Towers(encoders.image, encoders.text, params, encoders.image_input)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.training.seed)
         shared = SharedEncoder(params.shared_encoder, encoders.image.dim, encoders.text.dim)
         if encoders.shared is None:
-            init_shared_encoder(shared, tokens, params)
+            init_shared_encoder(shared, data, towers, params)
         else:
             shared.load_state_dict(encoders.shared.state_dict())
         return AlignmentObjective(shared, data, validation, params, towers)
@@ -115,7 +114,7 @@ def training_tars(assembled: Assembled) -> list[Path]:
     if not isinstance(assembled.encoders.image_input, Pixels):
         return []
     splits = assembled.splits
-    return splits.shards.tars([*splits.train.keys, *splits.val.keys])
+    return [splits.shards.path(shard) for split in (splits.train, splits.val) for shard in split.places.by_shard()]
 
 
 def publish(
@@ -151,16 +150,15 @@ def metrics(history: History, objective: AlignmentObjective, splits: Splits) -> 
             "val": {
                 **directions,
                 "mean_recall": round(best["mean_recall"], 2),
-                "images": len(splits.val.keys),
-                "captions": len(objective.validation.captions),
+                "images": len(splits.val.places),
+                "captions": int(splits.val.texts.counts("captions").sum()),
             }
         },
         "training": {
-            "images": len(splits.train.keys),
-            "captions": sum(len(described.captions) for described in texts),
-            "composed_texts": sum(len(described.synthetic) for described in texts),
-            "region_captions": sum(len(described.regions) for described in texts),
-            "statements": sum(len(described.questions) for described in texts),
+            "images": len(splits.train.places),
+            "captions": int(texts.counts("captions").sum()),
+            "region_captions": int(texts.counts("phrases").sum()),
+            "questions": int(texts.counts("questions").sum()),
             "steps": int(history.validation[-1]["step"]),
             "best_step": history.best_step,
             "parameters_trained": sum(p.numel() for p in objective.parameters() if p.requires_grad),

@@ -7,55 +7,82 @@
 
 A phrase may become the subject of a statement only if it is the image's one thing of that name: all its region
 captions with the same noun then have one box. So a text says nothing that its parts do not say.
+
+A caption is made when it is drawn, and of all the image's rows only those are looked at that it is made of: rows are
+tried in a random order until there are enough parts. So a part that two rows tell comes twice as often.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.alignment.data.statements.convert import statement
 from pipeline.alignment.data.synthetic_captions.compose import Part, clause, compose, is_caption_like, thing
 from pipeline.alignment.data.synthetic_captions.locations import with_location
 from pipeline.alignment.params import ContrastiveParams
 from pipeline.storage.boxes import Box
 
 
-def synthetic_captions(
-    regions: Sequence[tuple[Box, str]], statements: Sequence[str], params: ContrastiveParams, rng: np.random.Generator
-) -> list[str]:
-    """Distinct synthetic captions of one image; none if it has no parts, or if `synthetic_caption_prob` is 0."""
-    parts = list(parts_of(regions, statements))
-    if not parts or params.synthetic_caption_prob == 0.0:
-        return []
-    captions = []
-    for _ in range(params.synthetic_captions):
-        most = min(params.max_parts, len(parts))
-        chosen = [parts[index] for index in rng.permutation(len(parts))[: int(rng.integers(1, most + 1))]]
-        located = rng.random(len(chosen)) < params.location_phrase_prob
-        captions.append(compose([placed(part) if says else part for part, says in zip(chosen, located, strict=True)]))
-    return list(dict.fromkeys(captions))
+class SyntheticCaptions:
+    """Those of one image. regions: boxes with phrases; asked: questions with answers."""
 
+    def __init__(self, regions: Sequence[tuple[Box, str]], asked: Sequence[tuple[str, str]]) -> None:
+        self._regions, self._asked = regions, asked
+        self._parts: dict[int, Part | None] = {}
 
-def parts_of(regions: Sequence[tuple[Box, str]], statements: Sequence[str]) -> dict[Part, None]:
-    """The distinct parts of which an image's synthetic captions may consist, in the order given."""
-    parts: dict[Part, None] = {}
-    boxes: dict[str, set[Box]] = defaultdict(set)
-    for box, phrase in regions:
+    def __len__(self) -> int:
+        return len(self._regions) + len(self._asked)
+
+    def possible(self) -> bool:
+        """Whether there is any part."""
+        return any(self.part(row) for row in range(len(self)))
+
+    def draw(self, params: ContrastiveParams, rng: np.random.Generator) -> str | None:
+        """One caption of 1 to `max_parts` parts, all numbers equally likely; fewer where there are fewer. None without.
+
+        It depends on the generator's state, and on no caption that was drawn before.
+        """
+        number = int(rng.integers(1, min(params.max_parts, len(self)) + 1)) if len(self) else 0
+        chosen: dict[Part, None] = {}
+        for row in rng.permutation(len(self)).tolist():
+            part = self.part(row) if len(chosen) < number else None
+            if part:
+                chosen.setdefault(part)
+        located = (rng.random(len(chosen)) < params.location_phrase_prob).tolist()
+        parts = [placed(part) if says else part for part, says in zip(chosen, located, strict=True)]
+        return compose(parts) if parts else None
+
+    def part(self, row: int) -> Part | None:
+        """The part that a row tells, regions first; None if it tells none."""
+        if row not in self._parts:
+            first = len(self._regions)
+            self._parts[row] = self._of_region(row) if row < first else self._of_statement(*self._asked[row - first])
+        return self._parts[row]
+
+    def _of_region(self, row: int) -> Part | None:
+        box, phrase = self._regions[row]
+        if not is_caption_like(phrase):
+            return None
         part = clause(phrase) or thing(phrase, box)
-        if is_caption_like(phrase) and part.text:
-            parts.setdefault(part)
-            boxes[part.noun].add(box)
-    for statement in statements:
-        if is_caption_like(statement):
-            part = clause(statement)
-            if part is not None and part.noun in boxes:
-                part = part.apart() if len(boxes[part.noun]) > 1 else part.at(*boxes[part.noun])
-            part = part or thing(statement, None)
-            if part.text:
-                parts.setdefault(part)
-    return parts
+        return part if part.text else None
+
+    def _of_statement(self, question: str, answer: str) -> Part | None:
+        text = statement(question, answer)
+        if not is_caption_like(text):
+            return None
+        part = clause(text)
+        if part is not None:
+            boxes = self._boxes(part.noun)
+            part = part.apart() if len(boxes) > 1 else part.at(*boxes) if boxes else part
+        part = part or thing(text, None)
+        return part if part.text else None
+
+    def _boxes(self, noun: str) -> set[Box]:
+        """The boxes of the regions with a noun. Only phrases with these letters can have it, so others are not read."""
+        rows = [row for row, (_, phrase) in enumerate(self._regions) if noun in phrase.lower()]
+        return {self._regions[row][0] for row in rows if (part := self.part(row)) and part.noun == noun}
 
 
 def placed(part: Part) -> Part:

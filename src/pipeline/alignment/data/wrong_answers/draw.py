@@ -9,22 +9,29 @@ holding", …; see `frames.py`), in proportion to how often they gave it, so it 
 
 Yes and no are each other's wrong answers.
 
-Source: CREPE and NegCLIP (Yuksekgonul et al. 2023) for hard negative texts that differ in one fact.
+Of each frame the MOST most frequent answers are kept, so a draw takes the same time however many rows there are. A
+random order in which frequent answers come sooner is that of an exponential race: e / w ascending, with e an
+exponential variable and w the frequency of each answer. It is the order of drawing in proportion to w without putting
+back, and stays so for the answers that are left when some are passed over.
+
+Source: CREPE and NegCLIP (Yuksekgonul et al. 2023) for hard negative texts that differ in one fact; Efraimidis and
+Spirakis 2006 for the race.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.alignment.data.statements.convert import converted
 from pipeline.alignment.data.statements.phrases.answers import named
 from pipeline.alignment.data.statements.phrases.word_lists import NO_STATEMENT
 from pipeline.alignment.data.wrong_answers.alike import may_both_be_true, says_little
+from pipeline.alignment.data.wrong_answers.counts import frame_digest, most_frequent
 from pipeline.alignment.data.wrong_answers.frames import frames
-from pipeline.tables.questions import lowered
 
 YES_NO = {"yes": "no", "no": "yes"}
 FEWEST = 4
@@ -33,25 +40,27 @@ TRIED = 20
 """Answers of one frame that are tried for one question."""
 
 
-class WrongAnswers:
-    """Draws plausible wrong answers. Built from all kept pairs: (question, answer), in a fixed order."""
+MOST = 1000
+"""Answers of a frame that are kept: what comes behind them is rare, and often odd."""
 
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for question, answer in pairs:
-            for frame in frames(question):
-                counts[frame][lowered(answer)] += 1
-        self._answers: Mapping[str, tuple[list[str], np.ndarray]] = {
-            name: (list(counter), np.array(list(counter.values()), dtype=np.float64))
-            for name, counter in counts.items()
-        }
+
+class WrongAnswers:
+    """Draws plausible wrong answers. shards: what `count_answers` gives of each shard."""
+
+    def __init__(self, shards: Sequence[Sequence[pa.RecordBatch]]) -> None:
+        kept = pa.Table.from_batches(most_frequent(shards, MOST)).sort_by("frame")
+        frame, answers = kept["frame"].to_numpy(), kept["answer"].combine_chunks().dictionary_encode()
+        self._frames, self._starts = np.unique(frame, return_index=True)
+        self._ends = np.append(self._starts[1:], len(frame))
+        self._counts = kept["count"].to_numpy().astype(np.float32)
+        self._answers, self._texts = answers.indices.to_numpy(), answers.dictionary
 
     def draw(self, question: str, right: set[str], number: int, rng: np.random.Generator) -> list[str]:
         """At most `number` distinct answers that are not in `right` (lower case), drawn by their frequency."""
         if right & YES_NO.keys():
             return [] if len(right) > 1 else [YES_NO[answer] for answer in right]
-        known = [frame for frame in frames(question) if frame in self._answers]
-        rich = [frame for frame in known if len(self._answers[frame][0]) > FEWEST]
+        known = [found for frame in frames(question) if (found := self._of(frame))]
+        rich = [found for found in known if len(found) > FEWEST]
         if not known or not right:
             return []
         form = {converted(question, answer) is None for answer in right}
@@ -66,14 +75,21 @@ class WrongAnswers:
                 found.append(answer)
         return found
 
-    def _in_order(self, frame: str, right: set[str], rng: np.random.Generator) -> Iterator[str]:
-        """Answers of a frame in a random order, the frequent ones sooner; at most TRIED."""
-        answers, counts = self._answers[frame]
-        weights = np.where([answer in right or answer in YES_NO for answer in answers], 0.0, counts)
-        possible = int((weights > 0).sum())
-        if possible:
-            chosen = rng.choice(len(answers), size=min(TRIED, possible), replace=False, p=weights / weights.sum())
-            yield from (answers[index] for index in chosen)
+    def _of(self, frame: str) -> range:
+        """Where the answers to a frame lie; empty for one that is not known."""
+        digest = np.uint64(frame_digest(frame))
+        place = int(np.searchsorted(self._frames, digest))
+        if place == len(self._frames) or self._frames[place] != digest:
+            return range(0)
+        return range(int(self._starts[place]), int(self._ends[place]))
+
+    def _in_order(self, own: range, right: set[str], rng: np.random.Generator) -> Iterator[str]:
+        """Answers of a frame in a random order, the frequent ones sooner; at most TRIED that are not right."""
+        arrival = rng.standard_exponential(len(own)) / self._counts[own.start : own.stop]
+        passed = len(right) + len(YES_NO)
+        answers = (self._texts[self._answers[own.start + place]].as_py() for place in np.argsort(arrival))
+        others = (answer for answer in islice(answers, TRIED + passed) if answer not in right and answer not in YES_NO)
+        yield from islice(others, TRIED)
 
 
 def is_wrong(answer: str, right: set[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Images and texts come as cached tokens or as raw input, behind one protocol each.
+"""Images come as cached tokens or as pixels, behind one protocol.
 
 A *crop* is one version of an image. Crop 0 is the whole image; crop 1 is its mirror image where mirror images are used;
 behind them come random crops, if any are cached.
@@ -26,14 +26,4 @@ class Images(Protocol):
         self, numbers: Sequence[int], crops: Sequence[int], rngs: Sequence[np.random.Generator] | None = None
     ) -> Tensor:
         """Inputs [N, …] of images, each in the crop asked for; a fresh random crop is drawn from the image's `rngs`."""
-        ...
-
-
-class Texts(Protocol):
-    """Texts by number. lengths: [texts], in tokens."""
-
-    lengths: np.ndarray
-
-    def get(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Inputs [N, L, …] of texts, padded to the longest, and mask [N, L] bool."""
         ...
