@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from tests.alignment import world
 
 from pipeline.alignment.inputs.image_input import Tokens
 from pipeline.alignment.inputs.image_tokens import ImageFeatures
-from pipeline.alignment.inputs.text_tokens import encode
 from pipeline.core.samples import sample_of
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
@@ -36,10 +34,3 @@ def test_an_error_names_the_images(tmp_path: Path, jpeg: Callable[..., bytes], m
     with pytest.raises(ValueError, match="a bug") as caught:
         step.run(Shard("train-00000", (writer.path,), {"mirror": False, "random_crops": 0}), tmp_path)
     assert sample_of(caught.value) == f"{writer.path}: a … c"
-
-
-def test_an_error_names_the_texts() -> None:
-    model: Any = SimpleNamespace(dim=2, encoder=SimpleNamespace(tokenize=fail))
-    with pytest.raises(ValueError, match="a bug") as caught:
-        encode(model, ["a cat", "two cats"], "cpu")
-    assert sample_of(caught.value) == "texts: 'a cat' … 'two cats'"

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from tests.alignment import world
@@ -20,7 +21,6 @@ from timm.models.vision_transformer import Block
 from pipeline.alignment.data.masked_questions import IGNORED
 from pipeline.alignment.data.sampler import Sample
 from pipeline.alignment.data.splits import read_splits
-from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
 from pipeline.alignment.losses.masked_answers import masked_answers, summed_by_image
 from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import SharedEncoder

@@ -74,7 +74,7 @@ def test_copies_and_equal_captions_are_positives() -> None:
 def test_the_stage_trains_saves_and_repeats_itself(paths: Paths) -> None:
     metrics = align(world.params(), paths)
     first = hash_file(paths.alignment / WEIGHTS)
-    assert metrics["retrieval"]["val"]["images"] == 12 and metrics["training"]["statements"] == 40
+    assert metrics["retrieval"]["val"]["images"] == 12 and metrics["training"]["questions"] == 40
     assert (paths.plots / "training.csv").read_text().startswith("step,")
     model, transform, tokenizer = load(paths.alignment)
     image = transform(decode_image(world.picture("red", "blue", 1), "test"))[None]

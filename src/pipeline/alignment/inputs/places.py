@@ -37,8 +37,5 @@ class Places:
         """The rows of the images in each shard that has some, in order."""
         shards = np.searchsorted(self.starts, self.rows, side="right") - 1
         firsts = np.flatnonzero(np.diff(shards, prepend=-1))
-        parts = np.split(self.rows, firsts[1:])
-        return {
-            self.shards[shards[first]]: part - self.starts[shards[first]]
-            for first, part in zip(firsts, parts, strict=True)
-        }
+        numbers, parts = shards[firsts].tolist(), np.split(self.rows, firsts)[1:]
+        return {self.shards[n]: part - self.starts[n] for n, part in zip(numbers, parts, strict=True)}
