@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ from pipeline.storage.shards import ImageShards, ShardWriter
 from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
-from pipeline.teacher.table import read_teacher, teacher_metrics
+from pipeline.teacher.table import TeacherFolder, open_teacher, teacher_metrics
 
 COUNTS = {"train-00000": 18, "train-00001": 3, "val-00000": 2}
 
@@ -36,12 +37,20 @@ def pairs(tmp_path: Path, jpeg: Callable[..., bytes]) -> ImageShards:
     return ImageShards(tmp_path / "pairs")
 
 
+def keys_of(pairs: ImageShards, shard: str) -> pa.Array:
+    return pairs.rows(shard)["key"].combine_chunks()
+
+
+def stored(teacher: TeacherFolder, pairs: ImageShards, key: str) -> np.ndarray:
+    shard, row = key.rsplit("-", 1)
+    return teacher.of_shard(shard, keys_of(pairs, shard), "manifest")[int(row)]
+
+
 def test_embeddings_are_means_of_tokens(tmp_path: Path, pairs: ImageShards) -> None:
     params = EmbedTeacherParams()
     step = TeacherStep(params, tmp_path)
     map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
-    teacher = read_teacher(tmp_path / "teacher")
-    assert teacher.keys == pairs.manifest["key"].to_pylist()
+    teacher = open_teacher(tmp_path / "teacher")
 
     encoder = load_image_encoder(params.encoder, tmp_path)
     assert teacher.provenance.weights == encoder.weights_hash
@@ -50,7 +59,7 @@ def test_embeddings_are_means_of_tokens(tmp_path: Path, pairs: ImageShards) -> N
         pixels = encoder.preprocessing.pixels(pairs.image(key))
         with torch.inference_mode():
             expected = encoder(encoder.preprocessing.normalise(pixels[None])).mean(dim=1)[0]
-        np.testing.assert_allclose(teacher.of([key], tmp_path)[0], expected.numpy(), rtol=5e-3, atol=5e-3)
+        np.testing.assert_allclose(stored(teacher, pairs, key), expected.numpy(), rtol=5e-3, atol=5e-3)
 
 
 def test_same_bytes_with_any_number_of_workers(
@@ -92,7 +101,7 @@ def test_class_token(tmp_path: Path, pairs: ImageShards) -> None:
     pixels = np.stack([loaded.preprocessing.pixels(pairs.image(f"val-00000-{index}")) for index in range(2)])
     with torch.inference_mode():
         expected = loaded(loaded.preprocessing.normalise(pixels))[:, 0]
-    found = read_teacher(tmp_path / "out" / OUTPUT).embeddings
+    found = open_teacher(tmp_path / "out" / OUTPUT).of_shard("val-00000", keys_of(pairs, "val-00000"), tmp_path)
     np.testing.assert_allclose(found, expected.numpy(), rtol=5e-3, atol=5e-3)
 
 
@@ -112,15 +121,16 @@ def test_class_probabilities(tmp_path: Path, pairs: ImageShards) -> None:
     step = TeacherStep(params, tmp_path)
     map_shards(step, step.shards(pairs), into={OUTPUT: tmp_path / "teacher"}, scratch=tmp_path / "scratch")
 
-    teacher = read_teacher(tmp_path / "teacher")
+    teacher = open_teacher(tmp_path / "teacher")
     assert teacher.provenance.pooling == teacher_metrics(tmp_path / "teacher", pairs.manifest)["pooling"]
     assert teacher.provenance.pooling == "class_probabilities"
-    np.testing.assert_allclose(teacher.embeddings.astype(np.float64).sum(axis=1), 1, atol=2e-3)
+    found = teacher.of_shard("val-00000", keys_of(pairs, "val-00000"), tmp_path)
+    np.testing.assert_allclose(found.astype(np.float64).sum(axis=1), 1, atol=2e-3)
     encoder = load_image_encoder(params.encoder, tmp_path)
     pixels = encoder.preprocessing.normalise(encoder.preprocessing.pixels(pairs.image("val-00000-0"))[None])
     with torch.inference_mode():
         expected = model.half().float().forward_head(encoder(pixels)).softmax(dim=1)[0]
-    np.testing.assert_allclose(teacher.of(["val-00000-0"], tmp_path)[0], expected.numpy(), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(stored(teacher, pairs, "val-00000-0"), expected.numpy(), rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize("encoder", [ImageEncoderParams(), ImageEncoderParams(name="timm:test_vit", weights="random")])

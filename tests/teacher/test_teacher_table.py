@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.teacher.table import TeacherProvenance, read_teacher, teacher_metrics, write_teacher
+from pipeline.teacher.table import TeacherProvenance, open_teacher, teacher_metrics, write_teacher
 
 PROVENANCE = TeacherProvenance(model="timm:x", weights="w0", preprocessing="p0", pooling="mean")
 
@@ -24,12 +24,12 @@ def write(folder: Path, shard: int, provenance: TeacherProvenance = PROVENANCE, 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     for shard in (1, 0):
         write(tmp_path, shard)
-    teacher = read_teacher(tmp_path)
-    assert teacher.provenance == PROVENANCE
-    assert teacher.keys == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
-    assert teacher.embeddings.dtype == np.float16
+    teacher = open_teacher(tmp_path)
+    assert (teacher.provenance, teacher.dim) == (PROVENANCE, 4)
     expected = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
-    np.testing.assert_allclose(teacher.of(["1-2", "1-0"], tmp_path), expected[[2, 0]], rtol=1e-3, atol=1e-3)
+    found = teacher.of_shard("train-00001", pa.array(["1-2", "1-0", "1-1"]), tmp_path)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, expected[[2, 0, 1]], rtol=1e-3, atol=1e-3)
     schema = pq.read_schema(tmp_path / "train-00000.parquet")
     assert schema.field("embedding").type == pa.list_(pa.field("item", pa.float16()), 4)
 
@@ -38,7 +38,7 @@ def test_probabilities_sum_to_one_up_to_rounding(tmp_path: Path) -> None:
     logits = 4 * np.random.default_rng(0).normal(size=(5, 1000))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     write_teacher(tmp_path / "train-00000.parquet", list("abcde"), probabilities.astype(np.float32), PROVENANCE)
-    found = read_teacher(tmp_path).embeddings
+    found = open_teacher(tmp_path).of_shard("train-00000", pa.array(list("abcde")), tmp_path)
     np.testing.assert_allclose(found.astype(np.float64).sum(axis=1), 1, atol=2e-3)
     np.testing.assert_allclose(found, probabilities, rtol=1e-3, atol=1e-7)
 
@@ -52,20 +52,24 @@ def test_two_provenances_are_refused_by_both_names(tmp_path: Path, field: str) -
     write(tmp_path, 0)
     write(tmp_path, 1, provenance=replace(PROVENANCE, **{field: "other"}))
     with pytest.raises(UserError, match=r"train-00000\.parquet and .*train-00001\.parquet"):
-        read_teacher(tmp_path)
+        open_teacher(tmp_path)
 
 
 def test_two_widths_are_refused(tmp_path: Path) -> None:
     write(tmp_path, 0)
     write(tmp_path, 1, dim=5)
     with pytest.raises(UserError, match="same way"):
-        read_teacher(tmp_path)
+        open_teacher(tmp_path)
 
 
-def test_missing_images_are_named(tmp_path: Path) -> None:
+def test_missing_and_other_images_are_named(tmp_path: Path) -> None:
     write(tmp_path, 0)
-    with pytest.raises(UserError, match=r"manifest[\s\S]*9-9"):
-        read_teacher(tmp_path).of(["0-1", "9-9"], tmp_path / "manifest.parquet")
+    for keys, message in (
+        (["0-0", "0-1", "0-2", "9-9"], r"manifest[\s\S]*9-9"),
+        (["0-0", "0-1"], r"not there[\s\S]*0-2"),
+    ):
+        with pytest.raises(UserError, match=message):
+            open_teacher(tmp_path).of_shard("train-00000", pa.array(keys), tmp_path / "manifest.parquet")
 
 
 def test_not_finite(tmp_path: Path) -> None:
@@ -77,17 +81,17 @@ def test_not_finite(tmp_path: Path) -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no teacher embeddings"):
-        read_teacher(tmp_path)
+        open_teacher(tmp_path)
     path = tmp_path / "train-00000.parquet"
     path.write_bytes(b"PAR1")
     with pytest.raises(UserError, match="damaged"):
-        read_teacher(tmp_path)
+        open_teacher(tmp_path)
     pq.write_table(pa.table({"key": ["a"]}), path)
     with pytest.raises(UserError, match="does not say"):
-        read_teacher(tmp_path)
+        open_teacher(tmp_path)
     pq.write_table(pa.table({"key": ["a"]}).replace_schema_metadata(PROVENANCE.metadata()), path)
     with pytest.raises(UserError, match="does not have the columns of the table 'teacher'"):
-        read_teacher(tmp_path)
+        open_teacher(tmp_path).of_shard("train-00000", pa.array(["a"]), tmp_path)
 
 
 def test_images_are_counted_against_the_manifest(tmp_path: Path) -> None:

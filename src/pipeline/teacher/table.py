@@ -70,7 +70,7 @@ class TeacherFolder:
         path, table = self.folder / f"{shard}.parquet", teacher_table(self.dim)
         rows = table.read(path)
         table.check_images(rows, keys.to_pylist(), path, named_in)
-        found = pc.index_in(keys, value_set=rows["key"].combine_chunks())
+        found = pc.call_function("index_in", [keys], pc.SetLookupOptions(rows["key"].combine_chunks()))
         if found.null_count:
             missing = keys.filter(found.is_null()).to_pylist()
             raise UserError(

@@ -3,36 +3,38 @@
 import math
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipeline.alignment.inputs.token_cache import ImageTokens, TextTokens
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from tests.alignment import world
 from tests.alignment.training.test_train import gradient, objective
 from timm.models.vision_transformer import Block
 
-from pipeline.alignment.data.masked_questions import IGNORED
+from pipeline.alignment.data.masked_questions import IGNORED, MaskedQuestions
 from pipeline.alignment.data.sampler import Sample
-from pipeline.alignment.data.splits import read_splits
+from pipeline.alignment.data.text_table import SCHEMA, ImageTexts
+from pipeline.alignment.inputs.image_cache import ImageTokens
 from pipeline.alignment.losses.masked_answers import masked_answers, summed_by_image
 from pipeline.alignment.model.params import SharedEncoderParams
 from pipeline.alignment.model.shared_encoder import SharedEncoder
-from pipeline.alignment.training.build_answers import mask_answers, read_answers
+from pipeline.alignment.training.build_answers import check_masks, read_answers
 from pipeline.alignment.training.objective import AlignmentObjective
-from pipeline.alignment.training.train import align
+from pipeline.alignment.training.train import align, assemble
 from pipeline.core.errors import UserError
 from pipeline.core.files import hash_file
 from pipeline.core.stage import Paths
 from pipeline.encoders.common.checkpoint import WEIGHTS
 from pipeline.encoders.text.encoder import TextEncoder, load_text_encoder
-from pipeline.encoders.text.masked_text import tokenize_masked
+from pipeline.encoders.text.masked_text import pieces, tokenize_masked
 from pipeline.tables.triplets import KEPT_DC, KEPT_QA
 
 ALONE = {"contrastive": 0.0, "distillation": 0.0, "regions": 0.0, "questions": 0.0, "answers": 1.0}
@@ -54,36 +56,43 @@ def text_encoder(paths: Paths) -> TextEncoder:
     return load_text_encoder(world.params().text_encoder, paths.root)
 
 
-def pair(question: str, answer: str, key: str = "a") -> dict[str, str]:
-    return {"key": key, "question": question, "answer": answer}
+def image(*asked: tuple[str, str]) -> ImageTexts:
+    questions, answers = ([pair[index] for pair in asked] for index in (0, 1))
+    row = {"captions": [], "boxes": [], "phrases": [], "questions": questions, "answers": answers, "described": True}
+    return ImageTexts(pa.RecordBatch.from_pylist([row], schema=SCHEMA), 0)
 
 
 def test_answers_become_masks(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     encoder = text_encoder(paths)
-    rows = [pair("What color is the area? ", answer) for answer in ("red", " Red", "blue", "red and blue", "a " * 9)]
-    found = mask_answers([*rows, pair("what color?", "red", "elsewhere")], ["b", "a"], encoder)
-    (red, blue), (_, both) = ([text for text, _ in found[1][:2]], found[1][2])
-    assert found[0] == [] and len(found[1]) == 3
-    assert (
-        red == blue == "what color is the area? [MASK]" and found[1][2][0] == "what color is the area?" + 3 * " [MASK]"
-    )
-    assert both[::2] == [found[1][0][1][0], found[1][1][1][0]]
-    assert "1 of 4 answers have no word or too many" in capsys.readouterr().out
+    answers = ["red", " Red", "blue", "red and blue", "a " * 9]
+    found = read_answers([pa.array(answers), pa.array([], pa.string())], paths.triplets, encoder)
+    assert "1 of 5 answers have no word or too many" in capsys.readouterr().out
+    (red,), (blue,), both = (pieces(encoder, [answer])[0] for answer in ("red", "blue", "red and blue"))
+    assert found.words.tolist() == sorted({red, blue, *both})
+    texts = image(*(("What color is the area? ", answer) for answer in answers))
+    question = "what color is the area?"
+    expected = {(f"{question} [MASK]", (red,)), (f"{question} [MASK]", (blue,)), (question + 3 * " [MASK]", (*both,))}
+    for seed in range(5):
+        drawn = found.draw(texts, 9, np.random.default_rng(seed))
+        assert len(drawn) == 3 and {(text, tuple(ids)) for text, ids in drawn} == expected
+        assert found.draw(texts, 2, np.random.default_rng(seed)) == drawn[:2]
+    assert found.draw(image(), 2, np.random.default_rng(0)) == []
 
 
 def test_batches_name_the_words_at_the_masked_places(paths: Paths) -> None:
-    found = objective(paths, loss_weights=ALONE)
-    data, encoder = found.collator._data, text_encoder(paths)
-    assert data.answers is not None and data.answers.words == sorted(set(data.answers.words))
-    text_of = {number: str(text) for text, number in data.answers.texts.number.items()}
-    drawn = [data.answers.pairs[0], [], data.answers.pairs[1]]
-    batch = data.answers.batch(drawn)
-    assert batch["owner"].tolist() == [0, 0, 2, 2]
-    for row, (number, words) in enumerate([*drawn[0], *drawn[2]]):
-        ids = tokenize_masked(encoder, [text_of[number]])[0][0]
+    answers, encoder = answers_of(objective(paths, loss_weights=ALONE)), text_encoder(paths)
+    assert answers.words.tolist() == sorted(set(answers.words.tolist()))
+    rng = np.random.default_rng(0)
+    texts = [image(("What is it?", "red"), ("What else?", "a blue area")), image(), image(("And there?", "white"))]
+    drawn = [answers.draw(own, 2, rng) for own in texts]
+    batch = answers.batch(drawn)
+    assert batch["owner"].tolist() == [0, 0, 2]
+    for row, (text, words) in enumerate([*drawn[0], *drawn[2]]):
+        ids = tokenize_masked(encoder, [text])[0][0]
         places = (batch["word"][row] != IGNORED).nonzero()[:, 0]
         assert places.tolist() == (ids == encoder.mask_id).nonzero()[:, 0].tolist()
-        assert batch["word"][row, places].tolist() == words and int(batch["mask"][row].sum()) == len(ids)
+        assert answers.words[batch["word"][row, places]].tolist() == words
+        assert int(batch["mask"][row].sum()) == len(ids)
 
 
 def fused(params: SharedEncoderParams) -> tuple[SharedEncoder, dict[str, torch.Tensor]]:
@@ -171,16 +180,16 @@ def test_the_gradient_is_the_same_in_micro_batches(paths: Paths) -> None:
     whole, expected = gradient(found, paths, None)
     parts, cached = gradient(found, paths, 2)
     assert set(whole) == {"contrastive", "answers"} and parts == pytest.approx(whole, rel=1e-4)
-    assert whole["answers"] == pytest.approx(math.log(len(words_of(found))), rel=0.3)
+    assert whole["answers"] == pytest.approx(math.log(len(answers_of(found).words)), rel=0.3)
     for a, b in zip(expected, cached, strict=True):
         assert torch.allclose(a, b, atol=1e-5)
     assert all(p.grad is not None and bool(p.grad.any()) for p in found.answer_head.parameters())
 
 
-def words_of(found: AlignmentObjective) -> list[int]:
+def answers_of(found: AlignmentObjective) -> MaskedQuestions:
     answers = found.collator._data.answers
     assert answers is not None
-    return answers.words
+    return answers
 
 
 def test_the_loss_adds_and_changes_nothing_else(paths: Paths) -> None:
@@ -190,9 +199,6 @@ def test_the_loss_adds_and_changes_nothing_else(paths: Paths) -> None:
         f"answer_head.head.{layer}.{part}" for layer in (0, 1) for part in ("weight", "bias")
     }
     assert all(torch.equal(value, more[name]) for name, value in state.items())
-    texts = [found.collator._data.texts for found in (off, on)]
-    assert isinstance(texts[0], TextTokens) and isinstance(texts[1], TextTokens)
-    assert texts[0].number == texts[1].number
     assert off.collator._data.answers is None
     micros = [found.collate(found.batch(2), 2) for found in (off, on)]
     assert set(micros[1]) - set(micros[0]) == {"answers"}
@@ -202,11 +208,12 @@ def test_the_loss_adds_and_changes_nothing_else(paths: Paths) -> None:
     assert "answers" not in off.losses(outputs[0]) and "answers" in on.losses(outputs[1])
 
 
-def test_images_without_pairs_have_no_part(paths: Paths) -> None:
+def test_images_without_pairs_have_no_part(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     found = objective(paths, loss_weights=ALONE)
-    answers = found.collator._data.answers
-    assert answers is not None
-    answers.pairs[3] = []
+    draw = MaskedQuestions.draw
+    monkeypatch.setattr(
+        MaskedQuestions, "draw", lambda self, texts, *args: [] if texts._row == 3 else draw(self, texts, *args)
+    )
     samples = [Sample(3, 0), Sample(4, 1)]
     both = found.outputs(found.collate(samples, 0))
     assert both["answer_count"].tolist() == [0.0, 4.0] and float(both["answer_sum"][0].detach()) == 0.0
@@ -223,7 +230,7 @@ def trained(found: AlignmentObjective, steps: int) -> float:
         optimiser.step()
     found.eval()
     with torch.no_grad():
-        samples = [Sample(image, image) for image in range(len(found.collator._data.entries))]
+        samples = [Sample(image, image) for image in range(len(found.collator._data.texts))]
         return float(found.losses(found.outputs(found.collate(samples, 0)))["answers"])
 
 
@@ -232,11 +239,13 @@ def test_answers_are_learned_from_the_images(paths: Paths) -> None:
         return objective(paths, loss_weights=ALONE, shared_encoder={"width": 16, "heads": 2, "pooling": "mean"})
 
     seeing, blind = fresh(), fresh()
-    answers, images = blind.collator._data.answers, blind.collator._data.images
-    assert answers is not None
-    assert isinstance(images, ImageTokens)
-    images._rows = [images._rows[number] for number in np.random.default_rng(0).permutation(len(images))]
-    counts = Counter(word for own in answers.pairs for _, words in own for word in words)
+    data = blind.collator._data
+    assert isinstance(data.images, ImageTokens)
+    rows = np.random.default_rng(0).permutation(len(data.images))
+    data.images._places = replace(data.images._places, rows=rows)
+    encoder = text_encoder(paths)
+    said = [answer for number in rows for _, answer in data.texts[int(number)].asked]
+    counts = Counter(word for own in pieces(encoder, said) for word in own)
     shares = [count / counts.total() for count in counts.values()]
     unigram = -sum(share * math.log(share) for share in shares)
     found, shuffled = trained(seeing, 80), trained(blind, 80)
@@ -256,13 +265,14 @@ def test_the_stage_repeats_itself_and_keeps_the_head_out_of_the_model(paths: Pat
 
 
 def test_mistakes(paths: Paths, tmp_path: Path) -> None:
-    splits = read_splits(paths.pairs, paths.triplets, world.params())
-    encoder = text_encoder(paths)
+    given = world.params(loss_weights=ALONE)
     row = KEPT_QA.read_folder(paths.triplets, "*-qa.parquet").to_pylist()[0]
+    KEPT_DC.write(tmp_path / "train-00000-dc.parquet", [])
     for rows, message in (([], "no answers to mask"), ([row | {"key": "nowhere"}], "images that are not there")):
         KEPT_QA.write(tmp_path / "train-00000-qa.parquet", rows)
         with pytest.raises(UserError, match=message):
-            read_answers(splits, tmp_path, encoder)
+            assemble(given, replace(paths, triplets=tmp_path))
+    encoder = text_encoder(paths)
     encoder.mask_id = None
     with pytest.raises(UserError, match="no mask token"):
-        read_answers(splits, paths.triplets, encoder)
+        check_masks(encoder)

@@ -91,7 +91,8 @@ def read_splits(
 
 def read_split(shards: ImageShards, name: str, texts: Path) -> Split:
     """The images of a split that have a text. Raises UserError if there is none."""
-    rows = np.flatnonzero(pc.equal(shards.manifest["split"], name).to_numpy()).astype(np.int32)
+    own = pc.call_function("equal", [shards.manifest["split"], pa.scalar(name)])
+    rows = np.flatnonzero(own.to_numpy()).astype(np.int32)
     everyone = Places(rows, tuple(shards.starts), np.array(list(shards.starts.values())))
     places = replace(everyone, rows=rows[TextTable(texts, everyone).described()])
     if not len(places):

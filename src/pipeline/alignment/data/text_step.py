@@ -69,7 +69,7 @@ class TextsOfImages(Step):
             write_mapped(folder / COUNTS / f"{shard.name}.arrow", *counts)
 
     def _described(self, table: pa.RecordBatch) -> np.ndarray:
-        described = pc.list_value_length(table.column("captions")).to_numpy() > 0
+        described = table.column("captions").value_lengths().to_numpy() > 0
         if self.composed:
             for row in np.flatnonzero(~described).tolist():
                 texts = ImageTexts(table, row)
@@ -82,7 +82,7 @@ def spoken(captions: pa.ListArray) -> pa.ListArray:
     # Python knows more kinds of blanks than Arrow, so what Arrow finds to be one is only a first guess.
     flat = captions.flatten().to_pylist()
     says = np.array([bool(caption.strip()) for caption in flat], dtype=bool)
-    ends = np.concatenate([[0], np.cumsum(pc.list_value_length(captions).to_numpy())])
+    ends = np.concatenate([[0], np.cumsum(captions.value_lengths().to_numpy())])
     offsets = np.concatenate([[0], np.cumsum(says)])[ends]
     return listed(offsets, captions.flatten().filter(pa.array(says)))
 
@@ -98,7 +98,7 @@ def rows_of(
         types = [table.schema.field(column).type for column in columns]
         return tuple(listed(np.zeros(len(keys) + 1, np.int64), pa.array([], kind)) for kind in types)
     rows = table.read(path, columns=["key", *columns])
-    found = pc.index_in(rows["key"].combine_chunks(), value_set=keys)
+    found = pc.call_function("index_in", [rows["key"].combine_chunks()], pc.SetLookupOptions(keys))
     if found.null_count:
         table.check_images(rows, keys.to_pylist(), path, manifest)
     images = found.to_numpy()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.alignment.inputs.places import Places
 from pipeline.core.files import atomic_path
@@ -105,7 +104,7 @@ class TextTable:
 
     def counts(self, column: str) -> np.ndarray:
         """[images] int32: how many of a column each image has."""
-        return self._gathered(lambda table: pc.list_value_length(table.column(column)))
+        return self._gathered(lambda table: table.column(column).value_lengths())
 
     def _gathered(self, of: Callable[[pa.RecordBatch], pa.Array]) -> np.ndarray:
         parts = self._places.by_shard().items()

@@ -37,5 +37,6 @@ class Places:
         """The rows of the images in each shard that has some, in order."""
         shards = np.searchsorted(self.starts, self.rows, side="right") - 1
         firsts = np.flatnonzero(np.diff(shards, prepend=-1))
-        numbers, parts = shards[firsts].tolist(), np.split(self.rows, firsts)[1:]
-        return {self.shards[n]: part - self.starts[n] for n, part in zip(numbers, parts, strict=True)}
+        numbers: list[int] = shards[firsts].tolist()
+        parts = zip(numbers, np.split(self.rows, firsts)[1:], strict=True)
+        return {self.shards[number]: part - self.starts[number] for number, part in parts}

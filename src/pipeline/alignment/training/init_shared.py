@@ -63,9 +63,8 @@ def init_skip_pooling(shared: SharedEncoder, data: TrainingSet, towers: Towers, 
     pairs = PAIRS_TRAINED if trained else PAIRS
     chosen = spread(len(data.images), pairs)
     number = min(TEXTS_OF_AN_IMAGE, max(1, pairs // len(chosen)))
-    layers = shared.skip["image"], shared.skip["text"]
-    assert isinstance(layers[0], nn.Linear) and isinstance(layers[1], nn.Linear)
-    found = Covariances(layers[0].in_features, layers[1].in_features)
+    layers = [layer for name in ("image", "text") if isinstance(layer := shared.skip[name], nn.Linear)]
+    found = Covariances(*(layer.in_features for layer in layers))
     for start in range(0, len(chosen), BATCH):
         numbers = chosen[start : start + BATCH]
         images = pool_images(shared, EncodedImages(data.images, towers), numbers, every_crop=not trained)

@@ -11,7 +11,6 @@ from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.alignment.data.wrong_answers.frames import frames
 from pipeline.tables.questions import lowered
@@ -34,7 +33,7 @@ def count_answers(questions: pa.StringArray, answers: pa.StringArray) -> list[pa
     digests = [[frame_digest(frame) for frame in frames(text)] for text in question.dictionary.to_pylist()]
     lower = pa.array([lowered(text) for text in answer.dictionary.to_pylist()], pa.string())
     by_pair = pa.array(digests, pa.list_(pa.uint64())).take(question.indices)
-    parents = pc.list_parent_indices(by_pair)
+    parents = by_pair.value_parent_indices()
     counted = pa.table(
         {
             "frame": by_pair.flatten(),

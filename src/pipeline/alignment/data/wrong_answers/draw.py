@@ -59,8 +59,8 @@ class WrongAnswers:
         """At most `number` distinct answers that are not in `right` (lower case), drawn by their frequency."""
         if right & YES_NO.keys():
             return [] if len(right) > 1 else [YES_NO[answer] for answer in right]
-        known = [found for frame in frames(question) if (found := self._of(frame))]
-        rich = [found for found in known if len(found) > FEWEST]
+        known = [own for frame in frames(question) if (own := self._of(frame))]
+        rich = [own for own in known if len(own) > FEWEST]
         if not known or not right:
             return []
         form = {converted(question, answer) is None for answer in right}
