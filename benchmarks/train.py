@@ -10,7 +10,7 @@ peer's is `open_clip_train.train.train_one_epoch` over `get_wds_dataset`, with a
 cores. Captions fill the text encoder's length, so neither gains by padding less; freed memory is kept for both, as our
 trainings do. Rounds alternate; a figure is the median over all steps but each round's first ones.
 
-*Cached* is the regime on stored tokens: same modules, encoders frozen, only the shared encoder computes. Arithmetic of
+*Cached* is the regime on stored image tokens: same modules, encoders frozen, only text and shared encoder compute. Arithmetic of
 an update is counted (`torch.utils.flop_counter`), so what it allows is the end-to-end speed times the ratio of both.
 """
 
@@ -41,7 +41,6 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.alignment.inputs.towers import EncoderTowers
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.objective import AlignmentObjective
 from pipeline.alignment.training.train import assemble
@@ -178,13 +177,12 @@ class Peer(nn.Module):
 
     def __init__(self, objective: AlignmentObjective) -> None:
         super().__init__()
-        assert isinstance(objective.towers, EncoderTowers)
         self.towers, self.shared = objective.towers, objective.shared
         self.logit_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def forward(self, pixels: Tensor, ids: Tensor) -> dict[str, Tensor]:
         """Both embeddings and the scale. pixels: [B, 3, S, S], normalised; ids: [B, L]."""
-        encoder, mask = self.towers.image_encoder, ids != 0
+        encoder, mask = self.towers.encoders[0], ids != 0
         image = self.shared.embed("image", pool_tokens(encoder(pixels), encoder, None))
         text = self.shared.embed("text", self.towers.text(ids, mask), mask)
         return {"image_features": image, "text_features": text, "logit_scale": self.logit_scale.exp()}
@@ -224,7 +222,7 @@ def peer_steps(args: argparse.Namespace, paths: Paths) -> Steps:
     options.device, options.rank, options.world_size, options.distributed = args.device, 0, 1, False
     options.distill = options.horovod = options.wandb = False
     model = Peer(objective).to(args.device)
-    encoder, text = model.towers.image_encoder, model.towers.text_encoder.encoder
+    encoder, text = model.towers.encoders[0], model.towers.encoders[1].encoder
     preprocessing = encoder.preprocessing
     transform = image_transform(
         preprocessing.size, True, tuple(preprocessing.mean), tuple(preprocessing.std), aug_cfg={"scale": (0.9, 1.0)}

@@ -89,7 +89,7 @@ TrainedBlocks = Annotated[int, Field(ge=1, le=1000)] | Literal["all"] | None
 
 
 class TrainEncodersParams(Params):
-    """Fine-tuning of the encoders, end to end; all null: frozen, on cached tokens."""
+    """Fine-tuning of the encoders, end to end; all null: frozen, image tokens are cached."""
 
     image: TrainedBlocks = Field(
         default=None, description="Last blocks of the image encoder to train, or all; null: none."

@@ -1,1 +1,1 @@
-"""Images and texts as the shared encoder reads them: cached tokens, or encoders that run along."""
+"""Images and texts as the shared encoder reads them: what is cached of images, and encoders that run along."""

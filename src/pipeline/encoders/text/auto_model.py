@@ -1,6 +1,7 @@
 """Text models of other kinds than BERT, through transformers' AutoModel and AutoTokenizer, from a folder."""
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,14 @@ def load_auto_model(
         )
     check_finite(model.state_dict(), folder)
 
+    lock = Lock()
+
     def encode(texts: Sequence[str], max_length: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = tokenizer(list(texts), padding="longest", truncation=True, max_length=max_length, return_tensors="np")
+        # Padding and truncation are state of the tokenizer, which threads that collate batches would change at once.
+        with lock:
+            rows = tokenizer(
+                list(texts), padding="longest", truncation=True, max_length=max_length, return_tensors="np"
+            )
         return rows["input_ids"].astype(np.int64), rows["attention_mask"].astype(np.int64)
 
     return AutoTokens(model.float()), encode, int(config.hidden_size), tokenizer.mask_token_id
