@@ -10,8 +10,9 @@ peer's is `open_clip_train.train.train_one_epoch` over `get_wds_dataset`, with a
 cores. Captions fill the text encoder's length, so neither gains by padding less; freed memory is kept for both, as our
 trainings do. Rounds alternate; a figure is the median over all steps but each round's first ones.
 
-*Cached* is the regime on stored image tokens: same modules, encoders frozen, only text and shared encoder compute. Arithmetic of
-an update is counted (`torch.utils.flop_counter`), so what it allows is the end-to-end speed times the ratio of both.
+*Cached* is the regime on stored image tokens: same modules, encoders frozen, and only text encoder and shared encoder
+compute. Arithmetic of an update is counted (`torch.utils.flop_counter`), so what it allows is the end-to-end speed
+times the ratio of both.
 """
 
 from __future__ import annotations

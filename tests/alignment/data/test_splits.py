@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.alignment import world
 
@@ -76,6 +76,7 @@ def test_copies_of_an_image_are_one_group(tmp_path: Path) -> None:
     assert groups_of(shards, Places(np.arange(4), ["train-00000"], np.array([0]))).tolist() == [0, 1, 0, 2]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.integers(0, 99))
 def test_a_place_is_the_shard_and_the_row_there(sizes: list[int], seed: int) -> None:
     everyone = [(str(shard), row) for shard, size in enumerate(sizes) for row in range(size)]
