@@ -144,7 +144,8 @@ def test_a_worker_that_outlives_its_stage_finishes_no_part_of_a_shard(
 ) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    job = Job(*shards("a"), tmp_path / "scratch" / "steps" / "shout" / "0")
+    (shard,) = shards("a")
+    job = Job(shard, tmp_path / "scratch" / "steps" / "shout" / "0")
     assert isinstance(attempt(Outliving(counter), job, Writer(ended.pid, "-far")), UserError)
     assert not list(job.folder.parent.iterdir())
 
