@@ -16,6 +16,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.training.distributed import ALONE, World
+
 
 class Classifier(LabelledPictures):
     """An encoder with classes, and a label [N,classes] for every picture."""
@@ -38,7 +40,7 @@ class Classifier(LabelledPictures):
         """Mean cross-entropy per picture."""
         return {"classes": functional.cross_entropy(outputs["logits"], outputs["label"])}
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
         """Percentage of held-out pictures' classes that are found."""
         outputs = self.outputs(self.collate(self.pictures.validation, 0))
         return {"found": share_found(outputs["logits"], outputs["label"])}

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from pipeline.encoders.bert.model import BertLM, padding_mask
 from pipeline.encoders.bert.tokenizer import Tokenizer
+from pipeline.training.distributed import ALONE, World
 from pipeline.training.objective import Objective
 
 MASKED = 0.3
@@ -78,7 +79,7 @@ class MaskedWords(Objective):
         """Mean cross-entropy of the hidden words."""
         return {"masked_words": outputs["loss"].sum() / outputs["count"].sum()}
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
         """Percentage of hidden words of held-out texts that are predicted right."""
         items = list(enumerate(range(len(self.rows) - self.held_out, len(self.rows))))
         outputs = self.outputs(self.collate(items, VALIDATION_STEP))

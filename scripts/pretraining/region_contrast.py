@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.encoders.image.preprocessing import Preprocessing
+from pipeline.training.distributed import ALONE, World
 from pipeline.training.objective import Objective
 
 SAME_PLACE = 0.42
@@ -113,7 +114,7 @@ class RegionContrast(Objective):
         ignored = same_place(outputs["points"][chosen], chosen.nonzero()[:, 0])
         return first @ second.T / self.temperature, ignored
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
         """Percentage of held-out points that are found first, with colour kept and turned."""
         items = range(len(self.pictures) - self.held_out, len(self.pictures))
         outputs = self.outputs(self.collate(items, VALIDATION_STEP))

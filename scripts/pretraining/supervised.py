@@ -11,6 +11,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.training.distributed import ALONE, World
+
 
 class Supervised(LabelledPictures):
     """Encoder and one linear classifier per attribute, on mean tokens of boxes."""
@@ -49,7 +51,7 @@ class Supervised(LabelledPictures):
         """Mean cross-entropy per thing, summed over attributes."""
         return {"attributes": outputs["loss"].sum() / outputs["count"].sum()}
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
         """Percentage of attributes of held-out pictures' things that are right."""
         outputs = self.outputs(self.collate(self.pictures.validation, 0))
         return {"right": 100 * (outputs["hits"].sum() / outputs["count"].sum()).item()}

@@ -43,7 +43,8 @@ def test_two_processes_give_the_gradient_of_one(tmp_path: Path, root: Path, micr
     expected = gradients(objective)
     assert in_two_processes(root, "tests.training.objectives", "gradient", tmp_path, micro) == [0, 0]
     for rank in range(2):
-        _, found = torch.load(tmp_path / f"gradient-{rank}.pt", weights_only=True)
+        _, found, squares = torch.load(tmp_path / f"gradient-{rank}.pt", weights_only=True)
+        assert squares == [(0, 0), (1, 1), (4, 0), (9, 1), (16, 0)]
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
@@ -92,7 +93,7 @@ def test_learns_writes_curves_and_keeps_the_best(tmp_path: Path) -> None:
 
 def test_a_validation_figure_that_is_not_a_number_ends_the_training(tmp_path: Path) -> None:
     objective = Toy()
-    objective.validate = lambda: {"score": float("nan")}  # type: ignore[method-assign]
+    objective.validate = lambda _: {"score": float("nan")}  # type: ignore[method-assign]
     with pytest.raises(UserError, match="no longer gives finite numbers") as error:
         train(objective, settings(), name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
     assert "score nan" in error.value.found
@@ -100,7 +101,7 @@ def test_a_validation_figure_that_is_not_a_number_ends_the_training(tmp_path: Pa
 
 def test_stops_early_without_improvement(tmp_path: Path) -> None:
     objective = Toy()
-    objective.validate = lambda: {"score": 1.0}  # type: ignore[method-assign]
+    objective.validate = lambda _: {"score": 1.0}  # type: ignore[method-assign]
     params = settings(steps=100, eval_every=2, patience=3)
     history = train(objective, params, name="toy", fingerprint="f", scratch=tmp_path, device="cpu")
     assert [row["step"] for row in history.validation] == [2, 4, 6, 8] and history.best_step == 2

@@ -6,11 +6,11 @@ itself, in one flat buffer, since its gradient of a joint loss is a sum over pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +21,9 @@ from pipeline.core.process.environment import read_ranks
 from pipeline.core.process.launch import OTHER_ENDED
 
 TIMEOUT = timedelta(minutes=30)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,19 @@ class World:
             parts[self.rank] = own
             gathered[name] = torch.cat(parts)
         return gathered
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """The function's results for all items, on every process; each is computed by one, and can be pickled."""
+        own = [function(item) for item in items[self.rank :: self.size]]
+        if self.size == 1:
+            return own
+        parts: list[Any] = [None] * self.size
+        with self._all_needed():
+            dist.all_gather_object(parts, own)
+        results: list[Any] = [None] * len(items)
+        for rank, part in enumerate(parts):
+            results[rank :: self.size] = part
+        return results
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace every gradient by its sum over the processes; a missing one counts as zero."""
@@ -86,12 +102,15 @@ class World:
             ) from error
 
 
+ALONE = World()
+
+
 @contextmanager
 def world() -> Iterator[World]:
     """The processes of this run, connected for the block's duration."""
     ranks = read_ranks()
     if ranks.size == 1:
-        yield World()
+        yield ALONE
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(ranks.local_rank)

@@ -174,7 +174,7 @@ class Run:
             return
         self.objective.eval()
         with torch.no_grad():
-            figures = self.processes.from_first(self.objective.validate())
+            figures = self.processes.from_first(self.objective.validate(self.processes))
         if not math.isfinite(figures[self.objective.monitor]):
             raise self.not_finite(f"validation: {self.objective.monitor} {figures[self.objective.monitor]:g}")
         if self.history.validated(self.step, figures, self.objective.monitor):

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from pipeline.training.distributed import ALONE, World
+
 
 class Objective(nn.Module, ABC):
     """A model with its losses, its data and its validation.
@@ -47,8 +49,8 @@ class Objective(nn.Module, ABC):
         return 0
 
     @abstractmethod
-    def validate(self) -> dict[str, float]:
-        """Validation figures; called in eval mode without gradients."""
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
+        """Validation figures, the same on all processes; called in eval mode without gradients."""
 
     def after_step(self, outputs: dict[str, Tensor]) -> None:
         """Told after each update about the whole batch's outputs, detached; a memory bank renews itself here."""

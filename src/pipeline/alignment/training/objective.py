@@ -32,6 +32,7 @@ from pipeline.alignment.training.answer_head import AnswerHead
 from pipeline.alignment.training.distillation import Distillation
 from pipeline.alignment.training.validate import validate
 from pipeline.training.contrastive import Scale, info_nce
+from pipeline.training.distributed import ALONE, World
 from pipeline.training.objective import Objective, decay_groups
 
 DECODED_AHEAD, DRAWN_AHEAD = 8, 2
@@ -150,9 +151,9 @@ class AlignmentObjective(Objective):
         groups = decay_groups(parameter for parameter in self.parameters() if id(parameter) not in inside)
         return groups + decay_groups(encoders, lr_scale=self.encoder_rate)
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
         """Retrieval on the validation split, in percent."""
-        return validate(self.shared, self.validation, self.towers, self.hflip)
+        return validate(self.shared, self.validation, self.towers, self.hflip, processes)
 
 
 def same_content(group: Tensor, text_number: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from pipeline.questioner.training.batch import MaskedSequence, by_length, collat
 from pipeline.questioner.training.masking import Pass, masking_stream
 from pipeline.storage.boxes import FULL_IMAGE
 from pipeline.training.batches.grad_cache import to_device
+from pipeline.training.distributed import ALONE, World
 from pipeline.training.objective import Objective, decay_groups
 
 VALIDATION_STEP = -1
@@ -220,20 +221,22 @@ class MaskedLMObjective(Objective):
         groups = decay_groups(parameter for parameter in self.parameters() if id(parameter) not in inside)
         return groups + decay_groups(encoder, lr_scale=self.image_lr_scale)
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, processes: World = ALONE) -> dict[str, float]:
         """Mean log-likelihood of masked words of the validation images, and each loss."""
         if not self.val_items:
             return {self.monitor: 0.0}
         size = self.mixture.batch_size
-        device = self.questioner.image_type.device
-        parts = []
-        for start in range(0, len(self.val_items), size):
-            items = self.val_items[start : start + size]
-            micro = self.collate_mixture(items, VALIDATION_STEP, self.val_mixture)
-            parts.append(self.outputs(to_device(micro, device)))
+        batches = [self.val_items[start : start + size] for start in range(0, len(self.val_items), size)]
+        parts = processes.map(self.validation_outputs, batches)
         losses = self.losses({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
         likelihood = -float(sum(losses[name] for name in self.monitored(losses)))
         return {self.monitor: likelihood} | {name: float(loss) for name, loss in losses.items()}
+
+    def validation_outputs(self, items: Sequence[DrawnImage]) -> dict[str, Tensor]:
+        """Outputs of a validation batch, in main memory."""
+        micro = self.collate_mixture(items, VALIDATION_STEP, self.val_mixture)
+        outputs = self.outputs(to_device(micro, self.questioner.image_type.device))
+        return {name: values.cpu() for name, values in outputs.items()}
 
     def monitored(self, losses: Mapping[str, Tensor]) -> Iterable[str]:
         """The losses that the monitored figure adds up."""
