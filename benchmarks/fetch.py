@@ -2,11 +2,15 @@
 
     python -m venv peer && peer/bin/pip install img2dataset==1.47
     python benchmarks/fetch.py --peer peer/bin/python
+    python benchmarks/fetch.py --lists 10000 100000 3300000
 
 Both read the same list, from the same server on this machine, and write shards of JPEG pictures whose longer side is
 256 pixels, at the same quality, on all cores. The pictures are of photographs' size and detail. Rounds alternate;
 figures are medians. Peak memory is that of all processes together, sampled; a picture's bytes out are those of the
 shards. The limit is what the cores decode, shrink and encode without any network, in as many processes.
+
+With `--lists` peak memory is measured for lists of so many addresses, all of which are private ones and refused at
+once, beside one packed picture: what is left is the list itself, and the ledger of failures.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
@@ -33,6 +38,7 @@ import psutil
 from PIL import Image
 
 from pipeline.fetch.packing.image_format import ImageFormat, stored_image
+from pipeline.storage.shards import ShardWriter
 
 DISTINCT = 200
 SIDE, QUALITY, PER_SHARD = 256, 90, 2_500
@@ -105,7 +111,7 @@ def measured(run: Callable[[], None]) -> tuple[float, float]:
 
     def sample() -> None:
         nonlocal peak
-        while not ended.wait(0.1):
+        while not ended.wait(0.5):
             total = 0
             for process in psutil.Process().children(recursive=True):
                 if process.pid not in own:
@@ -163,13 +169,39 @@ def program(text: str, python: str, *arguments: str) -> Callable[[], None]:
     return run
 
 
+def parameters(root: Path, web: dict[str, Any], *sources: dict[str, str]) -> None:
+    """Write the parameters of a crawl of `root/list.tsv`, beside other sources."""
+    crawled = {"kind": "url_list", "name": "x", "location": "list.tsv", "layout": "cc3m", "urls_per_shard": PER_SHARD}
+    stored = {"max_side": SIDE, "jpeg_quality": QUALITY}
+    text = json.dumps({"sources": [crawled, *sources], "image_format": stored, "web": web})
+    (root / "params.json").write_text(text, encoding="utf-8")
+
+
+def show_lists(lengths: list[int]) -> None:
+    """Measure and print peak memory and seconds of crawls in which every address is refused."""
+    for length in lengths:
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            with (root / "list.tsv").open("w", encoding="utf-8") as stream:
+                stream.writelines(f"a picture of number {n}\thttp://10.0.0.1/{n}.jpg\n" for n in range(length))
+            with ShardWriter(root / "packed.tar", "train") as writer:
+                writer.add("a", pictures(1)[0], ["a picture"])
+            parameters(root, {}, {"kind": "webdataset", "name": "packed", "location": "packed.tar"})
+            seconds, peak = measured(program(OURS, sys.executable, str(root)))
+            print(f"{length:9} addresses: peak {peak:.0f} MB, {seconds:.0f} s", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", help="Python of an environment with img2dataset.")
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--lists", type=int, nargs="*", help="numbers of addresses that are refused")
     options = parser.parse_args()
+    if options.lists:
+        show_lists(options.lists)
+        return
     context = multiprocessing.get_context("spawn")
     ports = context.Queue()
     server = context.Process(target=serve, args=(ports,), daemon=True)
@@ -183,13 +215,7 @@ def main() -> None:
             lines = [f"a picture of number {number}\t{url}\n" for number, url in enumerate(urls)]
             (root / "list.tsv").write_text("".join(lines), encoding="utf-8")
             (root / "named.tsv").write_text("caption\turl\n" + "".join(lines), encoding="utf-8")
-            source = {"kind": "url_list", "name": "x", "location": "list.tsv", "layout": "cc3m"}
-            params = {
-                "sources": [{**source, "urls_per_shard": PER_SHARD}],
-                "image_format": {"max_side": SIDE, "jpeg_quality": QUALITY},
-                "web": {"allow_private_addresses": True, "connections_per_host": 64},
-            }
-            (root / "params.json").write_text(json.dumps(params), encoding="utf-8")
+            parameters(root, {"allow_private_addresses": True, "connections_per_host": 64})
             runs = {"ours": program(OURS, sys.executable, str(root))}
             if options.peer:
                 peer = [str(root / "named.tsv"), str(root / "peer"), str(os.cpu_count()), str(PER_SHARD)]
