@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -74,7 +75,7 @@ class Client:
     pools: OrderedDict[tuple[bytes, bytes, int | None], Pool] = field(default_factory=OrderedDict)
     tls: ssl.SSLContext = field(default_factory=httpcore2.default_ssl_context)
 
-    @property
+    @cached_property
     def headers(self) -> list[tuple[str, str]]:
         """What every request says of us, and what it asks for."""
         contact = f" (+{self.params.contact})" if self.params.contact else ""
