@@ -18,9 +18,10 @@ def triplet_files(table: Table, folder: Path, shards: ImageShards, stage: str, w
     """The file of one kind (KEPT_QA or KEPT_DC) of each shard of training images, by the shard's name.
 
     `stage` asks for them, and `without` says how its parameters ask for none. Raises UserError if there is no such
-    file, or if a shard of training images has none.
+    file, if a shard of training images has none, or if there is one of a shard that is not among the images'.
     """
-    pattern = f"*-{SUFFIX[table.name]}.parquet"
+    ending = f"-{SUFFIX[table.name]}.parquet"
+    pattern = f"*{ending}"
     if not any(folder.glob(pattern)):
         raise UserError(
             f"The parameters of {stage} ask for {table.name}, but the folder of triplets has none.",
@@ -30,6 +31,14 @@ def triplet_files(table: Table, folder: Path, shards: ImageShards, stage: str, w
         )
     fix = "run `dvc repro filter`, or import the triplets again, so that both come from the same pairs"
     names = shards.shards(SPLIT)
+    others = sorted({path.name.removesuffix(ending) for path in folder.glob(pattern)}.difference(shards.shards()))
+    if others:
+        raise UserError(
+            f"The folder of triplets has {table.name} of shards that are not there.",
+            where=f"{folder} and {shards.folder / MANIFEST_FILE}",
+            found=f"{len(others)} other shards, the first is {others[0]}",
+            fix=fix,
+        )
     return dict(zip(names, files_of_shards(folder, SUFFIX[table.name], names, fix), strict=True))
 
 

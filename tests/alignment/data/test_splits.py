@@ -1,5 +1,6 @@
 """Reading both splits: what is left out, and mistakes of users."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,14 @@ def test_triplets_of_unknown_images_are_refused(tmp_path: Path, paths: Paths) ->
     with pytest.raises(UserError, match="images that are not there") as caught:
         read(paths.pairs, tmp_path, params, tmp_path)
     assert "nowhere" in str(caught.value) and str(paths.pairs) in str(caught.value)
+
+
+def test_triplets_of_unknown_shards_are_refused(tmp_path: Path, paths: Paths) -> None:
+    triplets = shutil.copytree(paths.triplets, tmp_path / "triplets")
+    KEPT_QA.write(triplets / "train-00007-qa.parquet", [])
+    with pytest.raises(UserError, match="of shards that are not there") as caught:
+        read(paths.pairs, triplets, world.params(), tmp_path)
+    assert "train-00007" in caught.value.found
 
 
 def test_a_shard_without_triplets_is_named(tmp_path: Path, paths: Paths) -> None:

@@ -91,7 +91,7 @@ def test_batches_name_the_words_at_the_masked_places(paths: Paths) -> None:
         ids = tokenize_masked(encoder, [text])[0][0]
         places = (batch["word"][row] != IGNORED).nonzero()[:, 0]
         assert places.tolist() == (ids == encoder.mask_id).nonzero()[:, 0].tolist()
-        assert answers.words[batch["word"][row, places]].tolist() == words
+        assert answers.words[batch["word"][row, places].numpy()].tolist() == words
         assert int(batch["mask"][row].sum()) == len(ids)
 
 
