@@ -23,12 +23,12 @@ from tests.pipeline.conftest import Clone
 from tests.pipeline.small_chain import SECONDS, SECONDS_TO_END, SmallChain, copy_chain, cut_shards
 
 WHOLE = "KILLS" in os.environ
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 STAGES = ("embed_teacher", "generate", "filter")
 WORKERS = ("1", "2", "4")
 CORES = 2
 """Of each node of the cluster."""
-SHARDS, IMAGES = 5, 3
+SHARDS, IMAGES = (5 if WHOLE else 2), 3
 """That each packed shard of the smoke chain, two for training and one for validation, is cut into."""
 
 
@@ -56,14 +56,14 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def chain(smoke: Clone, tmp_path_factory: pytest.TempPathFactory) -> SmallChain:
+def chain(smoke: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallChain]:
     """Small shards, and what one worker makes of them."""
-    made = copy_chain(smoke, tmp_path_factory.mktemp("small"), "models/generator", "models/filter", "data/benchmarks")
-    shards = "data/raw/toyworld/cc3m"
-    cut_shards(smoke.root / shards, made.root / shards, SHARDS, IMAGES)
-    made.finish(made.start("fetch_pairs", {}))
-    made.expected.update({stage: made.run(stage, FINEALIGN_WORKERS="1") for stage in STAGES})
-    return made
+    needed, shards = ("models/generator", "models/filter", "data/benchmarks"), "data/raw/toyworld/cc3m"
+    with copy_chain(smoke, tmp_path_factory.mktemp("small"), *needed) as made:
+        cut_shards(smoke.root / shards, made.root / shards, SHARDS, IMAGES)
+        made.finish(made.start("fetch_pairs", {}))
+        made.expected.update({stage: made.run(stage, FINEALIGN_WORKERS="1") for stage in STAGES})
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ UNBROKEN = [
     for machine in ("local", "ray")
     for stage in STAGES
     for workers in WORKERS
-    if WHOLE or (machine, stage, workers) in {("local", "embed_teacher", "2"), ("ray", "generate", "4")}
+    if WHOLE or (machine, stage, workers) == ("local", "embed_teacher", "4")
 ]
 KILLED = [
     (machine, stage)

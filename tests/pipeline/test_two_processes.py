@@ -1,6 +1,6 @@
 """`stages/align.py` as two processes: every start reaches its end, and all give the same bytes: the model of one.
 
-STARTS=10 starts so often, for 50 updates; otherwise once, for 10.
+STARTS=10 runs it, with so many starts; each takes half a minute of two cores.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -18,42 +19,51 @@ from tests.pipeline.small_chain import SmallChain, copy_chain
 
 from pipeline.encoders.common.checkpoint import WEIGHTS, read_tensors
 
-STARTS = int(os.environ.get("STARTS", "1"))
-STEPS = 50 if "STARTS" in os.environ else 10
-LOSSES, WEIGHT = 1e-4, 4e-5
-"""Largest differences that rounding makes: of a loss, as a share of it, and of a weight."""
-SHARE_OF_VAL = 2.0
-"""Of a retrieval figure, in percent: one image in fifty whose order changes."""
+STARTS = int(os.environ.get("STARTS", "0"))
+STEPS = 50
+LOSS, WEIGHT, RECALL = 1e-4, 4e-5, 1.0
+"""Largest differences by rounding: of a loss (relative), of a weight, and of a recall in percent (one image of 100)."""
 
 
 @pytest.fixture
-def chain(smoke: Clone, tmp_path: Path) -> SmallChain:
+def chain(smoke: Clone, tmp_path: Path) -> Iterator[SmallChain]:
     """What `align` reads. Micro-batches divide either process's share, so that the same values are dropped."""
-    made = copy_chain(smoke, tmp_path, "data/pairs", "data/teacher", "data/triplets")
     training = {"steps": STEPS, "eval_every": STEPS, "log_every": 1, "micro_batch_size": 16, "learning_rate": 3e-4}
-    Clone(tmp_path).edit(**{f"align__training__{name}": value for name, value in training.items()})
-    return made
+    with copy_chain(smoke, tmp_path, "data/pairs", "data/teacher", "data/triplets") as made:
+        Clone(tmp_path).edit(**{f"align__training__{name}": value for name, value in training.items()})
+        yield made
 
 
-def results(root: Path) -> tuple[list[dict[str, float]], dict[str, Any], dict[str, torch.Tensor]]:
-    """The curve of losses, the metrics and the weights of the last start."""
+class Result(NamedTuple):
+    """What a start gave. curve: a row for each update."""
+
+    curve: list[dict[str, float]]
+    recalls: dict[str, float]
+    weights: dict[str, torch.Tensor]
+
+
+def read_result(root: Path) -> Result:
+    """The result of the last start."""
     with (root / "results/align/plots/training.csv").open(encoding="utf-8") as file:
         curve = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    metrics = json.loads((root / "results/align/metrics.json").read_text(encoding="utf-8"))
-    return curve, metrics, read_tensors(root / "models/alignment" / WEIGHTS)
+    val = json.loads((root / "results/align/metrics.json").read_text(encoding="utf-8"))["retrieval"]["val"]
+    recalls = {f"{way} {name}": val[way][name] for way in ("text_to_image", "image_to_text") for name in val[way]}
+    weights = read_tensors(root / "models/alignment" / WEIGHTS)
+    for name in (name for name in weights if name.endswith("attn.qkv.bias")):
+        query, _, value = weights[name].chunk(3)
+        weights[name] = torch.cat([query, value])  # A bias of keys changes no output; rounding alone moves it.
+    return Result(curve, recalls, weights)
 
 
+@pytest.mark.skipif(not STARTS, reason="STARTS says how often")
 def test_every_start_of_two_processes_gives_the_model_of_one(chain: SmallChain) -> None:
     chain.run("align", FINEALIGN_PROCESSES="1")
-    curve, metrics, weights = results(chain.root)
+    expected = read_result(chain.root)
     starts = [chain.run("align", FINEALIGN_PROCESSES="2") for _ in range(STARTS)]
     assert all(start == starts[0] for start in starts)
-    found = results(chain.root)
-    print(
-        found[0][-1], curve[-1], {k: float((found[2][k] - weights[k]).abs().max()) for k in weights}, found[1], metrics
-    )
-    assert len(curve) == STEPS
-    for row, expected in zip(found[0], curve, strict=True):
-        assert row == pytest.approx(expected, rel=LOSSES)
-    assert found[1]["training"] == metrics["training"]
-    torch.testing.assert_close(found[2], weights, atol=WEIGHT, rtol=0)
+    found = read_result(chain.root)
+    assert len(found.curve) == STEPS
+    for row, right in zip(found.curve, expected.curve, strict=True):
+        assert row == pytest.approx(right, rel=LOSS)
+    assert found.recalls == pytest.approx(expected.recalls, abs=RECALL)
+    torch.testing.assert_close(found.weights, expected.weights, atol=WEIGHT, rtol=0)
