@@ -138,14 +138,15 @@ def outlasts(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def kill(stage: subprocess.Popen[bytes], machine: Machine, random: Random) -> None:
-    """Kill a stage with its process group, the stage alone, one of its workers, or the node of one."""
-    victim = random.choice(("group", "stage", "worker", *(["node"] if machine.nodes else [])))
+    """Kill a stage with its process group, the stage alone, one of its workers if it has any, or a node."""
     workers = machine.workers(stage)
+    victims = ("group", "stage", *(["worker"] if workers else []), *(["node"] if machine.nodes else []))
+    victim = random.choice(victims)
     if victim == "node":
         lost = random.choice(machine.nodes.worker_nodes)
         machine.nodes.remove_node(lost, allow_graceful=False)
         machine.nodes.add_node(num_cpus=CORES)
-    elif victim == "worker" and workers:
+    elif victim == "worker":
         random.choice(workers).kill()
     elif victim == "group":
         os.killpg(stage.pid, signal.SIGKILL)
