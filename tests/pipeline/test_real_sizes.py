@@ -6,7 +6,6 @@ batch that cannot be split would show after days. Each test needs some gigabytes
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ from pipeline.alignment.training.train import assemble
 from pipeline.core.settings import read_params
 from pipeline.core.stage import Paths
 from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.plan.sample_data import write_bert_base
+from pipeline.plan.stand_ins import untrained
 from pipeline.questioner.pretraining.params import PretrainParams
 from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.questioner.training.params import TrainFilterParams, TrainGeneratorParams
@@ -35,15 +36,6 @@ from pipeline.triplets.generate.detector import Detector
 from pipeline.triplets.generate.params import DetectorBoxes
 
 GIGABYTES = 12
-BERT_BASE = {
-    "model_type": "bert",
-    "vocab_size": 30_522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 512,
-}
 SHORT = {"steps": 1, "batch_size": 2, "micro_batch_size": 1, "eval_every": 1, "precision": "float32"}
 """One update of two samples. In bfloat16 it takes minutes on a processor that has no such arithmetic."""
 
@@ -57,30 +49,12 @@ def section(root: Path, preset: str, name: str, **changes: dict[str, Any]) -> di
     content = read_params(root / "presets" / f"{preset}.yaml")[name]
     for block, values in changes.items():
         content[block] |= values
-    for encoder in encoders_in(content):
-        encoder["weights"] = "random"
-    if "model" in content:
-        content["model"]["init_from"] = None
-    return content
+    return untrained(content)
 
 
-def encoders_in(content: Any) -> list[dict[str, Any]]:
-    """All blocks that name an encoder."""
-    if not isinstance(content, dict):
-        return []
-    found = [content] if str(content.get("name", "")).startswith(("timm:", "hf:")) else []
-    return found + [encoder for value in content.values() for encoder in encoders_in(value)]
-
-
-def write_bert_base(root: Path) -> None:
+def provide_bert_base(root: Path) -> None:
     """The shape and the vocabulary's size of BERT base, where `hf:google-bert/bert-base-uncased` finds them."""
-    folder = root / "google-bert" / "bert-base-uncased"
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(BERT_BASE))
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"[unused{number}]" for number in range(994))]
-    words = [*"abcdefghijklmnopqrstuvwxyz.?", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
-    made_up = [f"word{number}" for number in range(BERT_BASE["vocab_size"] - len(special) - len(words))]
-    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*special, *words, *made_up]))
+    write_bert_base(root / "google-bert" / "bert-base-uncased")
 
 
 def parameters_after_one_update(objective: Objective, params: TrainingParams) -> int:
@@ -98,7 +72,7 @@ def parameters_after_one_update(objective: Objective, params: TrainingParams) ->
 )
 def test_generator_and_filter_model(tmp_path: Path, root: Path, name: str, model: type, trained: int) -> None:
     paths = Paths.of(tmp_path, name)
-    write_bert_base(tmp_path)
+    provide_bert_base(tmp_path)
     annotated.write_annotations(paths.annotations, images=4)
     params = model.model_validate(section(root, "cc3m", name, training=SHORT))
     training = QuestionerTraining(params, paths)
@@ -107,7 +81,7 @@ def test_generator_and_filter_model(tmp_path: Path, root: Path, name: str, model
 
 def test_pretrained_model(tmp_path: Path, root: Path) -> None:
     paths = Paths.of(tmp_path, "pretrain")
-    write_bert_base(tmp_path)
+    provide_bert_base(tmp_path)
     annotated.write_pairs(paths.pairs, images=6)
     params = PretrainParams.model_validate(section(root, "cc3m", "pretrain", training=SHORT))
     training = Pretraining(params, paths)
@@ -116,7 +90,7 @@ def test_pretrained_model(tmp_path: Path, root: Path) -> None:
 
 @pytest.mark.parametrize(("preset", "trained"), [("cc3m", 7_000_000), ("s-smke", 100_000_000)])
 def test_shared_encoder(tmp_path: Path, root: Path, preset: str, trained: int) -> None:
-    write_bert_base(tmp_path)
+    provide_bert_base(tmp_path)
     teacher = EmbedTeacherParams.model_validate(section(root, preset, "embed_teacher"))
     paths = world.make(tmp_path, train=4, val=2, teacher=teacher)
     params = AlignParams.model_validate(section(root, preset, "align", training=SHORT))

@@ -42,6 +42,25 @@ def doctor(
 
 
 @commands.command()
+def plan(
+    preset: Annotated[
+        str | None, typer.Argument(help="smoke, default, flickr8k, cc3m, s-smke; else params.yaml")
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="Number of GPUs; all of this machine if not given.")] = None,
+    gpu: Annotated[
+        str | None,
+        typer.Option(help="H100, H200, A100-80, L4 or RTX-4090, to be counted; this machine is measured if not given."),
+    ] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="Dollars an hour of one GPU.")] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Pairs to train on, if a preset has others.")] = None,
+) -> None:
+    """Say what a preset takes at its real size: hours, memory, disk and money of every stage."""
+    from pipeline.cli.plan import plan as print_plan
+
+    print_plan(repository(), preset, gpu, gpus, price, images)
+
+
+@commands.command()
 def clean(
     dry_run: Annotated[bool, typer.Option(help="Only say what would be removed.")] = False,
 ) -> None:
