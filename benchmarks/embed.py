@@ -12,7 +12,6 @@ start of the workers and the loading of the model.
 from __future__ import annotations
 
 import argparse
-import io
 import statistics
 import sys
 import tempfile
@@ -26,20 +25,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import numpy as np
 import pyarrow as pa
 import torch
-from PIL import Image
 
 from pipeline.core.files import remove
 from pipeline.core.settings import machine
 from pipeline.encoders.common.params import ImageEncoderParams
 from pipeline.encoders.image.encoder import load_image_encoder
+from pipeline.encoders.image.preprocessing import Preprocessing
 from pipeline.execution.shard_map import map_shards
-from pipeline.execution.step import Shard
+from pipeline.execution.step import Shard, Step
+from pipeline.plan.sample_data import photograph
 from pipeline.storage.shards import MANIFEST_FILE, ImageShards, ShardWriter, shard_name, stream_shard
 from pipeline.tables.pairs import MANIFEST
 from pipeline.teacher.params import EmbedTeacherParams
 from pipeline.teacher.step import OUTPUT, TeacherStep
 
-WIDTH, HEIGHT, COARSE = 683, 512, 16
 PER_SHARD = 200
 
 
@@ -59,48 +58,51 @@ class BareModel(TeacherStep):
                 self._pooled(self._encoder, batch.to(machine().device)).float().cpu().numpy()
 
 
-def jpeg(random: np.random.Generator) -> bytes:
-    """A picture with coarse structure and noise, so that it compresses like a photograph."""
-    coarse = Image.fromarray(random.integers(0, 256, (COARSE, COARSE, 3), np.uint8))
-    smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.int16)
-    noisy = np.clip(smooth + random.integers(-6, 7, smooth.shape), 0, 255).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(noisy).save(stream, "JPEG", quality=85)
-    return stream.getvalue()
-
-
-def write_shards(folder: Path, pictures: int, distinct: int) -> ImageShards:
+def write_shards(folder: Path, pictures: int, distinct: int, per_shard: int = PER_SHARD) -> ImageShards:
     """Packed shards of so many pictures, of which so many are distinct."""
     random = np.random.default_rng(0)
-    files = [jpeg(random) for _ in range(min(distinct, pictures))]
+    files = [photograph(random) for _ in range(min(distinct, pictures))]
     parts = []
-    for number, first in enumerate(range(0, pictures, PER_SHARD)):
+    for number, first in enumerate(range(0, pictures, per_shard)):
         with ShardWriter(folder / f"{shard_name('train', number)}.tar", "train") as writer:
-            for index in range(first, min(first + PER_SHARD, pictures)):
+            for index in range(first, min(first + per_shard, pictures)):
                 writer.add(f"p{index:07d}", files[index % len(files)], ["a picture"])
             parts.append(writer.manifest())
     MANIFEST.write(folder / MANIFEST_FILE, pa.concat_tables(parts))
     return ImageShards(folder)
 
 
-def decoded(pairs: ImageShards, params: EmbedTeacherParams, folder: Path) -> list[Shard]:
-    """Every shard's pixels as an array in a file."""
-    preprocessing = load_image_encoder(params.encoder, folder).preprocessing
+def decoded(pairs: ImageShards, preprocessing: Preprocessing, folder: Path) -> list[Shard]:
+    """Every shard's pixels as an array in a file; a shard's argument is the pictures' keys."""
     work = []
     for name in pairs.shards():
-        pixels = [preprocessing.decode(data) for _, data in stream_shard(pairs.path(name))]
-        np.save(folder / f"{name}.npy", np.stack(pixels))
-        work.append(Shard(name, (folder / f"{name}.npy",)))
+        pictures = list(stream_shard(pairs.path(name)))
+        np.save(folder / f"{name}.npy", np.stack([preprocessing.decode(data) for _, data in pictures]))
+        work.append(Shard(name, (folder / f"{name}.npy",), [key for key, _ in pictures]))
     return work
 
 
-def seconds(step: TeacherStep, work: list[Shard], folder: Path) -> float:
-    """Wall time of a map from nothing."""
+def seconds(step: Step, work: list[Shard], output: str | None, folder: Path) -> float:
+    """Wall time of a map from nothing, which writes the folder `output`, or nothing."""
     remove(folder)
     start = time.perf_counter()
-    outputs = {} if isinstance(step, BareModel) else {OUTPUT: folder / "out"}
-    map_shards(step, work, outputs, folder / "scratch")
+    map_shards(step, work, {output: folder / "out"} if output else {}, folder / "scratch")
     return time.perf_counter() - start
+
+
+def compare(
+    stage: tuple[Step, list[Shard], str], bare: tuple[Step, list[Shard]], pictures: int, rounds: int, folder: Path
+) -> None:
+    """Run stage and bare model in alternation, and print pictures per second and their ratio.
+
+    Both are a step with its work; the stage also names its output.
+    """
+    found = [(pictures / seconds(*stage, folder), pictures / seconds(*bare, None, folder)) for _ in range(rounds)]
+    ratios = [whole / model for whole, model in found]
+    whole, model = (statistics.median(speeds) for speeds in zip(*found, strict=True))
+    print(f"{stage[0].name + ':':<15} {whole:8.2f} pictures a second")
+    print(f"bare model:     {model:8.2f} pictures a second")
+    print(f"ratio:          {statistics.median(ratios):8.2f}   (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
 
 
 def main() -> None:
@@ -116,16 +118,8 @@ def main() -> None:
         root = Path(made)
         pairs = write_shards(root / "pairs", asked.pictures, asked.distinct)
         stage, bare = TeacherStep(params, root), BareModel(params, root)
-        work = {"stage": (stage, stage.shards(pairs)), "bare": (bare, decoded(pairs, params, root))}
-        found: dict[str, list[float]] = {name: [] for name in work}
-        for _ in range(asked.rounds):
-            for name, (step, shards) in work.items():
-                found[name].append(asked.pictures / seconds(step, shards, root / "run"))
-    speeds = {name: statistics.median(rounds) for name, rounds in found.items()}
-    ratios = [one / other for one, other in zip(found["stage"], found["bare"], strict=True)]
-    print(f"embed_teacher:  {speeds['stage']:8.1f} pictures a second")
-    print(f"bare model:     {speeds['bare']:8.1f} pictures a second")
-    print(f"ratio:          {statistics.median(ratios):8.2f}   (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
+        work = decoded(pairs, load_image_encoder(params.encoder, root).preprocessing, root)
+        compare((stage, stage.shards(pairs), OUTPUT), (bare, work), asked.pictures, asked.rounds, root / "run")
 
 
 if __name__ == "__main__":
