@@ -107,7 +107,7 @@ def count_work(sections: Mapping[str, BaseModel], sizes: Sizes) -> list[Work]:
         *work,
         Work("generate", "generate", "pictures", asked, asked),
         Work("filter", "filter", "pictures", asked, asked),
-        *align_work(params["align"], params["generate"], sizes),
+        *align_work(params["align"], sizes),
         *finetune_work(params["finetune"]),
         *score_work(params["evaluate_finetuned"], sizes),
         Work("evaluate", "align_image", "pictures", embedded, embedded),
@@ -139,24 +139,12 @@ def pairs_per_image(params: GenerateParams) -> int:
     return boxes_per_image(params) * sum(params.question_types.values()) + params.caption_questions
 
 
-def texts_per_image(align: AlignParams, generate: GenerateParams) -> float:
-    """Distinct texts of a training image whose tokens are stored: its caption, and what triplets add."""
-    weights, kept = align.loss_weights, KEPT_QA * pairs_per_image(generate)
-    composed = align.contrastive.synthetic_captions if align.contrastive.synthetic_caption_prob else 0
-    phrases = KEPT_DC * boxes_per_image(generate) if weights.regions or composed else 0
-    statements = kept * (1 + align.questions.wrong_answers) if weights.questions or composed else 0
-    return 1 + composed + phrases + statements
-
-
-def align_work(align: AlignParams, generate: GenerateParams, sizes: Sizes) -> list[Work]:
+def align_work(align: AlignParams, sizes: Sizes) -> list[Work]:
     """Tokens that are stored first, if any, and the updates."""
     features, trained, seen = align.features, align.train_encoders, samples(align.training)
     crops = (2 if features.hflip else 1) + (features.cached_crops or 0)
     stored = trained.image != "all" and (features.cached_crops or not features.crop_scale)
     work = [Work("align", "align", SAMPLES, seen, 0 if stored else seen)]
-    if not trained.end_to_end:
-        texts = sizes.train * texts_per_image(align, generate) + sizes.val
-        work.insert(0, Work("align", "align_text", "texts", texts))
     if stored:
         work.insert(0, Work("align", "align_image", "crops of pictures", sizes.train * crops + sizes.val, sizes.pairs))
     return work

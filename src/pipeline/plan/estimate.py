@@ -3,7 +3,7 @@
 hours   a stage with a GPU takes as long as its model or its decoding cores, whichever takes longer, as pictures are
         decoded ahead; N GPUs take an Nth. Without one, steps on shards share the cores, and a training has two.
 money   hours × GPUs × price, also where only cores work: the machine is rented as a whole.
-memory  of the largest process: a constant, and bytes for each pair, text of `align`, or row of a shard, all of which
+memory  of the largest process: a constant, and bytes for each pair, or row of a shard, all of which
         were measured on 2,000 to 32,000 pictures; and the weights, with what trains them.
 disk    pictures by their side, rows and tokens by their number; of a training its model and its checkpoint, 20 bytes
         a trained weight (weights, best weights, two moments, and the model). Hard links count once.
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.plan.calibrate import Cost
-from pipeline.plan.counts import Sizes, Work, pairs_per_image, texts_per_image
+from pipeline.plan.counts import Sizes, Work, pairs_per_image
 from pipeline.plan.gpus import CORES, Gpu
 
 PICTURE, SIDE, LARGE, TOY_PICTURE = 55_000, 512, 800, 4_000
 """Bytes of a stored picture whose longer side is SIDE pixels, others by their area; LARGE: the side of one that is not
 shrunk. An assumption. TOY_PICTURE: bytes of one of the toy world."""
-PROCESS, PER_PAIR, PER_TEXT = 0.7e9, 1_400, 550
-"""Main memory: a worker with torch; the manifest, a pair; `align`, a text while it is prepared."""
+PROCESS, PER_PAIR = 0.7e9, 1_400
+"""Main memory: a worker with torch; the manifest, a pair."""
 PER_ROW = {"generate": 740, "filter": 2_000}
 """Main memory: a question-answer pair of the shard at hand."""
 ON_DEVICE = 2e9
@@ -106,10 +106,9 @@ def counted(work: Sequence[Work]) -> str:
 
 def memory(stage: str, sections: Mapping[str, Any], sizes: Sizes, models: Sequence[Cost]) -> float:
     """Main memory of a stage's largest process."""
-    texts = sizes.train * texts_per_image(sections["align"], sections["generate"]) if stage == "align" else 0
     shard = min(sizes.train, sections["fetch_pairs"].shard_size) * pairs_per_image(sections["generate"])
     weights = max((4 * cost.parameters + 12 * cost.trained for cost in models), default=0)
-    return PROCESS + sizes.pairs * PER_PAIR + texts * PER_TEXT + shard * PER_ROW.get(stage, 0) + weights
+    return PROCESS + sizes.pairs * PER_PAIR + shard * PER_ROW.get(stage, 0) + weights
 
 
 def disk(work: Work, sections: Mapping[str, Any], costs: Mapping[str, Cost]) -> float:

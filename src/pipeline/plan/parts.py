@@ -16,12 +16,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from pipeline.alignment.inputs import image_tokens, text_tokens
 from pipeline.alignment.inputs.image_input import CachedInput, Tokens
+from pipeline.alignment.inputs.text_ids import text_chunks
 from pipeline.alignment.params import AlignParams
 from pipeline.alignment.training.build_dataset import load_encoders, values_per_crop
 from pipeline.alignment.training.train import assemble
+from pipeline.core.settings import machine
 from pipeline.core.stage import Paths
+from pipeline.execution.precision import autocast
 from pipeline.execution.process import CPU_THREADS
 from pipeline.fetch.packing.image_format import stored_image
 from pipeline.plan import sample_data
@@ -36,7 +38,7 @@ from pipeline.questioner.pretraining.train import Pretraining
 from pipeline.questioner.training.model_training import ModelTraining
 from pipeline.questioner.training.train import QuestionerTraining
 from pipeline.storage.images import decode_image
-from pipeline.teacher.step import BATCH, TeacherStep
+from pipeline.teacher.step import TeacherStep
 from pipeline.teacher.table import write_teacher
 from pipeline.training.batches.grad_cache import backward
 from pipeline.training.distributed import World
@@ -49,8 +51,6 @@ from pipeline.triplets.generate.step import generate_rows
 ROW_GENERATED, ROW_FILTERED, ROW_CAPTION = 29, 36, 41
 """Bytes of a row on disk: a question-answer pair before and after the filter, a region caption; measured on tables of
 random words that are distributed as English ones are (Zipf), seven a question and five a caption."""
-TOKENS = 12
-"""Tokens of a text."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,15 @@ class Parts:
             embeddings /= embeddings.sum(axis=1, keepdims=True)
             keys = [f"{split}{number}" for number in range(count)]
             write_teacher(self.paths.teacher / f"{split}-00000.parquet", keys, embeddings, step.provenance())
-        return Part(step.pixels, step.embed, step.models(), BATCH, stored=2 * width)
+        params = step.params
+        return Part(
+            step.pixels,
+            step.embed,
+            step.models(),
+            params.images_per_batch,
+            precision=params.precision,
+            stored=2 * width,
+        )
 
     def training(self, training: ModelTraining) -> Part:
         """The updates of a training of the questioner's model."""
@@ -197,24 +205,21 @@ class Parts:
         cut = encoders.image_input if isinstance(encoders.image_input, CachedInput) else Tokens()
         stored = 2 * values_per_crop(image, cut, params.features.image_grid)
         image.to(self.device)
-        side = image.preprocessing.size
+        side, batch = image.preprocessing.size, params.features.images_per_batch
+        precision = params.training.precision
 
         def encode_images(pixels: torch.Tensor) -> None:
-            with torch.inference_mode():
+            with torch.inference_mode(), autocast(precision, self.device):
                 cut.before_cut(image, pixels.to(self.device), params.features.image_grid)
 
-        yield "align_image", Part(partial(pixels_of, side), encode_images, [image], image_tokens.BATCH, stored=stored)
-        texts = [sample_data.caption(number) for number in range(36)]
-        yield (
-            "align_text",
-            Part(
-                lambda count: [texts[number % 36] for number in range(count)],
-                lambda some: text_tokens.encode(text, some, str(self.device)),
-                [text],
-                text_tokens.BATCH,
-                stored=2 * TOKENS * text.dim,
-            ),
-        )
+        def encode_texts(texts: list[str]) -> None:
+            for ids, mask in text_chunks(text.encoder, texts)[1]:
+                with torch.inference_mode(), autocast(precision, self.device):
+                    text(ids.to(self.device), mask.long().to(self.device))
+
+        pixels, texts = partial(pixels_of, side), [sample_data.caption(number) for number in range(36)]
+        yield "align_image", Part(pixels, encode_images, [image], batch, precision=precision, stored=stored)
+        yield "align_text", Part(lambda count: (texts * (count // 36 + 1))[:count], encode_texts, [text])
         objective = assemble(params, self.paths).objective.to(self.device)
         yield "align", self.updates(objective, params.training, self.sections["align"].training.precision)
 
@@ -231,7 +236,7 @@ class BareTeacher(TeacherStep):
         """One vector per image."""
         assert self._encoder is not None
         with torch.inference_mode():
-            return self._pooled(self._encoder, pixels.to(self.device)).float().cpu().numpy()
+            return self._pooled(self._encoder, pixels.to(machine().device)).float().cpu().numpy()
 
     def models(self) -> list[nn.Module]:
         """The encoder."""
