@@ -113,7 +113,7 @@ def count_work(sections: Mapping[str, BaseModel], sizes: Sizes) -> list[Work]:
         Work("evaluate", "align_image", "pictures", embedded, embedded),
         Work("evaluate", "align_text", "texts", 5 * embedded),
         Work("evaluate_data", None, "judged pictures", min(params["evaluate_data"].judged_images or asked, asked)),
-        Work("report", None, "pages", 1),
+        Work("report", None, "page", 1),
     ]
 
 
