@@ -110,7 +110,7 @@ def test_on_a_cpu_steps_share_the_cores_and_trainings_have_their_threads() -> No
     assert target.seconds(Work("embed_teacher", "teacher", "pictures", 8, 8), costs, 1) == (8 * 3 + 8) / 4
     assert target.seconds(Work("pretrain", "pretrain", SAMPLES, 8, 2), costs, 1) == 8 * 3 + 2
     assert target.seconds(Work("fetch_pairs", "store", "pictures", 8), costs, 1) == 8 * 3 / 4
-    assert target.seconds(Work("report", None, "pages", 1), costs, 1) == 0
+    assert target.seconds(Work("report", None, "page", 1), costs, 1) == 0
 
 
 def test_bytes_and_money_follow_from_counts(smoke: dict[str, Any]) -> None:
