@@ -7,8 +7,9 @@ Every image has a caption, 31 question-answer pairs and 13 region captions, draw
 the masked answers are on. Pictures are left out: the tars are empty files of the right size, and every shard's cached
 image tokens are one file of random numbers under many names. So what is measured is the texts, the teacher's targets,
 and the training on both, with the packaged encoders, batches of 128, and ridge CCA. Each size runs in a process of its
-own. Printed are seconds until the first update, seconds of wall and of processor time of an update (medians), and the
-largest memory of all the run's processes together: own, and that of files which are mapped.
+own, and prepares its shards there, unless FINEALIGN_WORKERS says otherwise. Printed are seconds of wall time and of the
+processor, until the first update and of an update (medians), and the largest memory of all the run's processes
+together: own, and that of files which are mapped.
 """
 
 from __future__ import annotations
@@ -208,6 +209,7 @@ def train(root: Path) -> dict[str, float]:
     wall, processor = (np.diff([moment[kind] for moment in moments[2:]]).tolist() for kind in (0, 1))
     return {
         "first": moments[0][0] - begun,
+        "first_processor": moments[0][1],
         "wall": statistics.median(wall),
         "processor": statistics.median(processor),
         **memory.most,
@@ -217,7 +219,8 @@ def train(root: Path) -> dict[str, float]:
 def child(folder: Path, what: str) -> dict[str, float]:
     """What a process of its own says."""
     command = [sys.executable, __file__, "--work", what, "--folder", str(folder)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
+    environment = {"FINEALIGN_WORKERS": "1", **os.environ}
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
     return json.loads(output.splitlines()[-1])
 
 
@@ -235,14 +238,16 @@ def main(
             World(Paths.of(folder, "align")).write(int(work))
             print(json.dumps({}))
         return
-    print("   images   rows, million   until first update s   update s   processor s   own MB   mapped MB")
+    print("   images   rows, million   until first update s (processor)   update s (processor)   own MB   mapped MB")
     for number in images:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             child(Path(name), str(number))
             found = child(Path(name), "train")
         rows = number * (PAIRS + REGIONS) / 1e6
-        times = f"{found['first']:22.1f}{found['wall']:11.2f}{found['processor']:14.2f}"
-        print(f"{number:9d}{rows:16.2f}{times}{found['RssAnon']:9.0f}{found['RssFile']:12.0f}", flush=True)
+        first = f"{found['first']:.0f} ({found['first_processor']:.0f})"
+        each = f"{found['wall']:.2f} ({found['processor']:.2f})"
+        memory = f"{found['RssAnon']:9.0f}{found['RssFile']:12.0f}"
+        print(f"{number:9d}{rows:16.2f}{first:>35}{each:>23}{memory}", flush=True)
 
 
 if __name__ == "__main__":
